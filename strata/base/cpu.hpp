@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace strata {
+
+/// Instruction set extensions beyond the baseline of the architecture, as a bit mask.
+enum class Isa : std::uint32_t {
+  baseline = 0,
+  avx2 = 1,         ///< AVX2, FMA and F16C
+  avx512 = 2,       ///< AVX-512 F, BW, DQ, VL; implies avx2
+  avx512_vnni = 4,  ///< implies avx512
+  avx512_bf16 = 8,  ///< implies avx512
+  neon = 16,
+};
+
+constexpr Isa operator|(Isa a, Isa b) { return Isa(std::uint32_t(a) | std::uint32_t(b)); }
+constexpr Isa operator&(Isa a, Isa b) { return Isa(std::uint32_t(a) & std::uint32_t(b)); }
+
+/// True if every extension in `needed` is in `available`.
+constexpr bool has_isa(Isa available, Isa needed) { return (available & needed) == needed; }
+
+/// What this processor and operating system can execute.
+Isa detected_isa();
+
+/// "baseline", "avx2", "avx512", ...: the mask up to and including that level.
+/// Throws usage for an unknown name or one that this processor lacks.
+Isa parse_isa(std::string_view name);
+std::string to_string(Isa isa);
+
+/// What cost estimates and tilings may assume about one core.
+struct Machine {
+  std::string cpu_name;
+  std::size_t l1_bytes = 32 << 10;
+  std::size_t l2_bytes = 1 << 20;
+  std::size_t l3_bytes = 8 << 20;
+};
+
+/// Reads names and cache sizes from the operating system; falls back on the defaults above.
+const Machine& this_machine();
+
+/// Threads this process may really use: affinity mask, limited by the cgroup CPU quota; at least 1.
+int usable_threads();
+
+}  // namespace strata

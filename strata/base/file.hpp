@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace strata {
+
+/// A whole regular file, memory-mapped read-only. Copies share the mapping.
+/// The file must not be truncated while mapped: that is the operating system's SIGBUS.
+class MappedFile {
+ public:
+  /// Throws io: not found, not a regular file, not readable.
+  static MappedFile open(const std::filesystem::path& path);
+
+  std::span<const std::byte> bytes() const { return bytes_; }
+  /// Keeps the mapping alive for tensors that borrow from it.
+  std::shared_ptr<const void> owner() const { return owner_; }
+
+ private:
+  std::shared_ptr<const void> owner_;
+  std::span<const std::byte> bytes_;
+};
+
+/// Opens `relative` below `folder` and refuses whatever leads out of it: "..", absolute paths,
+/// symbolic links out of the folder, anything but a regular file (HOSTILE class 11).
+MappedFile open_beneath(const std::filesystem::path& folder, std::string_view relative);
+
+/// Reads a whole file of at most `limit` bytes. Throws io.
+std::string read_file(const std::filesystem::path& path, std::size_t limit);
+
+/// Writes beside the target, syncs, then renames: the target is either old or complete.
+/// An exception from `write` removes the temporary file. `write` receives a sink for bytes.
+using ByteSink = std::function<void(std::span<const std::byte>)>;
+void write_file(const std::filesystem::path& path,
+                const std::function<void(const ByteSink& sink)>& write);
+void write_file(const std::filesystem::path& path, std::string_view content);
+
+}  // namespace strata

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "strata/ir/graph.hpp"
+#include "strata/ir/op.hpp"
+
+namespace strata::ir {
+
+/// Adds nodes to a graph and infers their types at once.
+class Builder {
+ public:
+  /// New nodes and constants get these sources (those of the node being rewritten).
+  explicit Builder(Graph& graph, Sources sources = {}) : graph_(graph), sources_(std::move(sources)) {}
+
+  Graph& graph() { return graph_; }
+  /// One-output node of ONNX's domain or of "strata" ("strata.Fused"). `name` is that of the
+  /// node; empty: invented from the sources and the op. Throws model if the shape rule objects.
+  ValueId op(std::string_view op_name, std::vector<ValueId> inputs, Attributes attributes = {},
+             std::string_view name = {});
+  std::vector<ValueId> multi(std::string_view op_name, std::vector<ValueId> inputs, int outputs,
+                             Attributes attributes = {}, std::string_view name = {});
+  ValueId constant(Tensor tensor, std::string_view name = {});
+  ValueId integers(std::vector<std::int64_t> values);  ///< i64 [n]
+
+ private:
+  Graph& graph_;
+  Sources sources_;
+};
+
+/// Types (and known elements) of all values from inputs and constants, in order. Existing types of
+/// node outputs are replaced. Throws model naming the node as the user named it.
+void infer_types(Graph& graph);
+/// The same for one node whose inputs are typed.
+void infer_node(Graph& graph, NodeId node);
+
+}  // namespace strata::ir

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "strata/tensor/tensor.hpp"
+
+namespace strata {
+
+struct Encoding;
+
+/// A constant as it lies in memory: logical type and shape, and the encoding with its parts
+/// (codes, scales, ...; what each part is, the encoding's file says).
+struct EncodedTensor {
+  const Encoding* encoding = nullptr;
+  DType dtype = DType::f32;  // of the decoded elements
+  Shape shape;               // of the decoded tensor
+  int axis = 0;              // channel axis, for encodings that have one
+  std::vector<Tensor> parts;
+
+  EncodedTensor() = default;
+  /// Dense storage of `tensor` as it is; shares its bytes.
+  EncodedTensor(Tensor tensor);  // NOLINT: every tensor is its own dense encoding
+
+  bool is_dense() const;
+  /// The elements; shares the bytes if dense, else computes them.
+  Tensor decode() const;
+  /// Exactly what the parts occupy.
+  std::int64_t size_bytes() const;
+};
+
+/// One way to store numbers. Rows of a constant table; see encodings/.
+struct Encoding {
+  std::string_view name;     ///< "dense", "f16", "i8_tensor", "i8_channel"
+  std::string_view summary;  ///< one line for --help and reports
+  /// Float tensors only, unless dense. `axis`: output channels. Throws unsupported with a reason.
+  EncodedTensor (*encode)(const Tensor& tensor, int axis);
+  Tensor (*decode)(const EncodedTensor& encoded);
+};
+
+/// Every encoding, dense first. The only list (encodings/encodings.def).
+std::span<const Encoding* const> all_encodings();
+/// By name; throws usage listing the names.
+const Encoding& find_encoding(std::string_view name);
+
+extern const Encoding dense_encoding;
+extern const Encoding f16_encoding;         // parts: codes f16
+extern const Encoding bf16_encoding;        // parts: codes bf16
+extern const Encoding i8_tensor_encoding;   // parts: codes i8, scale f32 []
+extern const Encoding i8_channel_encoding;  // parts: codes i8, scale f32 [shape[axis]]
+
+}  // namespace strata
