@@ -1,0 +1,33 @@
+#pragma once
+
+#include <span>
+
+#include "strata/kernels/epilogue.hpp"
+#include "strata/kernels/row.hpp"
+
+namespace strata::kernels {
+
+/// 2-D convolution on f32 activations (1-D is height 1):
+/// out[n,o,y,x] = act(bias[o] + residual + sum over c,i,j of
+///   in[n, g*C/G + c, y*stride_h - pad_top + i*dilation_h, ...] * w[o,c,i,j]).
+/// in: {X (N,C,H,W), residual (N,O,OH,OW) if epilogue.residual}; out: {Y (N,O,OH,OW)}.
+/// constants: {weights (O, C/G, KH, KW) row-major, scales f32 or null, bias f32 [O] or null}.
+struct ConvProblem : Problem {
+  ConvProblem() : Problem(ProblemKind::conv) {}
+
+  std::int64_t batch = 1;
+  std::int64_t channels = 0, height = 0, width = 0;
+  std::int64_t out_channels = 0, out_height = 0, out_width = 0;
+  std::int64_t groups = 1;
+  std::int64_t kernel_h = 1, kernel_w = 1;
+  std::int64_t stride_h = 1, stride_w = 1;
+  std::int64_t dilation_h = 1, dilation_w = 1;
+  std::int64_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
+  WeightType weights = WeightType::f32;
+  bool constant_weights = true;  ///< else the weights are in[1], f32, and the bias is in[2]
+  Epilogue epilogue;
+};
+
+std::span<const Row> conv_rows();
+
+}  // namespace strata::kernels
