@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -26,9 +27,11 @@ constexpr bool has_isa(Isa available, Isa needed) { return (available & needed) 
 /// What this processor and operating system can execute.
 Isa detected_isa();
 
-/// "baseline", "avx2", "avx512", ...: the mask up to and including that level.
+/// "baseline", "avx2", "avx512", "avx512_vnni", "avx512_bf16", "neon": the mask up to and including
+/// that level.
 /// Throws usage for an unknown name or one that this processor lacks.
 Isa parse_isa(std::string_view name);
+/// The name of the highest level in the mask.
 std::string to_string(Isa isa);
 
 /// What cost estimates and tilings may assume about one core.
@@ -44,5 +47,11 @@ const Machine& this_machine();
 
 /// Threads this process may really use: affinity mask, limited by the cgroup CPU quota; at least 1.
 int usable_threads();
+
+namespace detail {
+/// The cgroup CPU quota (versions 1 and 2, nested groups) in processors, as found in the proc and
+/// sys folders below `root`; infinity without one.
+double cgroup_cpus(const std::filesystem::path& root);
+}  // namespace detail
 
 }  // namespace strata

@@ -35,7 +35,8 @@ class Error : public std::exception {
   std::string text_;
 };
 
-/// Throws an Error with a formatted message. Say where, what, with the values, and what is accepted.
+/// Throws an Error with a formatted message. Say where, what, with the values, and what is
+/// accepted.
 template <class... Args>
 [[noreturn]] void fail(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
   throw Error(code, fmt::format(format, std::forward<Args>(args)...));
