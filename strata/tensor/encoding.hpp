@@ -47,10 +47,9 @@ std::span<const Encoding* const> all_encodings();
 /// By name; throws usage listing the names.
 const Encoding& find_encoding(std::string_view name);
 
-extern const Encoding dense_encoding;
-extern const Encoding f16_encoding;         // parts: codes f16
-extern const Encoding bf16_encoding;        // parts: codes bf16
-extern const Encoding i8_tensor_encoding;   // parts: codes i8, scale f32 []
-extern const Encoding i8_channel_encoding;  // parts: codes i8, scale f32 [shape[axis]]
+// dense_encoding, f16_encoding, ...; the list says what their parts are.
+#define STRATA_ENCODING(name) extern const Encoding name##_encoding;
+#include "strata/tensor/encodings/encodings.def"
+#undef STRATA_ENCODING
 
 }  // namespace strata

@@ -27,7 +27,7 @@ class Shape {
   const std::int64_t* begin() const { return dims_.data(); }
   const std::int64_t* end() const { return dims_.data() + rank_; }
 
-  /// Product of the extents; throws model if it leaves 63 bits.
+  /// Product of the extents; throws model if that of the extents other than 0 leaves 63 bits.
   std::int64_t elements() const;
   /// Product of the extents of axes [first, last); 1 if empty.
   std::int64_t elements(int first, int last) const;

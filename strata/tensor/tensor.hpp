@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <vector>
@@ -13,17 +15,19 @@ namespace strata {
 
 /// Elements of one type in row-major order, 64-byte aligned when Strata allocated them. Copies
 /// share the bytes. The bytes are owned, borrowed from the caller, or part of a mapped file:
-/// `owner` keeps them alive (null: the caller does). A default tensor is absent (no data, no bytes).
+/// `owner` keeps them alive (null: the caller does). A default tensor is absent (no data, no
+/// bytes); one of no elements is present.
 class Tensor {
  public:
   Tensor() = default;
 
-  /// Owns new bytes, zeroed. Throws model above 2^47 bytes.
+  /// Owns new bytes, zeroed. Throws model above 2^47 bytes, io if there is no memory.
   static Tensor zeros(DType type, const Shape& shape);
-  /// Refers to bytes of the caller; writable. No heap if `owner` is null.
+  /// Refers to bytes of the caller, aligned for the type; writable. No heap if `owner` is null.
   static Tensor borrow(DType type, const Shape& shape, void* data,
                        std::shared_ptr<const void> owner = {});
-  /// Refers to read-only bytes (a mapped file, a caller's const array).
+  /// Refers to read-only bytes (a mapped file, a caller's const array). Bytes that are not aligned
+  /// for the type, as happens in files, are copied instead.
   static Tensor borrow(DType type, const Shape& shape, const void* data,
                        std::shared_ptr<const void> owner = {});
   template <class T>
@@ -62,13 +66,15 @@ class Tensor {
     return {static_cast<T*>(data_), std::size_t(elements_)};
   }
 
-  /// The same bytes under another shape of as many elements.
+  /// The same bytes under another shape of as many elements; throws model if there are not.
   Tensor reshaped(const Shape& shape) const;
   /// A copy that owns its bytes.
   Tensor clone() const;
-  /// Element-wise conversion: float to integer truncates and saturates (NaN to 0), to bool is != 0.
+  /// Element-wise conversion: float to integer truncates and saturates (NaN to 0), integer to
+  /// integer keeps the low bits, to bool is != 0, the rest rounds once, to nearest even.
   Tensor cast(DType type) const;
-  /// All elements as int64 (integers and bool only); for shapes, axes and the like.
+  /// All elements as int64, for shapes, axes and the like. Throws model for floats and above 63
+  /// bits.
   std::vector<std::int64_t> to_int64() const;
   /// All elements as f32.
   std::vector<float> to_float() const;
