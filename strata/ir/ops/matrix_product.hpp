@@ -1,0 +1,23 @@
+#pragma once
+
+#include "strata/ir/ops/compute.hpp"
+
+namespace strata::ir {
+
+/// A matrix in memory: element (i, j) lies at offset + i * row + j * column of its tensor.
+struct MatrixView {
+  const Tensor& tensor;
+  std::int64_t offset, row, column;
+};
+
+/// y[m, n] = alpha * sum over k of a[m, k] * b[k, n] + beta * c[m, n], stored row-major from
+/// `offset` of y. Float sums in double, integer ones modulo 2^64 (then alpha and beta are 1). A
+/// `c` whose tensor is absent counts as zero.
+struct MatrixProduct {
+  std::int64_t m, n, k;
+  MatrixView a, b, c;
+  double alpha = 1, beta = 1;
+};
+void multiply(const MatrixProduct& product, Tensor& y, std::int64_t offset);
+
+}  // namespace strata::ir
