@@ -12,7 +12,8 @@ namespace strata::ir {
 class Builder {
  public:
   /// New nodes and constants get these sources (those of the node being rewritten).
-  explicit Builder(Graph& graph, Sources sources = {}) : graph_(graph), sources_(std::move(sources)) {}
+  explicit Builder(Graph& graph, Sources sources = {})
+      : graph_(graph), sources_(std::move(sources)) {}
 
   Graph& graph() { return graph_; }
   /// One-output node of ONNX's domain or of "strata" ("strata.Fused"). `name` is that of the
@@ -34,5 +35,8 @@ class Builder {
 void infer_types(Graph& graph);
 /// The same for one node whose inputs are typed.
 void infer_node(Graph& graph, NodeId node);
+/// A copy of the graph whose inputs have these types (shapes with symbols fixed, another batch
+/// size), inferred anew.
+Graph with_input_types(const Graph& graph, std::span<const TensorType> types);
 
 }  // namespace strata::ir

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,16 +41,16 @@ void add_sources(Sources& to, const Sources& from);
 struct Value {
   std::string name;  ///< unique in the graph, never empty
   TensorType type;
-  NodeId producer = no_node;               ///< no_node: input, constant or state
-  std::optional<EncodedTensor> constant;   ///< set: a constant
+  NodeId producer = no_node;              ///< no_node: input, constant or state
+  std::optional<EncodedTensor> constant;  ///< set: a constant
   /// Elements known when planning (small integer tensors computed from shapes), row-major.
   std::optional<std::vector<Dim>> elements;
-  Sources sources;                         ///< of a constant; else those of its producer
+  Sources sources;  ///< of a constant; else those of its producer
 };
 
 struct Node {
   const OpDef* op = nullptr;
-  std::string name;  ///< the user's, or made from the sources; unique, never empty
+  std::string name;              ///< the user's, or made from the sources; unique, never empty
   std::vector<ValueId> inputs;   ///< no_value: omitted
   std::vector<ValueId> outputs;  ///< no_value: not wanted
   Attributes attributes;
@@ -64,8 +65,24 @@ struct State {
   ValueId written = no_value;
 };
 
-/// A network in SSA form. Ids stay valid until `compact`; erased slots are skipped.
-/// Nodes are kept in topological order by `sort`; the verifier holds passes to it.
+/// Names in use and who bears them; invents unused ones in constant time.
+class NameTable {
+ public:
+  /// The wanted name (the fallback if empty), with a suffix if it is taken.
+  std::string unique(std::string_view wanted, std::string_view fallback);
+  std::optional<std::uint32_t> find(std::string_view name) const;
+  void take(const std::string& name, std::uint32_t id) { names_[name] = id; }
+  /// Frees the name if `id` bears it.
+  void release(const std::string& name, std::uint32_t id);
+
+ private:
+  std::unordered_map<std::string, std::uint32_t> names_;
+  std::unordered_map<std::string, std::uint32_t> suffixes_;  // last one tried
+};
+
+/// A network in SSA form. Ids and references to nodes and values stay valid until `compact`; erased
+/// slots are skipped. Nodes are kept in topological order by `sort`; the verifier holds passes to
+/// it.
 class Graph {
  public:
   std::string name;
@@ -76,6 +93,8 @@ class Graph {
   /// Names are made unique by a suffix where they are taken; an empty one is invented.
   ValueId add_input(std::string_view name, TensorType type);
   ValueId add_constant(std::string_view name, EncodedTensor constant, Sources sources = {});
+  /// Makes a constant of a value that nothing produces (its node was erased).
+  void set_constant(ValueId id, EncodedTensor constant, Sources sources = {});
   /// A value without producer yet; for importers that meet uses before definitions.
   ValueId add_value(std::string_view name, TensorType type = {});
   /// Creates the node as the last one and binds `outputs` (values without producer) to it. Types
@@ -95,13 +114,18 @@ class Graph {
   std::size_t node_limit() const { return nodes_.size(); }
 
   std::optional<ValueId> find_value(std::string_view name) const;
+  std::optional<NodeId> find_node(std::string_view name) const;
   bool is_constant(ValueId id) const { return id != no_value && value(id).constant.has_value(); }
   /// The sources of whatever defines the value.
   const Sources& sources(ValueId id) const;
 
   void rename(ValueId id, std::string_view name);
+  void rename(NodeId id, std::string_view name);
+  void swap_names(ValueId a, ValueId b);
   /// Every use of `from` (inputs of nodes, outputs of the graph, written states) becomes `to`.
   void replace_uses(ValueId from, ValueId to);
+  /// The same for many pairs in one sweep; chains of pairs are followed.
+  void replace_uses(std::span<const std::pair<ValueId, ValueId>> pairs);
   /// Removes nodes in one sweep; their outputs lose their producer.
   void erase(std::span<const NodeId> nodes);
   /// Orders nodes so that definitions come before uses; stable. Throws model naming a cycle.
@@ -112,12 +136,11 @@ class Graph {
   std::int64_t constant_bytes() const;
 
  private:
-  std::string unique_name(std::string_view wanted);
-
-  std::vector<Value> values_;
-  std::vector<Node> nodes_;
+  std::deque<Value> values_;  // a deque, so that adding leaves references valid
+  std::deque<Node> nodes_;
   std::vector<NodeId> order_;
-  std::unordered_map<std::string, std::uint32_t> value_names_;
+  NameTable value_names_;
+  NameTable node_names_;
 };
 
 /// Who reads each value: built once by a pass that needs it, not kept up to date.

@@ -62,7 +62,7 @@ class InferContext {
   friend void infer_node(Graph& graph, NodeId node);
   const Graph& graph_;
   const Node& node_;
-  std::vector<TensorType> output_types_;
+  std::vector<std::optional<TensorType>> output_types_;
   std::vector<std::optional<std::vector<Dim>>> output_elements_;
 };
 
@@ -128,7 +128,16 @@ struct OpDef {
 std::span<const OpDef* const> all_ops();
 const OpDef* find_op(std::string_view domain, std::string_view name);
 
+/// By qualified name ("Conv", "strata.Fused"); throws unsupported naming it.
+const OpDef& find_op(std::string_view qualified);
+
 /// "Conv", "strata.Fused": the name with its domain unless that is ONNX's.
 std::string qualified_name(const OpDef& op);
+/// "node conv1 (Conv)", for errors.
+std::string describe(const Node& node);
+std::string_view to_string(AttributeKind kind);
+
+/// Throws model unless counts of operands, attribute names and kinds fit the op.
+void check_schema(const Node& node);
 
 }  // namespace strata::ir

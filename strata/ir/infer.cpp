@@ -1,0 +1,115 @@
+#include <algorithm>
+
+#include "strata/ir/builder.hpp"
+#include "strata/ir/op.hpp"
+
+namespace strata::ir {
+namespace {
+
+/// Elements of larger tensors are never known when planning.
+constexpr std::int64_t most_known_elements = 1024;
+
+}  // namespace
+
+InferContext::InferContext(const Graph& graph, const Node& node)
+    : graph_(graph),
+      node_(node),
+      output_types_(node.outputs.size()),
+      output_elements_(node.outputs.size()) {}
+
+int InferContext::inputs() const { return int(node_.inputs.size()); }
+
+bool InferContext::has_input(int i) const {
+  return i >= 0 && i < inputs() && node_.inputs[std::size_t(i)] != no_value;
+}
+
+const TensorType& InferContext::input(int i) const {
+  if (!has_input(i)) fail(ErrorCode::model, "input {} is missing", i);
+  return graph_.value(node_.inputs[std::size_t(i)]).type;
+}
+
+std::optional<std::vector<Dim>> InferContext::elements(int i) const {
+  if (!has_input(i)) return std::nullopt;
+  const Value& value = graph_.value(node_.inputs[std::size_t(i)]);
+  if (value.elements) return value.elements;
+  if (!value.constant || !is_integer(value.type.dtype)) return std::nullopt;
+  if (value.constant->shape.elements() > most_known_elements) return std::nullopt;
+  const std::vector<std::int64_t> numbers = value.constant->decode().to_int64();
+  return std::vector<Dim>(numbers.begin(), numbers.end());
+}
+
+std::optional<std::vector<std::int64_t>> InferContext::integers(int i) const {
+  const auto known = elements(i);
+  if (!known) return std::nullopt;
+  std::vector<std::int64_t> numbers;
+  numbers.reserve(known->size());
+  for (const Dim& dim : *known) {
+    if (!dim.is_constant()) return std::nullopt;
+    numbers.push_back(dim.constant());
+  }
+  return numbers;
+}
+
+const Attributes& InferContext::attributes() const { return node_.attributes; }
+const Node& InferContext::node() const { return node_; }
+
+void InferContext::set_output(int i, TensorType type) {
+  if (std::size_t(i) < output_types_.size()) output_types_[std::size_t(i)] = std::move(type);
+}
+
+void InferContext::set_elements(int i, std::vector<Dim> elements) {
+  if (std::size_t(i) >= output_elements_.size()) return;
+  if (std::int64_t(elements.size()) > most_known_elements) return;
+  output_elements_[std::size_t(i)] = std::move(elements);
+}
+
+void InferContext::expect_rank(int i, std::string_view what, int rank) const {
+  const TensorType& type = input(i);
+  if (int(type.shape.size()) != rank) {
+    fail(ErrorCode::model, "{} has type {}, expected rank {}", what, to_string(type), rank);
+  }
+}
+
+void InferContext::expect_same_dtype(int a, int b) const {
+  if (input(a).dtype != input(b).dtype) {
+    fail(ErrorCode::model, "inputs {} and {} have types {} and {}, expected the same element type",
+         a, b, to_string(input(a)), to_string(input(b)));
+  }
+}
+
+void infer_node(Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  with_context([&] { return describe(node); },
+               [&] {
+                 check_schema(node);
+                 InferContext context(graph, node);
+                 node.op->infer(context);
+                 for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+                   if (node.outputs[i] == no_value) continue;
+                   auto& type = context.output_types_[i];
+                   if (!type)
+                     fail(ErrorCode::internal, "the shape rule gives no type to output {}", i);
+                   if (type->shape.size() > std::size_t(max_rank)) {
+                     fail(ErrorCode::unsupported, "output {} has rank {}, at most {} are supported",
+                          i, type->shape.size(), max_rank);
+                   }
+                   Value& value = graph.value(node.outputs[i]);
+                   value.type = std::move(*type);
+                   value.elements = std::move(context.output_elements_[i]);
+                 }
+               });
+}
+
+void infer_types(Graph& graph) {
+  for (NodeId id : graph.order()) infer_node(graph, id);
+}
+
+Graph with_input_types(const Graph& graph, std::span<const TensorType> types) {
+  STRATA_ASSERT(types.size() == graph.inputs.size());
+  Graph typed = graph;
+  for (std::size_t i = 0; i < types.size(); ++i) typed.value(typed.inputs[i]).type = types[i];
+  infer_types(typed);
+  return typed;
+}
+
+}  // namespace strata::ir

@@ -1,0 +1,212 @@
+#include "strata/ir/interpreter.hpp"
+
+#include <algorithm>
+
+#include "strata/base/checked.hpp"
+#include "strata/ir/builder.hpp"
+#include "strata/ir/op.hpp"
+
+namespace strata::ir {
+namespace {
+
+/// A graph of this node alone, decomposed: for ops that have no reference of their own.
+Graph decomposed(const Graph& graph, const Node& node) {
+  Graph alone;
+  std::vector<ValueId> inputs;
+  for (ValueId id : node.inputs) {
+    if (id == no_value) {
+      inputs.push_back(no_value);
+      continue;
+    }
+    const Value& value = graph.value(id);
+    ValueId copy = alone.add_input(value.name, value.type);
+    alone.value(copy).elements = value.elements;
+    alone.value(copy).constant = value.constant;
+    inputs.push_back(copy);
+  }
+  Node standalone = node;
+  standalone.inputs = inputs;
+  Builder builder(alone, node.sources);
+  auto values = node.op->decompose(builder, standalone);
+  if (!values)
+    fail(ErrorCode::unsupported, "these operands have neither reference nor decomposition");
+  alone.outputs = *values;
+  return alone;
+}
+
+class Interpreter {
+ public:
+  Interpreter(const Graph& graph, const InterpretOptions& options)
+      : graph_(graph),
+        options_(options),
+        tensors_(graph.value_limit()),
+        owned_(graph.value_limit()),
+        remaining_(graph.value_limit()) {
+    const Uses uses(graph);
+    for (std::size_t i = 0; i < remaining_.size(); ++i) remaining_[i] = uses.count(ValueId(i));
+  }
+
+  std::vector<Tensor> run(std::span<const Tensor> inputs) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) set(graph_.inputs[i], inputs[i]);
+    for (const State& state : graph_.states) set(state.read, state.initial);
+    for (NodeId id : graph_.order()) {
+      const Node& node = graph_.node(id);
+      with_context([&] { return describe(node); }, [&] { step(node); });
+    }
+    std::vector<Tensor> outputs;
+    for (ValueId id : graph_.outputs) outputs.push_back(get(id));
+    return outputs;
+  }
+
+ private:
+  void set(ValueId id, const Tensor& tensor) {
+    tensors_[index(id)] = tensor;
+    if (options_.observe) options_.observe(id, tensor);
+  }
+
+  const Tensor& get(ValueId id) {
+    Tensor& tensor = tensors_[index(id)];
+    const Value& value = graph_.value(id);
+    if (!tensor.present() && value.constant) {
+      if (!value.constant->is_dense()) charge(id);
+      tensor = value.constant->decode();
+    }
+    return tensor;
+  }
+
+  /// Counts the bytes of a value before they are allocated.
+  Shape charge(ValueId id) {
+    const TensorType& type = graph_.value(id).type;
+    Shape shape = evaluate(type.shape, {});
+    const auto bytes = checked_mul(shape.elements(), std::int64_t(size_of(type.dtype)));
+    const auto total = bytes ? checked_add(live_bytes_, *bytes) : std::nullopt;
+    if (!total || *total > options_.byte_limit) {
+      fail(ErrorCode::unsupported, "value {} of type {} exceeds the limit of {} bytes",
+           graph_.value(id).name, to_string(type), options_.byte_limit);
+    }
+    live_bytes_ = *total;
+    owned_[index(id)] = *bytes;
+    return shape;
+  }
+
+  void step(const Node& node) {
+    std::vector<Tensor> inputs;
+    for (ValueId id : node.inputs) inputs.push_back(id == no_value ? Tensor() : get(id));
+    std::vector<Tensor> outputs;
+    for (ValueId id : node.outputs) {
+      if (id == no_value) {
+        outputs.emplace_back();
+      } else {
+        Shape shape = charge(id);
+        outputs.push_back(Tensor::zeros(graph_.value(id).type.dtype, shape));
+      }
+    }
+    if (node.op->reference) {
+      Status status = node.op->reference({node, inputs, outputs});
+      if (!status) fail(ErrorCode::model, "{}", status.message);
+    } else {
+      outputs = run_decomposed(node, inputs);
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (node.outputs[i] != no_value) set(node.outputs[i], outputs[i]);
+    }
+    for (ValueId id : node.inputs) release(id);
+    for (ValueId id : node.outputs) {
+      if (id != no_value && remaining_[index(id)] == 0) drop(id);
+    }
+  }
+
+  std::vector<Tensor> run_decomposed(const Node& node, std::span<const Tensor> inputs) {
+    Graph alone = decomposed(graph_, node);
+    std::vector<Tensor> present;
+    std::vector<ValueId> varying;
+    std::size_t next = 0;
+    for (const Tensor& tensor : inputs) {
+      if (!tensor.present()) continue;
+      ValueId id = alone.inputs[next++];
+      if (alone.is_constant(id)) continue;
+      varying.push_back(id);
+      present.push_back(tensor);
+    }
+    alone.inputs = varying;
+    return interpret(alone, present,
+                     {.observe = {}, .byte_limit = options_.byte_limit - live_bytes_});
+  }
+
+  void release(ValueId id) {
+    if (id != no_value && --remaining_[index(id)] == 0) drop(id);
+  }
+  void drop(ValueId id) {
+    tensors_[index(id)] = Tensor();
+    live_bytes_ -= std::exchange(owned_[index(id)], 0);
+  }
+
+  const Graph& graph_;
+  const InterpretOptions& options_;
+  std::vector<Tensor> tensors_;
+  std::vector<std::int64_t> owned_;     // bytes charged for each value
+  std::vector<std::size_t> remaining_;  // readers still to come
+  std::int64_t live_bytes_ = 0;
+};
+
+}  // namespace
+
+DimValues bind_inputs(const Graph& graph, std::span<const Shape> shapes) {
+  if (shapes.size() != graph.inputs.size()) {
+    fail(ErrorCode::usage, "{} inputs given, expected {}", shapes.size(), graph.inputs.size());
+  }
+  DimValues symbols;
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    const Value& input = graph.value(graph.inputs[i]);
+    const SymbolicShape& wanted = input.type.shape;
+    if (shapes[i].rank() != int(wanted.size())) {
+      fail(ErrorCode::usage, "input {} has shape {}, expected {}", input.name, to_string(shapes[i]),
+           to_string(wanted));
+    }
+    for (std::size_t axis = 0; axis < wanted.size(); ++axis) {
+      const auto symbol = wanted[axis].as_symbol();
+      if (symbol && !symbols.find(*symbol)) symbols.set(*symbol, shapes[i][int(axis)]);
+    }
+  }
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    const Value& input = graph.value(graph.inputs[i]);
+    for (int axis = 0; axis < shapes[i].rank(); ++axis) {
+      const Dim& wanted = input.type.shape[std::size_t(axis)];
+      std::vector<std::string> names;
+      wanted.collect_symbols(names);
+      // An expression over symbols that no input binds (in a subgraph) accepts any extent.
+      if (std::any_of(names.begin(), names.end(), [&](auto& n) { return !symbols.find(n); })) {
+        continue;
+      }
+      if (const std::int64_t extent = wanted.evaluate(symbols); extent != shapes[i][axis]) {
+        fail(ErrorCode::usage, "input {} has shape {}, expected {} (axis {} is {}, expected {})",
+             input.name, to_string(shapes[i]), to_string(input.type.shape), axis, shapes[i][axis],
+             extent);
+      }
+    }
+  }
+  return symbols;
+}
+
+std::vector<Tensor> interpret(const Graph& graph, std::span<const Tensor> inputs,
+                              const InterpretOptions& options) {
+  std::vector<Shape> shapes;
+  std::vector<TensorType> types;
+  for (const Tensor& input : inputs) {
+    shapes.push_back(input.shape());
+    types.push_back({input.dtype(), {input.shape().begin(), input.shape().end()}});
+  }
+  bind_inputs(graph, shapes);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Value& input = graph.value(graph.inputs[i]);
+    if (input.type.dtype != inputs[i].dtype()) {
+      fail(ErrorCode::usage, "input {} has element type {}, expected {}", input.name,
+           to_string(inputs[i].dtype()), to_string(input.type.dtype));
+    }
+  }
+  // Inferring again with the actual shapes leaves no symbols.
+  const Graph concrete = with_input_types(graph, types);
+  return Interpreter(concrete, options).run(inputs);
+}
+
+}  // namespace strata::ir

@@ -1,0 +1,101 @@
+#include "strata/ir/op.hpp"
+
+#include <unordered_map>
+
+namespace strata::ir {
+
+#define STRATA_OP(row) extern const OpDef row;
+#include "strata/ir/ops/ops.def"
+#undef STRATA_OP
+
+namespace {
+
+const OpDef* const table[] = {
+#define STRATA_OP(row) &row,
+#include "strata/ir/ops/ops.def"
+#undef STRATA_OP
+};
+
+}  // namespace
+
+std::span<const OpDef* const> all_ops() { return table; }
+
+const OpDef* find_op(std::string_view domain, std::string_view name) {
+  static const auto index = [] {
+    std::unordered_multimap<std::string_view, const OpDef*> by_name;
+    for (const OpDef* op : all_ops()) by_name.emplace(op->name, op);
+    return by_name;
+  }();
+  auto [first, last] = index.equal_range(name);
+  for (; first != last; ++first) {
+    if (first->second->domain == domain) return first->second;
+  }
+  return nullptr;
+}
+
+const OpDef& find_op(std::string_view qualified) {
+  constexpr std::string_view ours = "strata.";
+  const OpDef* op = qualified.starts_with(ours) ? find_op("strata", qualified.substr(ours.size()))
+                                                : find_op("", qualified);
+  if (!op) fail(ErrorCode::unsupported, "there is no op '{}'", qualified);
+  return *op;
+}
+
+std::string qualified_name(const OpDef& op) {
+  std::string name(op.name);
+  return op.domain.empty() ? name : std::string(op.domain) + "." + name;
+}
+
+std::string describe(const Node& node) {
+  return "node " + node.name + " (" + qualified_name(*node.op) + ")";
+}
+
+namespace {
+
+void check_arity(std::string_view what, std::span<const ValueId> given, Arity accepted) {
+  const auto count = int(given.size());
+  if (count < accepted.min || count > accepted.max) {
+    std::string range = accepted.max == accepted.min ? fmt::format("{}", accepted.min)
+                        : accepted.max == variadic
+                            ? fmt::format("at least {}", accepted.min)
+                            : fmt::format("{} to {}", accepted.min, accepted.max);
+    fail(ErrorCode::model, "{} {}s, expected {}", count, what, range);
+  }
+}
+
+}  // namespace
+
+void check_schema(const Node& node) {
+  const OpDef& op = *node.op;
+  check_arity("input", node.inputs, op.inputs);
+  check_arity("output", node.outputs, op.outputs);
+  for (int i = 0; i < op.inputs.min; ++i) {
+    if (node.inputs[std::size_t(i)] == no_value) {
+      fail(ErrorCode::model, "input {} is omitted but required", i);
+    }
+  }
+  for (const auto& [name, value] : node.attributes) {
+    const AttributeDef* known = nullptr;
+    for (const AttributeDef& def : op.attributes) {
+      if (def.name == name) known = &def;
+    }
+    if (!known) fail(ErrorCode::model, "has no attribute '{}'", name);
+    if (std::size_t(known->kind) != value.index()) {
+      fail(ErrorCode::model, "attribute '{}' is of kind {}, expected {}", name,
+           to_string(AttributeKind(value.index())), to_string(known->kind));
+    }
+  }
+  for (const AttributeDef& def : op.attributes) {
+    if (def.required && !node.attributes.has(def.name)) {
+      fail(ErrorCode::model, "attribute '{}' is missing", def.name);
+    }
+  }
+}
+
+std::string_view to_string(AttributeKind kind) {
+  constexpr std::string_view names[] = {"integer", "real",   "string", "integers", "reals",
+                                        "strings", "tensor", "dtype",  "graph"};
+  return names[std::size_t(kind)];
+}
+
+}  // namespace strata::ir
