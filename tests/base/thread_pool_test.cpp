@@ -18,13 +18,14 @@ namespace {
 std::atomic<std::int64_t> allocations = 0;
 }
 
-void* operator new(std::size_t size) {
+// Not inlined, or the compiler sees malloc and free inside new and delete and warns of a mismatch.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace strata {
 namespace {
