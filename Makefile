@@ -42,7 +42,7 @@ sanitize:
 	  ctest --preset $$preset -j $(JOBS); \
 	done
 
-# New finds go to build/; what is worth keeping is copied to tests/fuzz/corpus by hand.
+# New finds go to build/; what is worth keeping is copied to tests/corpus by hand.
 fuzz:
 	@scripts/setup --fuzz
 	cmake --preset fuzz
@@ -50,7 +50,7 @@ fuzz:
 	@set -e; for program in build/fuzz/tests/fuzz/fuzz_*; do \
 	  name=$${program##*/fuzz_}; found=build/fuzz/found/$$name; mkdir -p "$$found"; \
 	  "$$program" -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 \
-	    -artifact_prefix="$$found-" "$$found" "tests/fuzz/corpus/$$name"; \
+	    -artifact_prefix="$$found-" "$$found" "tests/corpus/$$name"; \
 	done
 
 python:
