@@ -50,6 +50,12 @@ std::optional<std::vector<std::int64_t>> InferContext::integers(int i) const {
   return numbers;
 }
 
+std::optional<Tensor> InferContext::constant(int i) const {
+  if (!has_input(i)) return std::nullopt;
+  const Value& value = graph_.value(node_.inputs[std::size_t(i)]);
+  return value.constant ? std::optional(value.constant->decode()) : std::nullopt;
+}
+
 const Attributes& InferContext::attributes() const { return node_.attributes; }
 const Node& InferContext::node() const { return node_; }
 

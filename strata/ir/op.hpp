@@ -47,6 +47,8 @@ class InferContext {
   std::optional<std::vector<Dim>> elements(int i) const;
   /// The same, if all are numbers.
   std::optional<std::vector<std::int64_t>> integers(int i) const;
+  /// A constant input, decoded (values that are no integers: scales, limits).
+  std::optional<Tensor> constant(int i) const;
   const Attributes& attributes() const;
   const Node& node() const;
 
