@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <limits>
 #include <numeric>
 
 #include "strata/base/error.hpp"
@@ -39,14 +38,18 @@ Dim floor_atom(const Dim& numerator, const Dim& denominator) {
   return from_atom({.kind = Kind::floor_div, .operands = {numerator, denominator}});
 }
 
-/// floor((floor(x/k) + c) / b) = floor((x + c*k) / (k*b)) for positive numbers k and b.
+/// floor((floor(x/k) + y) / b) = floor((x + y*k) / (k*b)) for positive numbers k and b.
 std::optional<Dim> merge_nested(const DimTerms& numerator, std::int64_t c, std::int64_t b) {
-  if (numerator.size() != 1 || numerator[0].coefficient != 1) return std::nullopt;
-  if (numerator[0].factors.size() != 1) return std::nullopt;
-  const DimAtom& inner = *numerator[0].factors[0];
-  if (inner.kind != Kind::floor_div || !inner.operands[1].is_constant()) return std::nullopt;
-  const std::int64_t k = inner.operands[1].constant();
-  return Dim::floor_div(inner.operands[0] + Dim(dim_mul(c, k)), dim_mul(k, b));
+  const auto nested = std::ranges::find_if(numerator, [](const DimTerm& term) {
+    return term.coefficient == 1 && term.factors.size() == 1 &&
+           term.factors[0]->kind == Kind::floor_div && term.factors[0]->operands[1].is_constant();
+  });
+  if (nested == numerator.end()) return std::nullopt;
+  const std::vector<Dim>& inner = nested->factors[0]->operands;
+  DimTerms others = numerator;
+  others.erase(others.begin() + (nested - numerator.begin()));
+  const Dim y = from_terms(std::move(others)) + c;
+  return Dim::floor_div(inner[0] + y * inner[1], inner[1] * b);
 }
 
 /// floor(rest / b) for a number b > 1 and coefficients in [0, b).

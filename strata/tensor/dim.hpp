@@ -28,6 +28,8 @@ class DimValues {
 
 /// Most symbols, functions and terms in one expression, counted as often as they are written.
 constexpr std::size_t max_dim_size = 4096;
+/// Most functions within functions.
+constexpr int max_dim_depth = 100;
 
 /// An extent or a small integer that may depend on symbols: a polynomial with integer coefficients
 /// over symbols and over atoms floor(a/b), max(a,b), min(a,b). Kept in a normal form, so that equal

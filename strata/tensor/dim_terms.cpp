@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <limits>
 
 #include "strata/base/checked.hpp"
 #include "strata/base/error.hpp"
@@ -15,18 +14,21 @@ bool atom_less(const DimAtomRef& a, const DimAtomRef& b) { return compare(*a, *b
 [[noreturn]] void too_large() {
   fail(ErrorCode::unsupported,
        "a symbolic dimension has become too large an expression, at most {} symbols and operations "
-       "are accepted",
-       max_dim_size);
+       "nested {} deep are accepted",
+       max_dim_size, max_dim_depth);
 }
 
-std::size_t size_of_terms(const DimTerms& terms) {
-  std::size_t size = 0;
-  for (const DimTerm& term : terms) {
-    ++size;
-    for (const DimAtomRef& factor : term.factors) size += factor->size;
-    if (size > max_dim_size) too_large();
+/// Sets size and depth; what recurses over an expression is bounded by them.
+void measure(Dim::Expression& expression) {
+  for (const DimTerm& term : expression.terms) {
+    ++expression.size;
+    for (const DimAtomRef& factor : term.factors) {
+      expression.size += factor->size;
+      expression.depth = std::max(expression.depth, factor->depth);
+    }
+    if (expression.size > max_dim_size) too_large();
   }
-  return size;
+  if (expression.depth > max_dim_depth) too_large();
 }
 
 }  // namespace
@@ -94,19 +96,21 @@ Dim from_terms(DimTerms terms) {
   if (terms.empty()) return 0;
   if (terms.front().factors.empty()) return terms.front().coefficient;
   auto expression = std::make_shared<Dim::Expression>();
-  expression->size = size_of_terms(terms);
-  const DimTerm& first = terms.front();
-  if (terms.size() == 1 && first.coefficient == 1 && first.factors.size() == 1 &&
+  expression->terms = std::move(terms);
+  measure(*expression);
+  const DimTerm& first = expression->terms.front();
+  if (expression->terms.size() == 1 && first.coefficient == 1 && first.factors.size() == 1 &&
       first.factors[0]->kind == DimAtom::Kind::symbol) {
     expression->symbol = first.factors[0].get();
   }
-  expression->terms = std::move(terms);
   return Dim(std::shared_ptr<const Dim::Expression>(std::move(expression)));
 }
 
 Dim from_atom(DimAtom atom) {
   for (const Dim& operand : atom.operands) {
     atom.size += operand.is_constant() ? 1 : operand.expression()->size;
+    const int depth = operand.is_constant() ? 0 : operand.expression()->depth;
+    atom.depth = std::max(atom.depth, depth + 1);
   }
   DimTerm term{1, {}};
   term.factors.push_back(std::make_shared<const DimAtom>(std::move(atom)));

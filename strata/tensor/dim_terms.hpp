@@ -19,6 +19,7 @@ struct DimAtom {
   std::string name;           // of a symbol
   std::vector<Dim> operands;  // numerator and denominator; for max and min two or more, sorted
   std::size_t size = 1;       // as counted for max_dim_size
+  int depth = 0;              // of functions within functions
 };
 using DimAtomRef = std::shared_ptr<const DimAtom>;
 
@@ -33,6 +34,7 @@ using DimTerms = std::vector<DimTerm>;
 struct Dim::Expression {
   DimTerms terms;
   std::size_t size = 0;
+  int depth = 0;
   const DimAtom* symbol = nullptr;  // set if this is one symbol
 };
 

@@ -24,12 +24,10 @@ bool is_function(std::string_view name) {
   return name == "floor" || name == "max" || name == "min";
 }
 
-std::string symbol_text(std::string_view name) {
-  bool plain = is_letter(name[0]) && !is_function(name);
-  for (char c : name) plain = plain && is_name_part(c);
-  if (plain) return std::string(name);
-  std::string text = "\"";
-  for (char c : name) {
+/// With quotes and control characters written so that they can be read, and read back.
+std::string escape(std::string_view raw) {
+  std::string text;
+  for (char c : raw) {
     const auto code = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       text += '\\';
@@ -40,7 +38,13 @@ std::string symbol_text(std::string_view name) {
       text += c;
     }
   }
-  return text + '"';
+  return text;
+}
+
+std::string symbol_text(std::string_view name) {
+  bool plain = is_letter(name[0]) && !is_function(name);
+  for (char c : name) plain = plain && is_name_part(c);
+  return plain ? std::string(name) : '"' + escape(name) + '"';
 }
 
 /// In parentheses unless it reads as one operand of a product.
@@ -118,7 +122,7 @@ class Parser {
   }
   [[noreturn]] void complain(std::string_view what) const {
     constexpr std::size_t shown = 80;
-    fail(ErrorCode::model, "dimension '{}'{} at character {}: {}", text_.substr(0, shown),
+    fail(ErrorCode::model, "dimension '{}'{} at character {}: {}", escape(text_.substr(0, shown)),
          text_.size() > shown ? "..." : "", position_ + 1, what);
   }
 

@@ -38,12 +38,13 @@ struct Channels {
 
 float scale_for(double largest) {
   if (largest == 0) return 1;  // any scale decodes the zeros exactly
-  const double scale = largest / max_code;
   if (largest > double(std::numeric_limits<float>::max())) {
     fail(ErrorCode::unsupported, "an element has magnitude {}, outside the range of f32", largest);
   }
   // Subnormal scales are imprecise, and zero to processors that flush them.
-  return std::max(float(scale), std::numeric_limits<float>::min());
+  const float scale = std::max(float(largest / max_code), std::numeric_limits<float>::min());
+  // Rounded up, the scale of the largest float would decode to infinity.
+  return std::isinf(scale * max_code) ? std::nextafter(scale, 0.0f) : scale;
 }
 
 template <class T>
@@ -114,6 +115,7 @@ Tensor decode_with(const EncodedTensor& encoded, const Channels& channels,
 }
 
 void expect_axis(const Shape& shape, int axis) {
+  if (shape.rank() == 0) fail(ErrorCode::unsupported, "a scalar has no channel axis");
   if (axis < 0 || axis >= shape.rank()) {
     fail(ErrorCode::unsupported, "channel axis {} of shape {}, expected 0 to {}", axis,
          to_string(shape), shape.rank() - 1);
