@@ -1,0 +1,121 @@
+#include "strata/formats/load.hpp"
+
+#include <new>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "strata/formats/onnx/import.hpp"
+#include "strata/ir/text.hpp"
+#include "strata/ir/verify.hpp"
+#include "strata/tensor/tensor.hpp"
+
+namespace strata::formats {
+namespace {
+
+struct Signature {
+  std::size_t offset;
+  std::string_view bytes;
+  std::string_view format;
+};
+
+// Formats that are easily taken for a model Strata reads; ONNX itself has no signature.
+constexpr Signature foreign[] = {
+    {4, "TFL3", "a TensorFlow Lite model"},
+    {4, "ORTM", "ONNX Runtime's own format"},
+    {0, "GGUF", "a GGUF file"},
+    {0, "PK\x03\x04", "a zip archive (PyTorch, npz or Keras)"},
+    {0, "\x89HDF", "an HDF5 file"},
+    {0, "\x1f\x8b", "compressed by gzip"},
+    {0, "\x28\xb5\x2f\xfd", "compressed by zstd"},
+    {0, "version https://git-lfs", "a Git LFS pointer, not the file it stands for"},
+    {0, "<", "an HTML or XML document"},
+};
+
+constexpr std::string_view text_suffix = ".strata.txt";
+
+std::string_view as_text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+void refuse_foreign(std::string_view content) {
+  if (content.empty()) fail(ErrorCode::model, "the file is empty");
+  for (const Signature& s : foreign) {
+    if (content.size() > s.offset && content.substr(s.offset).starts_with(s.bytes)) {
+      fail(ErrorCode::unsupported, "this is {}; accepted: ONNX (.onnx), graph text ({})", s.format,
+           text_suffix);
+    }
+  }
+}
+
+// Names from hostile files reach error texts: one line, of bounded length, nothing that a terminal
+// would obey.
+std::string printable(std::string_view text) {
+  constexpr std::size_t longest = 3000;
+  std::string result;
+  for (const char c : text.substr(0, longest)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      result += fmt::format("\\x{:02x}", byte);
+    } else {
+      result += c;
+    }
+  }
+  if (text.size() > longest) {
+    // Not in the middle of a UTF-8 sequence.
+    while (!result.empty() && (static_cast<unsigned char>(result.back()) & 0xc0) == 0x80) {
+      result.pop_back();
+    }
+    if (!result.empty() && static_cast<unsigned char>(result.back()) >= 0xc0) result.pop_back();
+    result += "...";
+  }
+  return result;
+}
+
+ir::Graph load_as(const MappedFile& file, const LoadOptions& options, std::string_view what,
+                  bool is_text) {
+  std::optional<Error> error;
+  try {
+    return with_context([&] { return fmt::format("reading {}", what); },
+                        [&] {
+                          const std::string_view content = as_text(file.bytes());
+                          refuse_foreign(content);
+                          ir::Graph graph =
+                              is_text ? ir::parse_text(content) : onnx::import_model(file, options);
+                          ir::verify(graph);
+                          return graph;
+                        });
+  } catch (const Error& e) {
+    error.emplace(e.code(), printable(e.what()));
+  } catch (const std::bad_alloc&) {
+    error.emplace(ErrorCode::unsupported,
+                  fmt::format("reading {}: it needs more memory than there is", what));
+  }
+  throw *error;
+}
+
+}  // namespace
+
+ir::Graph load(const std::filesystem::path& path, const LoadOptions& options) {
+  LoadOptions resolved = options;
+  if (resolved.folder.empty()) {
+    resolved.folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  }
+  const MappedFile file =
+      with_context([&] { return printable(fmt::format("reading {}", path.string())); },
+                   [&] { return MappedFile::open(path); });
+  return load_as(file, resolved, path.string(), path.string().ends_with(text_suffix));
+}
+
+ir::Graph load(const MappedFile& file, const LoadOptions& options) {
+  return load_as(file, options, "model", false);
+}
+
+ir::Graph load(std::span<const std::byte> bytes, const LoadOptions& options) {
+  const auto size = std::int64_t(bytes.size());
+  const auto copy =
+      std::make_shared<Tensor>(Tensor::borrow(DType::u8, Shape{size}, bytes.data()).clone());
+  return load(MappedFile(copy, copy->bytes()), options);
+}
+
+}  // namespace strata::formats

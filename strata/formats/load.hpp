@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+#include "strata/base/file.hpp"
+#include "strata/ir/graph.hpp"
+
+namespace strata::formats {
+
+/// Where weights outside the model's own file may lie.
+enum class ExternalData {
+  beneath,       ///< in the model's folder, reached without symbolic links that leave it
+  follow_links,  ///< the same, but links may lead anywhere (caches that link to shared blobs)
+  refuse,
+};
+
+struct LoadOptions {
+  /// Bytes that constants may take which cannot be used where they lie in the file (misaligned,
+  /// or written as lists of numbers). More is refused.
+  std::int64_t byte_limit = std::int64_t(16) << 30;
+  ExternalData external = ExternalData::beneath;
+  /// What external data is relative to; load(path) sets it. Empty: external data is refused.
+  std::filesystem::path folder;
+};
+
+/// Reads a model file: ONNX, or the text form of a graph. Weights stay in the mapped file; the
+/// graph keeps it open. Any bytes give a verified graph or one Error "reading FILE: ...".
+ir::Graph load(const std::filesystem::path& path, const LoadOptions& options = {});
+/// The same from bytes that live as long as the owner in `file`, which the graph shares.
+ir::Graph load(const MappedFile& file, const LoadOptions& options = {});
+/// The same from bytes of the caller, which are copied.
+ir::Graph load(std::span<const std::byte> bytes, const LoadOptions& options = {});
+
+}  // namespace strata::formats

@@ -1,0 +1,123 @@
+#include "strata/formats/onnx/node_context.hpp"
+
+#include "strata/formats/onnx/element_type.hpp"
+#include "strata/ir/op.hpp"
+
+namespace strata::formats::onnx {
+namespace {
+
+ir::Attribute to_attribute(const AttributeValue& value, TensorReader& tensors) {
+  switch (value.type) {
+    case AttributeType::f:
+      return value.f;
+    case AttributeType::i:
+      return value.i;
+    case AttributeType::s:
+      return std::string(value.s);
+    case AttributeType::floats:
+      return value.floats;
+    case AttributeType::ints:
+      return value.ints;
+    case AttributeType::strings:
+      return std::vector<std::string>(value.strings.begin(), value.strings.end());
+    case AttributeType::t:
+      if (!value.t) fail(ErrorCode::model, "a tensor is declared but missing");
+      return tensors.read(parse_tensor(*value.t));
+    case AttributeType::undefined:
+      fail(ErrorCode::model, "it has neither type nor value");
+    default:
+      fail(ErrorCode::unsupported,
+           "graphs, sparse tensors, types and lists of tensors are not supported as attributes");
+  }
+}
+
+// ONNX stores element types as integers.
+ir::Attributes with_element_types(ir::Attributes attributes, const ir::OpDef& op) {
+  for (const ir::AttributeDef& def : op.attributes) {
+    if (def.kind != ir::AttributeKind::dtype) continue;
+    const ir::Attribute* value = attributes.find(def.name);
+    const auto* code = value ? std::get_if<std::int64_t>(value) : nullptr;
+    if (!code) continue;
+    const DType type = with_context([&] { return fmt::format("attribute {}", def.name); },
+                                    [&] { return element_type(*code); });
+    attributes.set(def.name, type);
+  }
+  return attributes;
+}
+
+}  // namespace
+
+ir::Attributes read_attributes(const NodeProto& node, TensorReader& tensors) {
+  ir::Attributes attributes;
+  for (const AttributeProto& proto : node.attributes) {
+    with_context([&] { return fmt::format("attribute {}", proto.name); },
+                 [&] {
+                   if (attributes.has(proto.name)) fail(ErrorCode::model, "it is given twice");
+                   attributes.set(proto.name,
+                                  to_attribute(parse_attribute(proto.content), tensors));
+                 });
+  }
+  return attributes;
+}
+
+NodeContext::NodeContext(ir::Graph& graph, Place place, ir::Attributes node_attributes)
+    : attributes(std::move(node_attributes)),
+      graph_(graph),
+      place_(std::move(place)),
+      builder_(graph, ir::Sources{place_.name}) {}
+
+ir::ValueId NodeContext::input(std::size_t i) const {
+  if (!has_input(i)) {
+    fail(ErrorCode::model, "input {} is missing; it has {} inputs", i, inputs());
+  }
+  return place_.inputs[i];
+}
+
+const ir::TensorType& NodeContext::type(std::size_t i) const { return graph_.value(input(i)).type; }
+
+bool NodeContext::wanted(std::size_t output) const {
+  return output < outputs() && place_.outputs[output] != ir::no_value && place_.used[output];
+}
+
+ir::ValueId NodeContext::intermediate(std::string_view op, std::vector<ir::ValueId> operands,
+                                      ir::Attributes node_attributes) {
+  return builder_.op(op, std::move(operands), std::move(node_attributes),
+                     fmt::format("{}_{}", place_.name, op));
+}
+
+ir::ValueId NodeContext::constant(Tensor tensor, std::string_view what) {
+  return builder_.constant(std::move(tensor), fmt::format("{}_{}", place_.name, what));
+}
+
+ir::ValueId NodeContext::integers(std::span<const std::int64_t> values, std::string_view what) {
+  return constant(Tensor::from(Shape{std::int64_t(values.size())}, values), what);
+}
+
+void NodeContext::emit(std::string_view op, std::vector<ir::ValueId> operands,
+                       ir::Attributes node_attributes) {
+  emit(op, std::move(operands), std::move(node_attributes), outputs());
+}
+
+void NodeContext::emit(std::string_view op_name, std::vector<ir::ValueId> operands,
+                       ir::Attributes node_attributes, std::size_t count) {
+  const ir::OpDef* op = ir::find_op("", op_name);
+  if (!op) fail(ErrorCode::unsupported, "op {} is not supported", op_name);
+  for (std::size_t i = count; i < outputs(); ++i) {
+    if (wanted(i)) {
+      fail(ErrorCode::unsupported, "output {} is used; only the first {} are supported", i, count);
+    }
+  }
+  std::vector<ir::ValueId> results = place_.outputs;
+  results.resize(std::min(count, results.size()));
+  const ir::NodeId node = graph_.add_node(*op, place_.name, std::move(operands), std::move(results),
+                                          with_element_types(std::move(node_attributes), *op),
+                                          ir::Sources{place_.name});
+  ir::infer_node(graph_, node);
+}
+
+void NodeContext::emit_constant(Tensor tensor) {
+  if (outputs() != 1) fail(ErrorCode::model, "it has {} outputs, expected 1", outputs());
+  graph_.set_constant(place_.outputs[0], EncodedTensor(std::move(tensor)), {place_.name});
+}
+
+}  // namespace strata::formats::onnx

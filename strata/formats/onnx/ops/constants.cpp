@@ -1,0 +1,33 @@
+// Constants, and ops that do nothing when a network is only run.
+#include "strata/formats/onnx/converters.hpp"
+
+namespace strata::formats::onnx {
+
+void convert_constant(NodeContext& node) {
+  const ir::Attributes& a = node.attributes;
+  if (a.has("value")) {
+    node.emit_constant(a.tensor("value"));
+  } else if (a.has("value_float")) {
+    node.emit_constant(Tensor::scalar(a.real("value_float", 0)));
+  } else if (a.has("value_int")) {
+    node.emit_constant(Tensor::scalar(a.integer("value_int", 0)));
+  } else if (a.has("value_floats")) {
+    const std::vector<float> values = a.reals("value_floats");
+    node.emit_constant(Tensor::from<float>(Shape{std::int64_t(values.size())}, values));
+  } else if (a.has("value_ints")) {
+    const std::vector<std::int64_t> values = a.integers("value_ints");
+    node.emit_constant(Tensor::from<std::int64_t>(Shape{std::int64_t(values.size())}, values));
+  } else {
+    fail(ErrorCode::unsupported, "no value Strata has; accepted: numbers and dense tensors");
+  }
+}
+
+void convert_dropout(NodeContext& node) {
+  if (node.has_input(2)) {
+    fail(ErrorCode::unsupported, "training_mode is given; Strata runs Dropout for inference only");
+  }
+  // Its second output, the mask, is refused where something reads it.
+  node.emit("Identity", {node.input(0)}, {}, 1);
+}
+
+}  // namespace strata::formats::onnx

@@ -1,0 +1,53 @@
+// Resampling.
+#include "strata/formats/onnx/converters.hpp"
+
+namespace strata::formats::onnx {
+namespace {
+
+std::string linear_or(std::string mode) { return mode == "bilinear" ? "linear" : mode; }
+
+bool is_empty(const ir::TensorType& type) {
+  return type.shape.size() == 1 && type.shape[0] == Dim(0);
+}
+
+ir::ValueId scales_from_attributes(NodeContext& node) {
+  std::vector<float> scales = node.attributes.reals("scales");
+  if (node.opset() < 7) {
+    scales = {1, 1, node.attributes.real("height_scale", 1),
+              node.attributes.real("width_scale", 1)};
+  }
+  return node.constant(Tensor::from<float>(Shape{std::int64_t(scales.size())}, scales), "scales");
+}
+
+}  // namespace
+
+// Upsample, and Resize as it was first: what Resize calls asymmetric, rounding down.
+void convert_upsample(NodeContext& node) {
+  const std::string mode = linear_or(node.attributes.string("mode", "nearest"));
+  const ir::ValueId scales = node.inputs() > 1 ? node.input(1) : scales_from_attributes(node);
+  ir::Attributes a{{"mode", mode}, {"coordinate_transformation_mode", std::string("asymmetric")}};
+  if (mode == "nearest") a.set("nearest_mode", std::string("floor"));
+  node.emit("Resize", {node.input(0), ir::no_value, scales}, a);
+}
+
+// Its inputs could be left out only by passing empty tensors.
+void convert_resize_11(NodeContext& node) {
+  std::vector<ir::ValueId> inputs(node.all_inputs().begin(), node.all_inputs().end());
+  const bool crops = node.attributes.string("coordinate_transformation_mode", "half_pixel") ==
+                     "tf_crop_and_resize";
+  for (std::size_t i = 1; i < inputs.size(); ++i) {
+    if (!node.has_input(i)) continue;
+    if (is_empty(node.type(i)) || (i == 1 && !crops)) inputs[i] = ir::no_value;
+  }
+  while (!inputs.empty() && inputs.back() == ir::no_value) inputs.pop_back();
+  node.emit("Resize", inputs, node.attributes);
+}
+
+void convert_grid_sample(NodeContext& node) {
+  std::string mode = linear_or(node.attributes.string("mode", "bilinear"));
+  if (mode == "bicubic") mode = "cubic";
+  node.attributes.set("mode", mode);
+  node.emit("GridSample", {node.all_inputs().begin(), node.all_inputs().end()}, node.attributes);
+}
+
+}  // namespace strata::formats::onnx

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "strata/ir/graph.hpp"
+
+namespace strata::formats::onnx {
+
+/// The first opset whose definition of the op has everything this node uses; at least 13, from
+/// which on the ops of the graph have the form they have today.
+int opset_of(const ir::Node& node);
+/// The IR version that came with an opset.
+int ir_version_of(int opset);
+
+}  // namespace strata::formats::onnx
