@@ -1,0 +1,12 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+namespace strata::report {
+
+/// One self-contained HTML page, without external requests, of the document that docs/report.md
+/// describes. Throws model, naming the field, when the document is not of that form.
+std::string render_optimize_report(const nlohmann::json& report);
+
+}  // namespace strata::report
