@@ -6,7 +6,15 @@ namespace strata::kernels {
 
 /// Scalar functions that kernels apply to results still in registers.
 enum class Activation : std::uint8_t {
-  none, relu, clip, leaky_relu, hard_sigmoid, hard_swish, sigmoid, silu, tanh
+  none,
+  relu,
+  clip,
+  leaky_relu,
+  hard_sigmoid,
+  hard_swish,
+  sigmoid,
+  silu,
+  tanh
 };
 
 /// What follows the sum: out = activation(sum + bias + residual).

@@ -13,7 +13,18 @@ namespace strata::kernels {
 /// Which struct derived from Problem a row reads. `reference` is the adapter of op rooms, in
 /// `runtime`.
 enum class ProblemKind : std::uint8_t {
-  conv, gemm, pool, unary, binary, reduce, softmax, concat, strided_copy, pad, reorder, reference
+  conv,
+  gemm,
+  pool,
+  unary,
+  binary,
+  reduce,
+  softmax,
+  concat,
+  strided_copy,
+  pad,
+  reorder,
+  reference
 };
 std::string_view to_string(ProblemKind kind);
 
@@ -39,10 +50,10 @@ struct Problem {
 /// are aligned to their element only.
 struct Args {
   const Problem* problem;
-  const void* const* in;   ///< activations, as the Problem lists them
+  const void* const* in;  ///< activations, as the Problem lists them
   void* const* out;
-  const std::byte* packed;  ///< what `pack` wrote
-  std::byte* scratch;       ///< shared by all workers, 64-byte aligned, uninitialised
+  const std::byte* packed;    ///< what `pack` wrote
+  std::byte* scratch;         ///< shared by all workers, 64-byte aligned, uninitialised
   std::byte* worker_scratch;  ///< of this worker
 };
 
@@ -70,7 +81,8 @@ struct Row {
   /// Estimate for problem.layouts.
   CostEstimate (*cost)(const Problem& problem, const Machine& machine);
 
-  /// Packed constants: size, and the once-only packing. Null: nothing is packed.
+  /// Packed constants: size, and the once-only packing. Neither may depend on the batch or on
+  /// spatial extents: other sizes are bound without packing again. Null: nothing is packed.
   std::size_t (*packed_bytes)(const Problem& problem) = nullptr;
   void (*pack)(const Problem& problem, const Constants& constants, std::byte* packed) = nullptr;
 

@@ -10,6 +10,8 @@
 ///   alignment, n in 0..size lanes (the others read as 0);
 ///   load_f16(p), load_bf16(p), load_i8(p): stored elements, converted;
 ///   + - * /, fma(a, b, c) = a*b + c, sqrt, abs, round (to nearest even), floor, with_sign_of;
+///   accumulate(sum, a, b): sum += a*b, and broadcast_now(x): the same, but never reordered, for
+///   tiles that fill the registers (left to itself, GCC 12 reorders them until they spill);
 ///   min(a, b), max(a, b): b if either is NaN;
 ///   Mask from a < b, a == b; select(mask, a, b) = mask ? a : b;
 ///   scale(v, n) = v * 2^n for integral n in -300..300; lanes(v, n, fill): lanes from n on

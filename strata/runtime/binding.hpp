@@ -1,0 +1,75 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "strata/runtime/memory_plan.hpp"
+#include "strata/runtime/program.hpp"
+
+namespace strata::runtime {
+
+struct BindOptions {
+  int threads = 1;
+  /// Most bytes the arena may have; exceeded: Error naming the step that does not fit.
+  std::optional<std::size_t> memory_budget;
+};
+
+/// A buffer with its size and place.
+struct BoundBuffer {
+  Shape shape;
+  std::size_t bytes = 0;
+  std::size_t offset = 0;            ///< in the arena, if it lies there
+  std::int32_t first = 0, last = 0;  ///< steps between which it is needed
+  int root = 0;  ///< the buffer whose bytes these are (itself, unless a view or in place)
+  Tensor known;  ///< elements of a Buffer::Kind::known
+};
+
+/// One kernel call with all sizes known.
+struct BoundStep {
+  std::unique_ptr<kernels::Problem> problem;
+  const kernels::Row* row = nullptr;
+  Packed packed;
+  std::vector<std::int64_t> units;  ///< per phase
+  std::size_t scratch_offset = 0;
+  std::size_t worker_scratch_offset = 0;
+  std::size_t worker_scratch_bytes = 0;
+  bool skipped = false;  ///< a reorder between layouts that are the same bytes at these sizes
+};
+
+/// A program for one set of dimensions: every size, the order, every byte placed, the exact peak.
+/// Immutable; shared by contexts.
+class Binding {
+ public:
+  /// `earlier`: another binding of the program, whose placement order is tried first.
+  /// Throws usage if a budget does not hold, naming the step and what it needs.
+  static std::shared_ptr<const Binding> bind(std::shared_ptr<const Program> program,
+                                             const DimValues& dims, const BindOptions& options = {},
+                                             const Binding* earlier = nullptr);
+
+  const Program& program() const { return *program_; }
+  const DimValues& dims() const { return dims_; }
+  int threads() const { return threads_; }
+  /// Bytes of the arena, scratch of all threads included.
+  std::size_t peak_bytes() const { return memory_.peak; }
+  /// Largest sum of bytes alive at one step: no plan can be smaller.
+  std::size_t bound_bytes() const { return memory_.bound; }
+  const std::vector<BoundStep>& steps() const { return steps_; }
+  const std::vector<BoundBuffer>& buffers() const { return buffers_; }
+  /// Shapes of the graph's values by id.
+  const std::vector<Shape>& shapes() const { return shapes_; }
+
+ private:
+  friend class Binder;
+  Binding() = default;
+  std::shared_ptr<const Program> program_;
+  DimValues dims_;
+  int threads_ = 1;
+  std::vector<Shape> shapes_;
+  std::vector<BoundBuffer> buffers_;
+  std::vector<BoundStep> steps_;
+  MemoryPlan memory_;
+};
+
+}  // namespace strata::runtime

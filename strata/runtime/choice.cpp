@@ -1,0 +1,213 @@
+#include "strata/runtime/choice.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace strata::runtime {
+namespace {
+
+using kernels::Layout;
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+/// Modelled time to bring a value from one layout into another: read and write once.
+double reorder_seconds(const Layout& from, const Layout& to, const Shape& shape) {
+  constexpr double call = 2e-7, bytes_per_second = 8e9;
+  if (same_storage(from, to, shape)) return 0;
+  return call + 2 * 4.0 * double(shape.elements()) / bytes_per_second;
+}
+
+/// What it takes at least to have a value in one layout, its producer and all before included.
+struct Offer {
+  Layout layout;
+  double seconds = infinity;
+};
+
+class Chooser {
+ public:
+  Chooser(const ir::Graph& graph, std::span<const NodeCandidates> nodes,
+          std::span<const Shape> shapes)
+      : graph_(graph),
+        nodes_(nodes),
+        shapes_(shapes),
+        offers_(graph.value_limit()),
+        producer_(graph.value_limit(), no_one),
+        readers_(graph.value_limit()) {
+    for (std::size_t n = 0; n < nodes.size(); ++n) {
+      for (ir::ValueId out : graph.node(nodes[n].node).outputs) {
+        if (out != ir::no_value) producer_[ir::index(out)] = n;
+      }
+      std::vector<ir::ValueId> seen;
+      for (const Lowered& lowered : nodes[n].lowered) {
+        for (ir::ValueId in : lowered.operands.in) {
+          if (std::ranges::find(seen, in) == seen.end()) seen.push_back(in);
+        }
+      }
+      for (ir::ValueId in : seen) readers_[ir::index(in)].push_back(n);
+    }
+    leaves_.assign(graph.value_limit(), false);
+    for (ir::ValueId out : graph.outputs) leaves_[ir::index(out)] = true;
+    for (const ir::State& state : graph.states) leaves_[ir::index(state.written)] = true;
+    // Views are no nodes here; they read the plain layout.
+    for (ir::NodeId id : graph.order()) {
+      if (is_view(graph.node(id))) leaves_[ir::index(graph.node(id).inputs[0])] = true;
+    }
+  }
+
+  std::vector<std::size_t> run() {
+    forward();
+    backward();
+    constexpr int sweeps = 6;
+    for (int i = 0; i < sweeps && improve(); ++i) {
+    }
+    return chosen_;
+  }
+
+ private:
+  static constexpr std::size_t no_one = ~std::size_t(0);
+
+  const Shape& shape(ir::ValueId id) const { return shapes_[ir::index(id)]; }
+
+  /// Cheapest way to have `id` in `wanted`; a value read by several nodes is paid by all of them.
+  double cheapest_offer(ir::ValueId id, const Layout& wanted) const {
+    const auto& offers = offers_[ir::index(id)];
+    if (offers.empty()) return reorder_seconds(kernels::plain_layout, wanted, shape(id));
+    double best = infinity;
+    for (const Offer& offer : offers) {
+      best = std::min(best, offer.seconds + reorder_seconds(offer.layout, wanted, shape(id)));
+    }
+    return best;
+  }
+
+  double share(ir::ValueId id) const {
+    const std::size_t readers = readers_[ir::index(id)].size() + leaves_[ir::index(id)];
+    return 1.0 / double(std::max<std::size_t>(readers, 1));
+  }
+
+  void forward() {
+    upstream_.resize(nodes_.size());
+    for (std::size_t n = 0; n < nodes_.size(); ++n) {
+      for (const Candidate& candidate : nodes_[n].candidates) {
+        double seconds = candidate.seconds;
+        const Operands& operands = *candidate.operands;
+        for (std::size_t i = 0; i < operands.in.size(); ++i) {
+          seconds += cheapest_offer(operands.in[i], candidate.layouts.in[i]);
+        }
+        upstream_[n].push_back(seconds);
+        for (std::size_t i = 0; i < operands.out.size(); ++i) {
+          const ir::ValueId out = operands.out[i];
+          auto& offers = offers_[ir::index(out)];
+          auto offer = std::ranges::find(offers, candidate.layouts.out[i], &Offer::layout);
+          if (offer == offers.end()) {
+            offer = offers.insert(offers.end(), {candidate.layouts.out[i], infinity});
+          }
+          offer->seconds = std::min(offer->seconds, seconds * share(out));
+        }
+      }
+    }
+  }
+
+  /// From the last node to the first: the readers of a node's outputs have already chosen.
+  void backward() {
+    chosen_.assign(nodes_.size(), no_one);
+    for (std::size_t n = nodes_.size(); n-- > 0;) {
+      double best = infinity;
+      for (std::size_t c = 0; c < nodes_[n].candidates.size(); ++c) {
+        const double seconds = upstream_[n][c] + downstream(n, c);
+        if (seconds < best) {
+          best = seconds;
+          chosen_[n] = c;
+        }
+      }
+    }
+  }
+
+  /// Reorders that the readers of candidate c's outputs need, each layout counted once.
+  double downstream(std::size_t n, std::size_t c) const {
+    const Candidate& candidate = nodes_[n].candidates[c];
+    double seconds = 0;
+    for (std::size_t i = 0; i < candidate.operands->out.size(); ++i) {
+      const ir::ValueId out = candidate.operands->out[i];
+      std::vector<Layout> wanted;
+      collect_wanted(out, wanted, no_one);
+      for (const Layout& layout : wanted) {
+        seconds += reorder_seconds(candidate.layouts.out[i], layout, shape(out));
+      }
+    }
+    return seconds;
+  }
+
+  void collect_wanted(ir::ValueId id, std::vector<Layout>& wanted, std::size_t except) const {
+    auto want = [&](const Layout& layout) {
+      if (std::ranges::find(wanted, layout) == wanted.end()) wanted.push_back(layout);
+    };
+    if (leaves_[ir::index(id)]) want(kernels::plain_layout);
+    for (std::size_t reader : readers_[ir::index(id)]) {
+      if (reader == except || chosen_[reader] == no_one) continue;
+      const Candidate& candidate = nodes_[reader].candidates[chosen_[reader]];
+      for (std::size_t i = 0; i < candidate.operands->in.size(); ++i) {
+        if (candidate.operands->in[i] == id) want(candidate.layouts.in[i]);
+      }
+    }
+  }
+
+  /// Exact change of the total if node n used candidate c while all others stay.
+  double local_seconds(std::size_t n, std::size_t c) const {
+    const Candidate& candidate = nodes_[n].candidates[c];
+    double seconds = candidate.seconds + downstream(n, c);
+    for (std::size_t i = 0; i < candidate.operands->in.size(); ++i) {
+      const ir::ValueId in = candidate.operands->in[i];
+      const Layout wanted = candidate.layouts.in[i];
+      std::vector<Layout> others;
+      collect_wanted(in, others, n);
+      if (std::ranges::find(others, wanted) != others.end()) continue;  // made for others anyway
+      seconds += reorder_seconds(layout_of(in), wanted, shape(in));
+    }
+    return seconds;
+  }
+
+  Layout layout_of(ir::ValueId id) const {
+    const std::size_t producer = producer_[ir::index(id)];
+    if (producer == no_one) return kernels::plain_layout;
+    const Candidate& candidate = nodes_[producer].candidates[chosen_[producer]];
+    for (std::size_t i = 0; i < candidate.operands->out.size(); ++i) {
+      if (candidate.operands->out[i] == id) return candidate.layouts.out[i];
+    }
+    return kernels::plain_layout;
+  }
+
+  bool improve() {
+    bool changed = false;
+    for (std::size_t n = 0; n < nodes_.size(); ++n) {
+      double best = local_seconds(n, chosen_[n]);
+      for (std::size_t c = 0; c < nodes_[n].candidates.size(); ++c) {
+        const double seconds = local_seconds(n, c);
+        if (seconds < best) {
+          best = seconds;
+          chosen_[n] = c;
+          changed = true;
+        }
+      }
+    }
+    return changed;
+  }
+
+  const ir::Graph& graph_;
+  std::span<const NodeCandidates> nodes_;
+  std::span<const Shape> shapes_;
+  std::vector<std::vector<Offer>> offers_;
+  std::vector<std::size_t> producer_;
+  std::vector<std::vector<std::size_t>> readers_;
+  std::vector<bool> leaves_;
+  std::vector<std::vector<double>> upstream_;
+  std::vector<std::size_t> chosen_;
+};
+
+}  // namespace
+
+std::vector<std::size_t> choose(const ir::Graph& graph, std::span<const NodeCandidates> nodes,
+                                std::span<const Shape> shapes) {
+  return Chooser(graph, nodes, shapes).run();
+}
+
+}  // namespace strata::runtime

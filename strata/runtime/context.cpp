@@ -1,0 +1,213 @@
+#include "strata/runtime/context.hpp"
+
+#include <chrono>
+#include <cstring>
+
+#include "strata/base/error.hpp"
+
+namespace strata::runtime {
+
+/// A kernel call with every address resolved.
+struct Context::Call {
+  kernels::Args args{};
+  decltype(kernels::Row::run) run = nullptr;
+  const std::vector<std::int64_t>* units = nullptr;
+  std::size_t worker_scratch_bytes = 0;
+  std::size_t first_in = 0, first_out = 0;
+  std::size_t step = 0;
+};
+
+Context::Context(Context&&) noexcept = default;
+Context::~Context() = default;
+
+Context::Context(std::shared_ptr<const Binding> binding, std::shared_ptr<ThreadPool> pool,
+                 std::optional<Arena> arena)
+    : binding_(std::move(binding)), pool_(std::move(pool)) {
+  STRATA_ASSERT(pool_->size() >= binding_->threads());
+  arena_ = arena ? *arena : Arena(binding_->peak_bytes());
+  STRATA_ASSERT(arena_.size() >= binding_->peak_bytes());
+  for (const ir::State& state : binding_->program().graph().states) {
+    states_.emplace_back(state.initial.size_bytes());
+  }
+  reset();
+  connect_steps();
+  connect_copies();
+}
+
+void Context::reset() {
+  const auto& states = binding_->program().graph().states;
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    std::memcpy(states_[i].data(), states[i].initial.raw(), states[i].initial.size_bytes());
+  }
+}
+
+/// Where a buffer lies, unless that is the caller's memory (null).
+void* Context::fixed_address(int buffer) const {
+  const int root = binding_->buffers()[std::size_t(buffer)].root;
+  const Buffer& base = binding_->program().buffers()[std::size_t(root)];
+  const BoundBuffer& bound = binding_->buffers()[std::size_t(root)];
+  switch (base.kind) {
+    case Buffer::Kind::arena:
+      return arena_.data() + bound.offset;
+    case Buffer::Kind::constant:
+      return const_cast<void*>(base.data.raw());
+    case Buffer::Kind::known:
+      return const_cast<void*>(bound.known.raw());
+    case Buffer::Kind::state:
+      return states_[std::size_t(base.index)].data();
+    case Buffer::Kind::input:
+    case Buffer::Kind::output:
+      break;
+  }
+  return nullptr;
+}
+
+void Context::add_slot(int buffer, bool into_out) {
+  const int root = binding_->buffers()[std::size_t(buffer)].root;
+  const Buffer& base = binding_->program().buffers()[std::size_t(root)];
+  void* address = fixed_address(buffer);
+  const std::size_t slot = into_out ? out_.size() : in_.size();
+  if (!address) patches_.push_back({base.index, slot, base.kind == Buffer::Kind::input, into_out});
+  into_out ? out_.push_back(address) : in_.push_back(address);
+}
+
+void Context::connect_steps() {
+  const auto& steps = binding_->program().steps();
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const BoundStep& bound = binding_->steps()[i];
+    if (bound.skipped) continue;
+    Call call;
+    call.step = i;
+    call.run = bound.row->run;
+    call.units = &bound.units;
+    call.worker_scratch_bytes = bound.worker_scratch_bytes;
+    call.first_in = in_.size();
+    call.first_out = out_.size();
+    call.args.problem = bound.problem.get();
+    call.args.packed = bound.packed.get();
+    call.args.scratch = arena_.data() + bound.scratch_offset;
+    call.args.worker_scratch = arena_.data() + bound.worker_scratch_offset;
+    for (int buffer : steps[i].in) add_slot(buffer, false);
+    for (int buffer : steps[i].out) add_slot(buffer, true);
+    calls_.push_back(call);
+  }
+  for (Call& call : calls_) {
+    call.args.in = in_.data() + call.first_in;
+    call.args.out = out_.data() + call.first_out;
+  }
+}
+
+/// Outputs that no step writes in place, and states.
+void Context::connect_copies() {
+  const Program& program = binding_->program();
+  for (std::size_t i = 0; i < program.outputs().size(); ++i) {
+    const int buffer = program.outputs()[i];
+    const int root = binding_->buffers()[std::size_t(buffer)].root;
+    const Buffer& base = program.buffers()[std::size_t(root)];
+    if (base.kind == Buffer::Kind::output && base.index == int(i)) continue;
+    copies_.push_back({buffer, int(i), -1});
+  }
+  for (std::size_t i = 0; i < program.written_states().size(); ++i) {
+    copies_.push_back({program.written_states()[i], -1, int(i)});
+  }
+}
+
+void Context::patch(std::span<const void* const> inputs, std::span<void* const> outputs) {
+  for (const Patch& patch : patches_) {
+    const auto index = std::size_t(patch.index);
+    if (patch.into_out) {
+      out_[patch.slot] = outputs[index];
+    } else {
+      in_[patch.slot] = patch.from_input ? inputs[index] : outputs[index];
+    }
+  }
+}
+
+const char* Context::run_call(const Call& call) {
+  struct Work {
+    const Call* call;
+    int phase;
+    const char* messages[256];  // one per worker: the pool has at most 256
+  };
+  Work work;
+  work.call = &call;
+  const int workers = binding_->threads();
+  for (int phase = 0; phase < int(call.units->size()); ++phase) {
+    const std::int64_t units = (*call.units)[std::size_t(phase)];
+    if (workers == 1 || units == 1) {
+      if (const char* message = call.run(call.args, phase, 0, units)) return message;
+      continue;
+    }
+    work.phase = phase;
+    for (int i = 0; i < workers; ++i) work.messages[i] = nullptr;
+    pool_->run(
+        units,
+        [](void* context, std::int64_t begin, std::int64_t end, int worker) noexcept {
+          Work& w = *static_cast<Work*>(context);
+          kernels::Args args = w.call->args;
+          args.worker_scratch += std::size_t(worker) * w.call->worker_scratch_bytes;
+          w.messages[worker] = w.call->run(args, w.phase, begin, end);
+        },
+        &work);
+    for (int i = 0; i < workers; ++i) {
+      if (work.messages[i]) return work.messages[i];
+    }
+  }
+  return nullptr;
+}
+
+void Context::report(std::size_t step, const char* message) const {
+  const Step& failed = binding_->program().steps()[step];
+  fail(ErrorCode::model, "node {} ({}): {}", failed.name, failed.op, message);
+}
+
+void Context::run(std::span<const void* const> inputs, std::span<void* const> outputs) {
+  patch(inputs, outputs);
+  for (const Call& call : calls_) {
+    if (const char* message = run_call(call)) report(call.step, message);
+    if (poison_) poison_after(call.step);
+  }
+  finish(inputs, outputs);
+}
+
+void Context::run_timed(std::span<const void* const> inputs, std::span<void* const> outputs,
+                        std::span<double> seconds) {
+  using Clock = std::chrono::steady_clock;
+  patch(inputs, outputs);
+  Clock::time_point before = Clock::now();
+  for (const Call& call : calls_) {
+    if (const char* message = run_call(call)) report(call.step, message);
+    const Clock::time_point after = Clock::now();
+    seconds[call.step] += std::chrono::duration<double>(after - before).count();
+    before = after;
+  }
+  finish(inputs, outputs);
+}
+
+void Context::finish(std::span<const void* const> inputs, std::span<void* const> outputs) {
+  for (const Copy& copy : copies_) {
+    const BoundBuffer& bound = binding_->buffers()[std::size_t(copy.source)];
+    const void* from = fixed_address(copy.source);
+    if (!from) {
+      const Buffer& base = binding_->program().buffers()[std::size_t(bound.root)];
+      const auto index = std::size_t(base.index);
+      from = base.kind == Buffer::Kind::input ? inputs[index] : outputs[index];
+    }
+    void* to = copy.output >= 0 ? outputs[std::size_t(copy.output)]
+                                : states_[std::size_t(copy.state)].data();
+    if (bound.bytes > 0) std::memcpy(to, from, bound.bytes);
+  }
+}
+
+void Context::poison_after(std::size_t step) {
+  const auto& buffers = binding_->program().buffers();
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    const BoundBuffer& bound = binding_->buffers()[i];
+    if (buffers[i].kind != Buffer::Kind::arena || bound.root != int(i)) continue;
+    if (bound.last == std::int32_t(step)) {
+      std::memset(arena_.data() + bound.offset, int(*poison_), bound.bytes);
+    }
+  }
+}
+
+}  // namespace strata::runtime

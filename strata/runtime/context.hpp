@@ -1,0 +1,76 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "strata/base/thread_pool.hpp"
+#include "strata/runtime/binding.hpp"
+#include "strata/tensor/arena.hpp"
+
+namespace strata::runtime {
+
+/// What one caller needs to run a binding: arena, states, pointers. One run at a time.
+class Context {
+ public:
+  /// `pool` has at least binding->threads() workers of which that many are used. Without an arena
+  /// of its own (of at least peak_bytes), one is allocated.
+  Context(std::shared_ptr<const Binding> binding, std::shared_ptr<ThreadPool> pool,
+          std::optional<Arena> arena = {});
+  Context(Context&&) noexcept;
+  ~Context();
+
+  /// Runs once. Pointers in the order of the graph's inputs and outputs, plain layout, sizes as
+  /// bound. Allocates nothing. Throws model naming the node for errors in the data.
+  void run(std::span<const void* const> inputs, std::span<void* const> outputs);
+
+  /// The same, adding each step's wall time in seconds to `seconds` (one entry per step).
+  void run_timed(std::span<const void* const> inputs, std::span<void* const> outputs,
+                 std::span<double> seconds);
+
+  /// For tests: overwrites buffers with bytes of this pattern as soon as they are dead.
+  void poison_dead_buffers(std::byte pattern) { poison_ = pattern; }
+
+  /// States back to their initial values.
+  void reset();
+
+  const Binding& binding() const { return *binding_; }
+
+ private:
+  struct Call;
+  struct Patch {
+    int index;         ///< of the graph input or output
+    std::size_t slot;  ///< in in_ or out_
+    bool from_input;   ///< the pointer of a graph input (else of an output)
+    bool into_out;     ///< goes to out_ (else in_)
+  };
+  struct Copy {
+    int source;       ///< buffer
+    int output = -1;  ///< graph output, or
+    int state = -1;   ///< state
+  };
+
+  void connect_steps();
+  void connect_copies();
+  void* fixed_address(int buffer) const;
+  void add_slot(int buffer, bool into_out);
+  void patch(std::span<const void* const> inputs, std::span<void* const> outputs);
+  const char* run_call(const Call& call);
+  void finish(std::span<const void* const> inputs, std::span<void* const> outputs);
+  void poison_after(std::size_t step);
+  [[noreturn]] void report(std::size_t step, const char* message) const;
+
+  std::shared_ptr<const Binding> binding_;
+  std::shared_ptr<ThreadPool> pool_;
+  Arena arena_;
+  std::vector<Arena> states_;
+  std::vector<const void*> in_;  // operands of all calls, one after the other
+  std::vector<void*> out_;
+  std::vector<Call> calls_;
+  std::vector<Patch> patches_;
+  std::vector<Copy> copies_;
+  std::optional<std::byte> poison_;
+};
+
+}  // namespace strata::runtime

@@ -1,0 +1,111 @@
+#include "strata/kernels/gemm/gemm.hpp"
+
+#include "strata/runtime/lowering.hpp"
+#include "strata/runtime/lowering/region.hpp"
+
+namespace strata::runtime {
+namespace {
+
+using kernels::GemmProblem;
+
+/// B as a constant that is packed, or as an activation.
+void set_second(const LowerContext& context, ir::ValueId b, bool constant, GemmProblem& problem,
+                Operands& operands) {
+  problem.constant_b = constant;
+  if (!constant) {
+    operands.in.push_back(b);
+    return;
+  }
+  const WeightOperands weights = weight_operands(context, b, problem.transpose_b ? 0 : 1);
+  problem.weights = weights.type;
+  operands.constants = {weights.weights, weights.scales, {}};
+}
+
+/// A bias that kernels take: constant, beta 1, one number per column.
+bool is_column_bias(const LowerContext& context, const Region& region, std::int64_t n) {
+  const ir::ValueId bias = region.inputs[2];
+  const Shape& shape = context.shape(bias);
+  return context.is_constant(bias) && region.head->attributes.real("beta", 1) == 1 &&
+         shape.rank() >= 1 && shape[-1] == n && shape.elements() == n;
+}
+
+std::unique_ptr<kernels::Problem> lower_gemm(const LowerContext& context, Operands& operands) {
+  const auto region = match_region(context, "Gemm");
+  if (!region || !context.all_f32()) return nullptr;
+  const ir::Attributes& attributes = region->head->attributes;
+  const Shape& y = context.shape(region->output);
+  const Shape& a = context.shape(region->inputs[0]);
+
+  auto problem = std::make_unique<GemmProblem>();
+  problem->transpose_a = attributes.integer("transA", 0) != 0;
+  problem->transpose_b = attributes.integer("transB", 0) != 0;
+  problem->alpha = attributes.real("alpha", 1);
+  problem->m = y[0];
+  problem->n = y[1];
+  problem->k = problem->transpose_a ? a[0] : a[1];
+  problem->epilogue = region->epilogue;
+  problem->epilogue.bias = region->has_input(2);
+  if (problem->epilogue.bias && !is_column_bias(context, *region, problem->n)) return nullptr;
+
+  operands.in = {region->inputs[0]};
+  operands.out = {region->output};
+  // The bias travels with packed weights, so both are constant or neither is packed.
+  const bool constant_b = context.is_constant(region->inputs[1]);
+  if (!constant_b && problem->epilogue.bias) return nullptr;
+  set_second(context, region->inputs[1], constant_b, *problem, operands);
+  if (problem->epilogue.bias) operands.constants[2].value = region->inputs[2];
+  if (region->epilogue.residual) operands.in.push_back(region->residual);
+  return problem;
+}
+
+/// Batch sizes of a MatMul whose operands broadcast only as a whole: the batch, and how far apart
+/// the matrices of each operand lie. False if they broadcast axis by axis.
+bool set_batch(const Shape& a, const Shape& b, GemmProblem& problem) {
+  const std::int64_t a_batch = a.elements(0, a.rank() - 2);
+  const std::int64_t b_batch = b.elements(0, b.rank() - 2);
+  if (b.rank() == 2 || b_batch == 1) {  // one B for all rows of A
+    problem.m *= a_batch;
+    return true;
+  }
+  problem.batch = std::max(a_batch, b_batch);
+  problem.b_stride = problem.k * problem.n;
+  if (a_batch == 1) return true;
+  problem.a_stride = problem.m * problem.k;
+  if (a.rank() != b.rank()) return false;
+  for (int axis = 0; axis < a.rank() - 2; ++axis) {
+    if (a[axis] != b[axis]) return false;
+  }
+  return true;
+}
+
+std::unique_ptr<kernels::Problem> lower_matmul(const LowerContext& context, Operands& operands) {
+  const auto region = match_region(context, "MatMul");
+  if (!region || !context.all_f32()) return nullptr;
+  const Shape& a = context.shape(region->inputs[0]);
+  const Shape& b = context.shape(region->inputs[1]);
+  if (a.rank() < 2 || b.rank() < 2) return nullptr;
+
+  auto problem = std::make_unique<GemmProblem>();
+  problem->m = a[-2];
+  problem->k = a[-1];
+  problem->n = b[-1];
+  if (!set_batch(a, b, *problem)) return nullptr;
+  problem->epilogue = region->epilogue;
+  operands.in = {region->inputs[0]};
+  operands.out = {region->output};
+  const bool constant_b = context.is_constant(region->inputs[1]) && problem->b_stride == 0;
+  set_second(context, region->inputs[1], constant_b, *problem, operands);
+  if (region->epilogue.residual) operands.in.push_back(region->residual);
+  return problem;
+}
+
+constexpr Lowering table[] = {{"Gemm", lower_gemm},
+                              {"strata.Fused", lower_gemm},
+                              {"MatMul", lower_matmul},
+                              {"strata.Fused", lower_matmul}};
+
+}  // namespace
+
+std::span<const Lowering> gemm_lowerings() { return table; }
+
+}  // namespace strata::runtime

@@ -1,0 +1,103 @@
+#include "strata/kernels/pool/pool.hpp"
+
+#include <algorithm>
+
+#include "strata/runtime/lowering.hpp"
+#include "strata/runtime/lowering/window.hpp"
+
+namespace strata::runtime {
+namespace {
+
+using kernels::PoolProblem;
+
+std::unique_ptr<PoolProblem> plane(const LowerContext& context, PoolProblem::Function function) {
+  const Shape& x = context.shape(context.input(0));
+  if (x.rank() != 4 || !context.all_f32()) return nullptr;
+  auto problem = std::make_unique<PoolProblem>();
+  problem->function = function;
+  problem->batch = x[0];
+  problem->channels = x[1];
+  problem->height = x[2];
+  problem->width = x[3];
+  return problem;
+}
+
+std::unique_ptr<kernels::Problem> finish(const LowerContext& context, Operands& operands,
+                                         std::unique_ptr<PoolProblem> problem) {
+  operands.in = {context.input(0)};
+  operands.out = {context.output()};
+  return problem;
+}
+
+template <PoolProblem::Function function>
+std::unique_ptr<kernels::Problem> lower_window(const LowerContext& context, Operands& operands) {
+  if (context.node().outputs.size() > 1 && context.output(1) != ir::no_value) return nullptr;
+  auto problem = plane(context, function);
+  if (!problem) return nullptr;
+  const ir::Attributes& attributes = context.node().attributes;
+  const Shape& y = context.shape(context.output());
+  const auto kernel = attributes.integers("kernel_shape");
+  problem->out_height = y[2];
+  problem->out_width = y[3];
+  problem->kernel_h = kernel[0];
+  problem->kernel_w = kernel[1];
+  const WindowAxis v = window_axis(attributes, 0, 2, problem->height, kernel[0], y[2]);
+  const WindowAxis h = window_axis(attributes, 1, 2, problem->width, kernel[1], y[3]);
+  problem->stride_h = v.stride;
+  problem->dilation_h = v.dilation;
+  problem->pad_top = v.pad_begin;
+  problem->pad_bottom = v.pad_end;
+  problem->stride_w = h.stride;
+  problem->dilation_w = h.dilation;
+  problem->pad_left = h.pad_begin;
+  problem->pad_right = h.pad_end;
+  problem->count_include_pad = attributes.integer("count_include_pad", 0) != 0;
+  return finish(context, operands, std::move(problem));
+}
+
+std::unique_ptr<kernels::Problem> whole_plane(const LowerContext& context, Operands& operands,
+                                              PoolProblem::Function function) {
+  auto problem = plane(context, function);
+  if (!problem) return nullptr;
+  problem->out_height = problem->out_width = 1;
+  problem->kernel_h = problem->height;
+  problem->kernel_w = problem->width;
+  return finish(context, operands, std::move(problem));
+}
+
+template <PoolProblem::Function function>
+std::unique_ptr<kernels::Problem> lower_global(const LowerContext& context, Operands& operands) {
+  return whole_plane(context, operands, function);
+}
+
+/// A mean over height and width that keeps both axes is a global average pool.
+std::unique_ptr<kernels::Problem> lower_mean(const LowerContext& context, Operands& operands) {
+  const Shape& x = context.shape(context.input(0));
+  const Shape& y = context.shape(context.output());
+  if (x.rank() != 4 || y.rank() != 4 || context.dtype(context.input(0)) != DType::f32 ||
+      y[0] != x[0] || y[1] != x[1] || y[2] != 1 || y[3] != 1) {
+    return nullptr;
+  }
+  auto problem = std::make_unique<PoolProblem>();
+  problem->function = PoolProblem::Function::average;
+  problem->batch = x[0];
+  problem->channels = x[1];
+  problem->height = problem->kernel_h = x[2];
+  problem->width = problem->kernel_w = x[3];
+  problem->out_height = problem->out_width = 1;
+  return finish(context, operands, std::move(problem));
+}
+
+constexpr Lowering table[] = {
+    {"MaxPool", lower_window<PoolProblem::Function::max>},
+    {"AveragePool", lower_window<PoolProblem::Function::average>},
+    {"GlobalMaxPool", lower_global<PoolProblem::Function::max>},
+    {"GlobalAveragePool", lower_global<PoolProblem::Function::average>},
+    {"ReduceMean", lower_mean},
+};
+
+}  // namespace
+
+std::span<const Lowering> pool_lowerings() { return table; }
+
+}  // namespace strata::runtime

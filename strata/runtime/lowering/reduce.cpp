@@ -1,0 +1,77 @@
+#include "strata/kernels/reduce/reduce.hpp"
+
+#include "strata/kernels/norm/norm.hpp"
+#include "strata/runtime/lowering.hpp"
+
+namespace strata::runtime {
+namespace {
+
+using kernels::ReduceProblem;
+using kernels::SoftmaxProblem;
+
+std::optional<std::vector<std::int64_t>> constant_integers(const LowerContext& context,
+                                                           std::size_t i) {
+  if (!context.has_input(i)) return std::vector<std::int64_t>{};
+  if (!context.is_constant(context.input(i))) return std::nullopt;
+  return context.graph().value(context.input(i)).constant->decode().to_int64();
+}
+
+/// Axes that lie next to each other reduce as one.
+template <ReduceProblem::Function function>
+std::unique_ptr<kernels::Problem> lower_reduce(const LowerContext& context, Operands& operands) {
+  const ir::ValueId x = context.input(0);
+  const auto axes = constant_integers(context, 1);
+  if (!axes || context.dtype(x) != DType::f32) return nullptr;
+  const Shape& shape = context.shape(x);
+  const int rank = shape.rank();
+  if (axes->empty() && context.node().attributes.integer("noop_with_empty_axes", 0) != 0) {
+    return nullptr;
+  }
+  std::uint32_t reduced = axes->empty() ? (1u << rank) - 1 : 0;
+  for (std::int64_t axis : *axes) reduced |= 1u << (axis < 0 ? axis + rank : axis);
+
+  int first = 0;
+  while (first < rank && !(reduced >> first & 1)) ++first;
+  int last = first;
+  while (last < rank && (reduced >> last & 1)) ++last;
+  if (reduced >> last) return nullptr;
+
+  auto problem = std::make_unique<ReduceProblem>();
+  problem->function = function;
+  problem->outer = shape.elements(0, first);
+  problem->size = shape.elements(first, last);
+  problem->inner = shape.elements(last, rank);
+  operands.in = {x};
+  operands.out = {context.output()};
+  return problem;
+}
+
+template <bool log>
+std::unique_ptr<kernels::Problem> lower_softmax(const LowerContext& context, Operands& operands) {
+  if (!context.all_f32()) return nullptr;
+  const Shape& shape = context.shape(context.input(0));
+  std::int64_t axis = context.node().attributes.integer("axis", -1);
+  if (axis < 0) axis += shape.rank();
+  auto problem = std::make_unique<SoftmaxProblem>();
+  problem->log = log;
+  problem->outer = shape.elements(0, int(axis));
+  problem->size = shape[int(axis)];
+  problem->inner = shape.elements(int(axis) + 1, shape.rank());
+  operands.in = {context.input(0)};
+  operands.out = {context.output()};
+  return problem;
+}
+
+constexpr Lowering table[] = {
+    {"ReduceSum", lower_reduce<ReduceProblem::Function::sum>},
+    {"ReduceMean", lower_reduce<ReduceProblem::Function::mean>},
+    {"ReduceMax", lower_reduce<ReduceProblem::Function::max>},
+    {"Softmax", lower_softmax<false>},
+    {"LogSoftmax", lower_softmax<true>},
+};
+
+}  // namespace
+
+std::span<const Lowering> reduce_lowerings() { return table; }
+
+}  // namespace strata::runtime

@@ -1,0 +1,202 @@
+#include "strata/runtime/lowering/region.hpp"
+
+#include <limits>
+
+#include "strata/ir/op.hpp"
+
+namespace strata::runtime {
+namespace {
+
+using kernels::Activation;
+
+/// Reads the body of a fused node in terms of the outer graph.
+class Body {
+ public:
+  Body(const ir::Node& fused, const ir::Graph& outer)
+      : fused_(fused), outer_(outer), graph_(fused.attributes.graph("body")) {}
+
+  const ir::Graph& graph() const { return graph_; }
+
+  /// The outer value that a body input stands for; nothing for values of the body itself.
+  std::optional<ir::ValueId> outer(ir::ValueId id) const {
+    if (id == ir::no_value) return ir::no_value;
+    for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
+      if (graph_.inputs[i] == id) return fused_.inputs[i];
+    }
+    return std::nullopt;
+  }
+
+  std::optional<float> scalar(ir::ValueId id) const {
+    const ir::Graph* graph = &graph_;
+    if (auto captured = outer(id)) {
+      id = *captured;
+      graph = &outer_;
+    }
+    if (!graph->is_constant(id)) return std::nullopt;
+    const EncodedTensor& constant = *graph->value(id).constant;
+    if (constant.dtype != DType::f32 || constant.shape.elements() != 1) return std::nullopt;
+    return constant.decode().to_float()[0];
+  }
+
+ private:
+  const ir::Node& fused_;
+  const ir::Graph& outer_;
+  const ir::Graph& graph_;
+};
+
+/// Sets the activation if the node is one of those kernels apply in registers.
+template <class ReadScalar>
+bool read_activation(const ir::Node& node, const ReadScalar& scalar, kernels::Epilogue& epilogue) {
+  const std::string_view op = node.op->name;
+  const ir::Attributes& attributes = node.attributes;
+  if (op == "Relu") {
+    epilogue.activation = Activation::relu;
+  } else if (op == "Clip") {
+    epilogue.activation = Activation::clip;
+    epilogue.alpha = std::numeric_limits<float>::lowest();
+    epilogue.beta = std::numeric_limits<float>::max();
+    for (std::size_t i : {1u, 2u}) {
+      if (i >= node.inputs.size() || node.inputs[i] == ir::no_value) continue;
+      const std::optional<float> bound = scalar(node.inputs[i]);
+      if (!bound) return false;
+      (i == 1 ? epilogue.alpha : epilogue.beta) = *bound;
+    }
+  } else if (op == "LeakyRelu") {
+    epilogue.activation = Activation::leaky_relu;
+    epilogue.alpha = attributes.real("alpha", 0.01f);
+  } else if (op == "HardSigmoid") {
+    epilogue.activation = Activation::hard_sigmoid;
+    epilogue.alpha = attributes.real("alpha", 0.2f);
+    epilogue.beta = attributes.real("beta", 0.5f);
+  } else if (op == "HardSwish") {
+    epilogue.activation = Activation::hard_swish;
+    epilogue.alpha = 1.0f / 6;
+    epilogue.beta = 0.5f;
+  } else if (op == "Sigmoid") {
+    epilogue.activation = Activation::sigmoid;
+  } else if (op == "Tanh") {
+    epilogue.activation = Activation::tanh;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool is_op(const ir::Node& node, std::string_view name) {
+  return node.op->domain.empty() && node.op->name == name;
+}
+
+/// Matches what follows the head: an optional Add with a captured value, then an activation.
+class BodyMatcher {
+ public:
+  BodyMatcher(const Body& body, Region& region) : body_(body), region_(region) {}
+
+  bool match(const ir::Node& head) {
+    current_ = head.outputs[0];
+    const auto order = body_.graph().order();
+    for (std::size_t i = 1; i < order.size(); ++i) {
+      const ir::Node& node = body_.graph().node(order[i]);
+      const ir::Node* next = i + 1 < order.size() ? &body_.graph().node(order[i + 1]) : nullptr;
+      if (region_.epilogue.activation != Activation::none) return false;
+      if (next && is_silu(node, *next)) {
+        region_.epilogue.activation = Activation::silu;
+        current_ = next->outputs[0];
+        ++i;
+      } else if (!match_residual(node) && !match_activation(node)) {
+        return false;
+      }
+    }
+    return body_.graph().outputs.size() == 1 && body_.graph().outputs[0] == current_;
+  }
+
+ private:
+  bool is_silu(const ir::Node& sigmoid, const ir::Node& product) const {
+    return is_op(sigmoid, "Sigmoid") && is_op(product, "Mul") && sigmoid.inputs[0] == current_ &&
+           ((product.inputs[0] == current_ && product.inputs[1] == sigmoid.outputs[0]) ||
+            (product.inputs[1] == current_ && product.inputs[0] == sigmoid.outputs[0]));
+  }
+
+  bool match_residual(const ir::Node& node) {
+    if (!is_op(node, "Add") || region_.epilogue.residual) return false;
+    const int mine = node.inputs[0] == current_ ? 0 : 1;
+    if (node.inputs[std::size_t(mine)] != current_) return false;
+    const ir::ValueId other = node.inputs[std::size_t(1 - mine)];
+    const std::optional<ir::ValueId> outer = body_.outer(other);
+    const ir::Graph& graph = body_.graph();
+    if (!outer || graph.value(other).type != graph.value(current_).type) return false;
+    region_.epilogue.residual = true;
+    region_.residual = *outer;
+    current_ = node.outputs[0];
+    return true;
+  }
+
+  bool match_activation(const ir::Node& node) {
+    if (node.inputs.empty() || node.inputs[0] != current_ || !node.op->domain.empty()) return false;
+    auto scalar = [this](ir::ValueId id) { return body_.scalar(id); };
+    if (!read_activation(node, scalar, region_.epilogue)) return false;
+    current_ = node.outputs[0];
+    return true;
+  }
+
+  const Body& body_;
+  Region& region_;
+  ir::ValueId current_{};
+};
+
+}  // namespace
+
+std::optional<Region> match_region(const LowerContext& context, std::string_view op) {
+  const ir::Node& node = context.node();
+  Region region;
+  if (is_op(node, op)) {
+    region.head = &node;
+    region.inputs = node.inputs;
+    region.output = node.outputs[0];
+    // An activation on its own is its own head.
+    auto scalar = [&](ir::ValueId id) -> std::optional<float> {
+      if (!context.is_constant(id)) return std::nullopt;
+      const EncodedTensor& constant = *context.graph().value(id).constant;
+      if (constant.dtype != DType::f32 || constant.shape.elements() != 1) return std::nullopt;
+      return constant.decode().to_float()[0];
+    };
+    read_activation(node, scalar, region.epilogue);
+    return region;
+  }
+  if (node.op->domain != "strata" || node.op->name != "Fused" || node.outputs.size() != 1) {
+    return std::nullopt;
+  }
+  const Body body(node, context.graph());
+  if (body.graph().order().empty()) return std::nullopt;
+  const ir::Node& head = body.graph().node(body.graph().order()[0]);
+  if (!is_op(head, op)) return std::nullopt;
+  region.head = &head;
+  region.output = node.outputs[0];
+  for (ir::ValueId id : head.inputs) {
+    const std::optional<ir::ValueId> outer = body.outer(id);
+    if (!outer) return std::nullopt;
+    region.inputs.push_back(*outer);
+  }
+  if (!BodyMatcher(body, region).match(head)) return std::nullopt;
+  return region;
+}
+
+WeightOperands weight_operands(const LowerContext& context, ir::ValueId weight, int channel_axis) {
+  using kernels::WeightType;
+  const EncodedTensor& constant = *context.graph().value(weight).constant;
+  WeightOperands operands;
+  operands.weights = {weight, ConstantOperand::decoded};
+  const Encoding* encoding = constant.encoding;
+  if (encoding == &f16_encoding || encoding == &bf16_encoding) {
+    operands.type = encoding == &f16_encoding ? WeightType::f16 : WeightType::bf16;
+    operands.weights.part = 0;
+  } else if (encoding == &i8_tensor_encoding ||
+             (encoding == &i8_channel_encoding && constant.axis == channel_axis)) {
+    operands.type =
+        encoding == &i8_tensor_encoding ? WeightType::i8_tensor : WeightType::i8_channel;
+    operands.weights.part = 0;
+    operands.scales = {weight, 1};
+  }
+  return operands;
+}
+
+}  // namespace strata::runtime

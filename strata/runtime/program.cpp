@@ -1,0 +1,280 @@
+#include "strata/runtime/program.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "strata/base/error.hpp"
+#include "strata/ir/builder.hpp"
+#include "strata/ir/op.hpp"
+#include "strata/kernels/kernels.hpp"
+#include "strata/runtime/choice.hpp"
+#include "strata/runtime/sizes.hpp"
+
+namespace strata::runtime {
+
+Target default_target() {
+  Target target;
+  target.rows = kernels::builtin_rows();
+  target.packed = std::make_shared<PackedStore>();
+  return target;
+}
+
+/// Builds the buffers and steps of a program from a graph whose nodes can all run.
+class ProgramBuilder {
+ public:
+  ProgramBuilder(ir::Graph graph, const Target& target) {
+    program_.graph_ = std::move(graph);
+    program_.target_ = target;
+  }
+
+  Program build() {
+    legalize();
+    typical_ = typical_dims(program_.graph_, program_.target_.typical);
+    shapes_ = value_shapes(program_.graph_, typical_);
+    add_sources_buffers();
+    add_steps();
+    add_outputs();
+    add_states();
+    return std::move(program_);
+  }
+
+ private:
+  ir::Graph& graph() { return program_.graph_; }
+
+  /// Fusions that no kernel takes are lowered unfused, ops without reference by decomposition.
+  void legalize() {
+    for (bool changed = true; changed;) {
+      changed = false;
+      const DimValues dims = typical_dims(graph(), program_.target_.typical);
+      const std::vector<Shape> shapes = value_shapes(graph(), dims);
+      std::vector<ir::NodeId> replaced;
+      const std::vector<ir::NodeId> order(graph().order().begin(), graph().order().end());
+      for (ir::NodeId id : order) {
+        if (!must_decompose(id, shapes)) continue;
+        decompose(id);
+        replaced.push_back(id);
+      }
+      if (replaced.empty()) return;
+      graph().erase(replaced);
+      graph().sort();
+      ir::infer_types(graph());
+      changed = true;
+    }
+  }
+
+  bool must_decompose(ir::NodeId id, std::span<const Shape> shapes) {
+    const ir::Node& node = graph().node(id);
+    if (!node.op->decompose) return false;
+    const bool fused = node.op->domain == "strata" && node.op->name == "Fused";
+    if (node.op->reference && !fused) return false;
+    const NodeCandidates found = find_candidates(graph(), id, shapes, program_.target_);
+    return std::ranges::none_of(found.candidates, [](const Candidate& candidate) {
+      return candidate.row->kind != kernels::ProblemKind::reference;
+    });
+  }
+
+  void decompose(ir::NodeId id) {
+    const ir::Node node = graph().node(id);
+    ir::Builder builder(graph(), node.sources);
+    const auto values = node.op->decompose(builder, node);
+    if (!values) {
+      fail(ErrorCode::unsupported, "node {} ({}): no kernel, reference or decomposition for it",
+           node.name, ir::qualified_name(*node.op));
+    }
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      if (node.outputs[i] != ir::no_value) graph().replace_uses(node.outputs[i], (*values)[i]);
+    }
+  }
+
+  int add_buffer(ir::ValueId value, const kernels::Layout& layout, Buffer::Kind kind, int index = 0,
+                 int view_of = -1) {
+    Buffer buffer;
+    buffer.value = value;
+    buffer.layout = layout;
+    buffer.kind = kind;
+    buffer.index = index;
+    buffer.view_of = view_of;
+    program_.buffers_.push_back(std::move(buffer));
+    const int id = int(program_.buffers_.size()) - 1;
+    by_value_[value].push_back(id);
+    return id;
+  }
+
+  void add_sources_buffers() {
+    for (std::size_t i = 0; i < graph().inputs.size(); ++i) {
+      add_buffer(graph().inputs[i], kernels::plain_layout, Buffer::Kind::input, int(i));
+    }
+    for (std::size_t i = 0; i < graph().states.size(); ++i) {
+      add_buffer(graph().states[i].read, kernels::plain_layout, Buffer::Kind::state, int(i));
+    }
+  }
+
+  bool is_known(const ir::Node& node) {
+    return std::ranges::all_of(node.outputs, [&](ir::ValueId id) {
+      return id == ir::no_value || graph().value(id).elements.has_value();
+    });
+  }
+
+  /// The buffer that holds the value in this layout; adds a reorder if there is none yet.
+  int require(ir::ValueId value, const kernels::Layout& layout) {
+    auto& buffers = by_value_[value];
+    if (buffers.empty()) {
+      const ir::Value& v = graph().value(value);
+      if (v.constant) {
+        const int id = add_buffer(value, kernels::plain_layout, Buffer::Kind::constant);
+        program_.buffers_[std::size_t(id)].data = v.constant->decode();
+      } else {
+        STRATA_ASSERT(v.elements.has_value());
+        add_buffer(value, kernels::plain_layout, Buffer::Kind::known);
+      }
+    }
+    for (int id : by_value_[value]) {
+      if (program_.buffers_[std::size_t(id)].layout == layout) return id;
+    }
+    return add_reorder(by_value_[value].front(), layout);
+  }
+
+  int add_reorder(int from, const kernels::Layout& layout) {
+    const ir::ValueId value = program_.buffers_[std::size_t(from)].value;
+    const ir::NodeId producer = graph().value(value).producer;
+    Step step;
+    step.name = fmt::format(
+        "{}: reorder to {}",
+        producer == ir::no_node ? graph().value(value).name : graph().node(producer).name,
+        to_string(layout));
+    step.op = "strata.Reorder";
+    step.layouts.in = {program_.buffers_[std::size_t(from)].layout};
+    step.layouts.out = {layout};
+    const auto problem = reorder_problem(graph(), value, shapes_[ir::index(value)], step.layouts);
+    for (const kernels::Row* row : program_.target_.rows) {
+      if (row->kind != kernels::ProblemKind::reorder) continue;
+      const char* reason = has_isa(program_.target_.isa, row->isa)
+                               ? row->rejects(*problem)
+                               : "needs an instruction set that the target lacks";
+      if (!reason && !step.row) {
+        step.row = row;
+        step.estimate = row->cost(*problem, program_.target_.machine).seconds;
+      } else if (reason) {
+        step.rejections.push_back({row->name, reason});
+      }
+    }
+    if (!step.row) {
+      fail(ErrorCode::internal, "no kernel brings value {} from layout {} to {}",
+           graph().value(value).name, to_string(step.layouts.in[0]), to_string(layout));
+    }
+    step.in = {from};
+    step.out = {add_buffer(value, layout, Buffer::Kind::arena)};
+    program_.steps_.push_back(std::move(step));
+    return program_.steps_.back().out[0];
+  }
+
+  void add_steps() {
+    std::vector<NodeCandidates> nodes;
+    for (ir::NodeId id : graph().order()) {
+      const ir::Node& node = graph().node(id);
+      if (is_known(node) || is_view(node)) continue;
+      nodes.push_back(find_candidates(graph(), id, shapes_, program_.target_));
+      if (nodes.back().candidates.empty()) {
+        fail(ErrorCode::unsupported, "node {} ({}): no kernel, reference or decomposition for it",
+             node.name, ir::qualified_name(*node.op));
+      }
+    }
+    check_pins(nodes);
+    const std::vector<std::size_t> chosen = choose(graph(), nodes, shapes_);
+    std::size_t next = 0;
+    for (ir::NodeId id : graph().order()) {
+      const ir::Node& node = graph().node(id);
+      if (is_known(node)) continue;
+      if (is_view(node)) {
+        const int base = require(node.inputs[0], kernels::plain_layout);
+        add_buffer(node.outputs[0], kernels::plain_layout, Buffer::Kind::arena, 0, base);
+      } else {
+        add_step(nodes[next], nodes[next].candidates[chosen[next]]);
+        ++next;
+      }
+    }
+  }
+
+  void check_pins(std::span<const NodeCandidates> nodes) {
+    for (const Pin& pin : program_.target_.pins) {
+      const bool found = std::ranges::any_of(nodes, [&](const NodeCandidates& candidates) {
+        const ir::Node& node = graph().node(candidates.node);
+        return node.name == pin.node ||
+               std::ranges::find(node.sources, pin.node) != node.sources.end();
+      });
+      if (!found)
+        fail(ErrorCode::usage, "no node that runs is named {} (pinned to {})", pin.node, pin.row);
+    }
+  }
+
+  void add_step(NodeCandidates& found, const Candidate& candidate) {
+    const ir::Node& node = graph().node(found.node);
+    Step step;
+    step.name = node.name;
+    step.op = ir::qualified_name(*node.op);
+    step.node = found.node;
+    step.row = candidate.row;
+    step.how = candidate.how;
+    step.layouts = candidate.layouts;
+    step.estimate = candidate.seconds;
+    step.rejections = std::move(found.rejections);
+    const Operands& operands = *candidate.operands;
+    for (std::size_t i = 0; i < operands.in.size(); ++i) {
+      step.in.push_back(require(operands.in[i], step.layouts.in[i]));
+    }
+    for (std::size_t i = 0; i < operands.out.size(); ++i) {
+      step.out.push_back(add_buffer(operands.out[i], step.layouts.out[i], Buffer::Kind::arena));
+    }
+    if (!operands.constants.empty() && operands.constants[0].value != ir::no_value) {
+      step.weights = graph().value(operands.constants[0].value).constant->encoding->name;
+    }
+    if (step.row->packed_bytes) pack(found, candidate, step);
+    program_.steps_.push_back(std::move(step));
+  }
+
+  void pack(NodeCandidates& found, const Candidate& candidate, Step& step) {
+    for (Lowered& lowered : found.lowered) {
+      if (&lowered.operands != candidate.operands) continue;
+      lowered.problem->layouts = candidate.layouts;
+      step.packed = program_.target_.packed->pack(*step.row, *lowered.problem,
+                                                  constant_tensors(graph(), lowered.operands));
+    }
+  }
+
+  int root(int buffer) const {
+    while (program_.buffers_[std::size_t(buffer)].view_of >= 0) {
+      buffer = program_.buffers_[std::size_t(buffer)].view_of;
+    }
+    return buffer;
+  }
+
+  /// Steps write outputs straight into the caller's memory; what cannot be so is copied at the end.
+  void add_outputs() {
+    for (std::size_t i = 0; i < graph().outputs.size(); ++i) {
+      const int buffer = require(graph().outputs[i], kernels::plain_layout);
+      Buffer& base = program_.buffers_[std::size_t(root(buffer))];
+      if (base.kind == Buffer::Kind::arena) {
+        base.kind = Buffer::Kind::output;
+        base.index = int(i);
+      }
+      program_.outputs_.push_back(buffer);
+    }
+  }
+
+  void add_states() {
+    for (const ir::State& state : graph().states) {
+      program_.written_states_.push_back(require(state.written, kernels::plain_layout));
+    }
+  }
+
+  Program program_;
+  DimValues typical_;
+  std::vector<Shape> shapes_;
+  std::map<ir::ValueId, std::vector<int>> by_value_;
+};
+
+std::shared_ptr<const Program> Program::compile(ir::Graph graph, const Target& target) {
+  return std::make_shared<const Program>(ProgramBuilder(std::move(graph), target).build());
+}
+
+}  // namespace strata::runtime

@@ -1,0 +1,99 @@
+#include "strata/runtime/session.hpp"
+
+#include <algorithm>
+
+#include "strata/base/error.hpp"
+#include "strata/ir/builder.hpp"
+#include "strata/ir/interpreter.hpp"
+#include "strata/ir/verify.hpp"
+
+namespace strata::runtime {
+namespace {
+
+constexpr std::size_t most_bindings = 8;
+
+std::string accepted_inputs(const std::vector<std::string>& names,
+                            const std::vector<ir::TensorType>& types) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    text += (i ? ", " : "") + names[i] + " " + to_string(types[i]);
+  }
+  return text;
+}
+
+}  // namespace
+
+Session::Session(ir::Graph graph, SessionOptions options) : options_(std::move(options)) {
+  if (options_.threads < 0 || options_.threads > 256) {
+    fail(ErrorCode::usage, "threads: {} given, 0 (all) to 256 accepted", options_.threads);
+  }
+  ir::infer_types(graph);
+  ir::verify(graph);
+  auto describe = [&](const std::vector<ir::ValueId>& ids, std::vector<std::string>& names,
+                      std::vector<ir::TensorType>& types) {
+    for (ir::ValueId id : ids) {
+      names.push_back(graph.value(id).name);
+      types.push_back(graph.value(id).type);
+    }
+  };
+  describe(graph.inputs, input_names_, input_types_);
+  describe(graph.outputs, output_names_, output_types_);
+  if (options_.optimize) passes_ = ir::optimize(graph, options_.passes);
+  program_ = Program::compile(std::move(graph), options_.target);
+  pool_ = std::make_shared<ThreadPool>(options_.threads ? options_.threads : usable_threads());
+}
+
+Context& Session::context(std::span<const Shape> input_shapes) {
+  ++uses_;
+  for (Bound& bound : bound_) {
+    if (std::ranges::equal(bound.shapes, input_shapes)) {
+      bound.last_use = uses_;
+      return *bound.context;
+    }
+  }
+  const DimValues dims = ir::bind_inputs(program_->graph(), input_shapes);
+  BindOptions bind_options;
+  bind_options.threads = pool_->size();
+  bind_options.memory_budget = options_.memory_budget;
+  const Binding* earlier = bound_.empty() ? nullptr : &bound_.front().context->binding();
+  auto binding = Binding::bind(program_, dims, bind_options, earlier);
+  if (bound_.size() == most_bindings) {
+    bound_.erase(std::ranges::min_element(bound_, {}, &Bound::last_use));
+  }
+  Bound& bound = bound_.emplace_back();
+  bound.shapes.assign(input_shapes.begin(), input_shapes.end());
+  bound.context = std::make_unique<Context>(std::move(binding), pool_);
+  bound.last_use = uses_;
+  return *bound.context;
+}
+
+std::vector<Tensor> Session::run(std::span<const Tensor> inputs) {
+  if (inputs.size() != input_names_.size()) {
+    fail(ErrorCode::usage, "{} inputs given, {} accepted: {}", inputs.size(), input_names_.size(),
+         accepted_inputs(input_names_, input_types_));
+  }
+  std::vector<Shape> shapes;
+  std::vector<const void*> in;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].present() || inputs[i].dtype() != input_types_[i].dtype) {
+      fail(ErrorCode::usage, "input {}: {} given, {} accepted", input_names_[i],
+           inputs[i].present() ? to_string(inputs[i].dtype()) : "nothing",
+           to_string(input_types_[i]));
+    }
+    shapes.push_back(inputs[i].shape());
+    in.push_back(inputs[i].raw());
+  }
+  Context& ready = context(shapes);
+  std::vector<Tensor> outputs;
+  std::vector<void*> out;
+  const ir::Graph& graph = program_->graph();
+  for (ir::ValueId id : graph.outputs) {
+    outputs.push_back(
+        Tensor::zeros(graph.value(id).type.dtype, ready.binding().shapes()[ir::index(id)]));
+    out.push_back(outputs.back().mutable_raw());
+  }
+  ready.run(in, out);
+  return outputs;
+}
+
+}  // namespace strata::runtime

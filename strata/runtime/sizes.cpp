@@ -1,0 +1,67 @@
+#include "strata/runtime/sizes.hpp"
+
+#include <algorithm>
+
+#include "strata/base/error.hpp"
+
+namespace strata::runtime {
+
+DimValues typical_dims(const ir::Graph& graph, const DimValues& given) {
+  DimValues dims = given;
+  std::vector<std::string> symbols;
+  for (ir::ValueId id : graph.inputs) {
+    for (const Dim& dim : graph.value(id).type.shape) dim.collect_symbols(symbols);
+  }
+  for (const std::string& symbol : symbols) {
+    if (!dims.find(symbol)) dims.set(symbol, 1);
+  }
+  return dims;
+}
+
+std::vector<Shape> value_shapes(const ir::Graph& graph, const DimValues& dims) {
+  std::vector<Shape> shapes(graph.value_limit());
+  auto set = [&](ir::ValueId id) {
+    if (id == ir::no_value) return;
+    const ir::Value& value = graph.value(id);
+    shapes[ir::index(id)] = with_context([&] { return "value " + value.name; },
+                                         [&] { return evaluate(value.type.shape, dims); });
+  };
+  for (ir::ValueId id : graph.inputs) set(id);
+  for (const ir::State& state : graph.states) set(state.read);
+  for (ir::NodeId node : graph.order()) {
+    for (ir::ValueId id : graph.node(node).inputs) {
+      if (graph.is_constant(id)) set(id);
+    }
+    for (ir::ValueId id : graph.node(node).outputs) set(id);
+  }
+  for (ir::ValueId id : graph.outputs) set(id);
+  return shapes;
+}
+
+std::unique_ptr<kernels::ReorderProblem> reorder_problem(const ir::Graph& graph, ir::ValueId value,
+                                                         const Shape& shape,
+                                                         const kernels::OperandLayouts& layouts) {
+  auto problem = std::make_unique<kernels::ReorderProblem>();
+  problem->element_size = size_of(graph.value(value).type.dtype);
+  problem->rank = shape.rank();
+  std::ranges::copy(shape, problem->dims.begin());
+  problem->layouts = layouts;
+  return problem;
+}
+
+std::vector<Tensor> constant_tensors(const ir::Graph& graph, const Operands& operands) {
+  std::vector<Tensor> tensors;
+  for (const ConstantOperand& operand : operands.constants) {
+    if (operand.value == ir::no_value) {
+      tensors.emplace_back();
+      continue;
+    }
+    const EncodedTensor& constant = *graph.value(operand.value).constant;
+    tensors.push_back(operand.part == ConstantOperand::decoded
+                          ? constant.decode()
+                          : constant.parts[std::size_t(operand.part)]);
+  }
+  return tensors;
+}
+
+}  // namespace strata::runtime

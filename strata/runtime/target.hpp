@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "strata/base/cpu.hpp"
+#include "strata/kernels/row.hpp"
+#include "strata/tensor/dim.hpp"
+
+namespace strata::runtime {
+
+class PackedStore;
+
+/// Forces a kernel: the node with this name (as the user named it, or its current one) runs with
+/// the row of this name or compilation fails with the row's reason.
+struct Pin {
+  std::string node;
+  std::string row;
+};
+
+/// What a graph is compiled for. The number of threads is not in it: choice must not depend on it.
+struct Target {
+  Isa isa = detected_isa();
+  Machine machine = this_machine();
+  /// In order of preference where costs tie; `builtin_rows` unless a higher layer adds its own.
+  std::vector<const kernels::Row*> rows;
+  std::vector<Pin> pins;
+  /// Values that symbols are assumed to have while choosing; 1 where none is given.
+  DimValues typical;
+  /// Packed weights shared between programs; made by default_target.
+  std::shared_ptr<PackedStore> packed;
+};
+
+/// This machine, all built-in rows.
+Target default_target();
+
+}  // namespace strata::runtime
