@@ -1,5 +1,6 @@
 #include "strata/tensor/convert.hpp"
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -10,8 +11,6 @@ namespace {
 
 template <class T>
 constexpr bool is_short_float = std::is_same_v<T, Half> || std::is_same_v<T, BFloat16>;
-template <class T>
-constexpr bool is_any_float = std::is_floating_point_v<T> || is_short_float<T>;
 
 // Bytes of files are no bool objects until they are known to be 0 or 1.
 template <class T>
