@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "expect_error.hpp"
+#include "tests/tensor/expect_error.hpp"
 
 namespace strata {
 namespace {

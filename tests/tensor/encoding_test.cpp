@@ -6,8 +6,8 @@
 #include <limits>
 #include <set>
 
-#include "expect_error.hpp"
 #include "strata/base/random.hpp"
+#include "tests/tensor/expect_error.hpp"
 
 namespace strata {
 namespace {

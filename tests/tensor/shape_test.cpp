@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "expect_error.hpp"
+#include "tests/tensor/expect_error.hpp"
 
 namespace strata {
 namespace {

@@ -7,9 +7,9 @@
 #include <limits>
 #include <numeric>
 
-#include "expect_error.hpp"
 #include "strata/base/random.hpp"
 #include "strata/tensor/arena.hpp"
+#include "tests/tensor/expect_error.hpp"
 
 namespace strata {
 namespace {
