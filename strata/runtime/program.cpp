@@ -43,23 +43,24 @@ class ProgramBuilder {
 
   /// Fusions that no kernel takes are lowered unfused, ops without reference by decomposition.
   void legalize() {
-    for (bool changed = true; changed;) {
-      changed = false;
-      const DimValues dims = typical_dims(graph(), program_.target_.typical);
-      const std::vector<Shape> shapes = value_shapes(graph(), dims);
-      std::vector<ir::NodeId> replaced;
-      const std::vector<ir::NodeId> order(graph().order().begin(), graph().order().end());
-      for (ir::NodeId id : order) {
-        if (!must_decompose(id, shapes)) continue;
-        decompose(id);
-        replaced.push_back(id);
-      }
-      if (replaced.empty()) return;
-      graph().erase(replaced);
+    while (true) {
+      const std::vector<ir::NodeId> impossible = nodes_to_decompose();
+      if (impossible.empty()) return;
+      for (ir::NodeId id : impossible) decompose(id);
+      graph().erase(impossible);
       graph().sort();
       ir::infer_types(graph());
-      changed = true;
     }
+  }
+
+  std::vector<ir::NodeId> nodes_to_decompose() {
+    const DimValues dims = typical_dims(graph(), program_.target_.typical);
+    const std::vector<Shape> shapes = value_shapes(graph(), dims);
+    std::vector<ir::NodeId> ids;
+    for (ir::NodeId id : graph().order()) {
+      if (must_decompose(id, shapes)) ids.push_back(id);
+    }
+    return ids;
   }
 
   bool must_decompose(ir::NodeId id, std::span<const Shape> shapes) {
