@@ -25,7 +25,7 @@ bool JsonView::has(std::string_view key) const {
 }
 
 void JsonView::wrong(const char* expected) const {
-  fail(ErrorCode::model, "{}: is {}, expected {}", path_,
+  fail(ErrorCode::model, "{}: is {}, expected {}", path_.empty() ? "document" : path_,
        shortened(printable(scalar_text(*json_)), 40), expected);
 }
 

@@ -57,7 +57,7 @@ std::string OptimizeDocument::clock_badge(std::string_view figure) const {
   if (clock == "wall") text = "measured";
   if (clock == "simulated") text = "simulated";
   if (clock == "modelled") text = "modelled";
-  if (clock == "exact") text = "exact";
+  if (clock == "exact") text = "counted";
   if (text.empty()) {
     fail(ErrorCode::model, "clocks.{}: is '{}', expected wall, simulated, modelled or exact",
          figure, printable(clock));

@@ -24,8 +24,23 @@ std::string count_cell(std::optional<double> value) {
   return value ? format_count(std::llround(*value)) : "–";
 }
 
-std::string microseconds(std::optional<double> seconds) {
-  return seconds ? fmt::format("{:.2f}", 1e6 * *seconds) : "–";
+/// One unit for a whole column, so that its figures can be compared at a glance.
+struct TimeUnit {
+  double seconds;
+  const char* name;
+
+  std::string text(std::optional<double> value) const {
+    return value ? fmt::format("{:.2f}", *value / seconds) : "–";
+  }
+};
+
+TimeUnit unit_for(double largest_s) {
+  if (largest_s < 1e-3) return {1e-6, "µs"};
+  return largest_s < 10 ? TimeUnit{1e-3, "ms"} : TimeUnit{1, "s"};
+}
+
+TimeUnit latency_unit(const OptimizeDocument& document) {
+  return unit_for(document.baseline->latency_s.value);
 }
 
 std::string changes_cell(const Candidate& candidate) {
@@ -46,20 +61,22 @@ std::string marks(const OptimizeDocument& document, const Candidate& candidate) 
 }
 
 /// The cells of accuracy, latency, file and memory.
-std::string figure_cells(const Candidate& candidate) {
+std::string figure_cells(const OptimizeDocument& document, const Candidate& candidate) {
   if (candidate.failed()) return "<td class=\"num soft\" colspan=\"4\">not measured</td>";
   return fmt::format(
       "<td class=\"num\">{}</td><td class=\"num\">{}</td><td class=\"num\">{}</td>"
       "<td class=\"num\">{}</td>",
-      format_percent(candidate.accuracy.value), microseconds(candidate.latency_s.value),
-      count_cell(candidate.file_bytes), count_cell(candidate.peak_bytes));
+      format_percent(candidate.accuracy.value),
+      latency_unit(document).text(candidate.latency_s.value), count_cell(candidate.file_bytes),
+      count_cell(candidate.peak_bytes));
 }
 
 std::string figure_headers(const OptimizeDocument& document) {
-  const auto header = [&](const char* title, const char* figure) {
+  const auto header = [&](const std::string& title, const char* figure) {
     return fmt::format("<th class=\"num\">{}<br>{}</th>", title, document.clock_badge(figure));
   };
-  return header("Accuracy", "accuracy") + header("Latency [µs]", "latency") +
+  return header("Accuracy", "accuracy") +
+         header(fmt::format("Latency [{}]", latency_unit(document).name), "latency") +
          header("File [B]", "file_bytes") + header("Memory [B]", "peak_bytes");
 }
 
@@ -99,21 +116,30 @@ std::string source_line(const JsonView& layer) {
                      sources.size(), text);
 }
 
-std::string layer_row(const JsonView& layer, std::size_t number, double total_time) {
+struct LayerTimes {
+  double total = 0, longest = 0;
+
+  TimeUnit unit() const { return unit_for(longest); }
+};
+
+std::string layer_row(const JsonView& layer, std::size_t number, const LayerTimes& times) {
   const std::optional<double> time = layer.optional_number("time_s");
-  const double share = time && total_time > 0 ? *time / total_time : 0;
+  const double share = time && times.total > 0 ? *time / times.total : 0;
+  const double bar = time && times.longest > 0 ? *time / times.longest : 0;
   const std::string output = layer.optional_string("output");
   const std::string encoding = layer.optional_string("encoding");
   return fmt::format(
       "<tr><td class=\"num soft\">{}</td><td><b class=\"name\">{}</b><span class=\"sub\">{}{}{}"
-      "</span>{}</td><td>{}</td><td><code>{}</code>{}</td><td class=\"num\">{}</td>"
+      "</span>{}</td><td class=\"encoding\">{}</td><td><code>{}</code>{}</td><td "
+      "class=\"num\">{}</td>"
       "<td class=\"share\"><i style=\"width:{:.1f}%\"></i><span>{}</span></td>"
       "<td class=\"num\">{}</td><td class=\"num\">{}</td></tr>\n",
       number, breakable(layer.string("name")), html_escape(layer.string("op")),
       output.empty() ? "" : " · ", html_escape(output), source_line(layer),
-      encoding.empty() ? "–" : breakable(encoding), breakable(layer.string("variant")),
-      rejected_rows(layer), microseconds(time), 100 * share, time ? format_percent(share, 1) : "–",
-      count_cell(layer.optional_number("macs")), count_cell(layer.optional_number("weight_bytes")));
+      encoding.empty() ? "–" : html_escape(encoding), breakable(layer.string("variant")),
+      rejected_rows(layer), times.unit().text(time), 100 * bar,
+      time ? format_percent(share, 1) : "–", count_cell(layer.optional_number("macs")),
+      count_cell(layer.optional_number("weight_bytes")));
 }
 
 std::string definition_list(const std::vector<std::pair<std::string, std::string>>& entries) {
@@ -156,19 +182,24 @@ std::string front_section(const OptimizeDocument& document) {
   html += "<div class=\"scroll\"><table>\n<thead><tr><th>On the front</th><th>Changes</th>" +
           figure_headers(document) + "</tr></thead>\n<tbody>\n";
   for (const Candidate* candidate : front) {
-    html += fmt::format("<tr{}><td><b>{}</b>{}</td><td>{}</td>{}</tr>\n",
-                        candidate == document.chosen ? " class=\"chosen\"" : "",
-                        html_escape(candidate->name), marks(document, *candidate),
-                        changes_cell(*candidate), figure_cells(*candidate));
+    html +=
+        fmt::format("<tr{}><td><b>{}</b>{}{}</td><td>{}</td>{}</tr>\n",
+                    candidate == document.chosen ? " class=\"chosen\"" : "",
+                    html_escape(candidate->name), marks(document, *candidate),
+                    candidate->status == "rejected" ? " <span class=\"tag\">rejected</span>" : "",
+                    changes_cell(*candidate), figure_cells(document, *candidate));
   }
   return html + "</tbody></table></div>\n</section>\n";
 }
 
 std::string layers_section(const OptimizeDocument& document) {
   const std::vector<JsonView> layers = document.root.array("layers");
-  double time = 0, macs = 0, bytes = 0;
+  LayerTimes times;
+  double macs = 0, bytes = 0;
   for (const JsonView& layer : layers) {
-    time += layer.optional_number("time_s").value_or(0);
+    const double time = layer.optional_number("time_s").value_or(0);
+    times.total += time;
+    times.longest = std::max(times.longest, time);
     macs += layer.optional_number("macs").value_or(0);
     bytes += layer.optional_number("weight_bytes").value_or(0);
   }
@@ -177,15 +208,15 @@ std::string layers_section(const OptimizeDocument& document) {
       "order. Each node was offered to every kernel; the list under a kernel says why the others "
       "were not taken.</p>\n<div class=\"scroll\"><table class=\"layers\">\n<thead><tr><th "
       "class=\"num\">#</th><th>Node</th><th>Weights as</th><th>Kernel</th><th class=\"num\">Time "
-      "[µs]<br>{}</th><th>Share</th><th class=\"num\">MACs<br>{}</th><th class=\"num\">Weights "
+      "[{}]<br>{}</th><th>Share</th><th class=\"num\">MACs<br>{}</th><th class=\"num\">Weights "
       "[B]<br>{}</th></tr></thead>\n<tbody>\n",
-      document.clock_badge("layer_time"), document.clock_badge("macs"),
+      times.unit().name, document.clock_badge("layer_time"), document.clock_badge("macs"),
       document.clock_badge("file_bytes"));
-  for (std::size_t i = 0; i < layers.size(); ++i) html += layer_row(layers[i], i + 1, time);
+  for (std::size_t i = 0; i < layers.size(); ++i) html += layer_row(layers[i], i + 1, times);
   html += fmt::format(
       "</tbody>\n<tfoot><tr><td></td><td>Sum</td><td></td><td></td><td class=\"num\">{}</td>"
       "<td></td><td class=\"num\">{}</td><td class=\"num\">{}</td></tr></tfoot>\n</table></div>\n",
-      microseconds(time), count_cell(macs), count_cell(bytes));
+      times.unit().text(times.total), count_cell(macs), count_cell(bytes));
   return html + "</section>\n";
 }
 
@@ -193,7 +224,11 @@ std::string search_section(const OptimizeDocument& document) {
   std::string html =
       "<section>\n<h2>How the search went</h2>\n<p class=\"about\">Each candidate in the order of "
       "measurement. The line is the smallest file within the limits so far.</p>\n";
-  html += legend({{"chosen", "chosen"}, {"kept", "within the limits"}, {"rejected", "rejected"}});
+  html += legend({{"chosen", "chosen"},
+                  {"original", "original"},
+                  {"front", "on the front"},
+                  {"kept", "within the limits"},
+                  {"rejected", "rejected"}});
   html += chart("chart-search", "File size of each candidate",
                 "Chart of file size over the candidates in the order of the search");
   html += fmt::format(
@@ -204,12 +239,14 @@ std::string search_section(const OptimizeDocument& document) {
   for (const Candidate& candidate : document.candidates) {
     html += fmt::format(
         "<tr{}><td class=\"num soft\">{}</td><td class=\"num soft\">{}</td><td>{}</td><td>{}{}</td>"
-        "<td>{}</td>{}<td><span class=\"status {}\">{}</span> <span class=\"soft\">{}</span></td>"
+        "<td>{}</td>{}<td class=\"outcome\"><span class=\"status {}\">{}</span> <span "
+        "class=\"soft\">{}</span></td>"
         "</tr>\n",
         &candidate == document.chosen ? " class=\"chosen\"" : "", candidate.id,
         candidate.at_s ? format_seconds(*candidate.at_s) : "–", html_escape(candidate.phase),
         html_escape(candidate.name), marks(document, candidate), changes_cell(candidate),
-        figure_cells(candidate), candidate.status, candidate.status, html_escape(candidate.note));
+        figure_cells(document, candidate), candidate.status, candidate.status,
+        html_escape(candidate.note));
   }
   return html + "</tbody></table></div></details>\n</section>\n";
 }
@@ -238,8 +275,8 @@ std::string environment_section(const OptimizeDocument& document) {
       {"Model", model.string("name")}, {"Size", format_count(model.integer("bytes")) + " B"}};
   if (model.has("hash")) input.emplace_back("Hash", model.string("hash"));
   input.emplace_back("Data", data.string("name"));
-  input.emplace_back("Records for the search", format_count(data.integer("search_count")));
-  input.emplace_back("Records for the verdict", format_count(data.integer("verdict_count")));
+  input.emplace_back("Search records", format_count(data.integer("search_count")));
+  input.emplace_back("Verdict records", format_count(data.integer("verdict_count")));
   return fmt::format(
       "<section>\n<h2>Do it again</h2>\n<div class=\"command\"><button type=\"button\" "
       "id=\"copy\" hidden>Copy</button><pre><code>{}</code></pre></div>\n<div class=\"facts\">\n"
@@ -247,7 +284,7 @@ std::string environment_section(const OptimizeDocument& document) {
       "</div>\n<p class=\"about kinds\"><span class=\"clock wall\">measured</span> wall time on "
       "this device <span class=\"clock simulated\">simulated</span> cycles of a simulated device "
       "<span class=\"clock modelled\">modelled</span> estimated, not measured <span class=\"clock "
-      "exact\">exact</span> counted or planned, without error of measurement</p>\n</section>\n",
+      "exact\">counted</span> or fixed by the plan, no error of measurement</p>\n</section>\n",
       html_escape(root.string("command")), definition_list(machine), definition_list(input),
       definition_list(root.object("options").entries()));
 }

@@ -27,6 +27,12 @@ std::string plural(std::int64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", format_count(count), noun, count == 1 ? "" : "s");
 }
 
+/// "2025-01-31 12:04 UTC" of "2025-01-31T12:04:31Z"; other texts stay.
+std::string readable_time(const std::string& text) {
+  if (text.size() != 20 || text[10] != 'T' || text[19] != 'Z') return html_escape(text);
+  return html_escape(text.substr(0, 10) + ' ' + text.substr(11, 5) + " UTC");
+}
+
 std::string judged_on(const OptimizeDocument& document) {
   const JsonView data = document.root.object("data");
   const std::int64_t count = data.integer("verdict_count");
@@ -201,8 +207,8 @@ std::string headline_section(const OptimizeDocument& document) {
       "<header>\n<p class=\"eyebrow\"><span>Strata · optimize</span><time>{}</time></p>\n"
       "<p class=\"model\">{}</p>\n<h1>{}</h1>\n"
       "<p class=\"lead\">{} accuracy, {}, on {}.</p>\n<p class=\"reason\">{}</p>\n",
-      html_escape(root.string("created")), html_escape(root.object("model").string("name")), title,
-      format_percent(verdict.estimate("accuracy_chosen").value), change, judged_on(document),
+      readable_time(root.string("created")), html_escape(root.object("model").string("name")),
+      title, format_percent(verdict.estimate("accuracy_chosen").value), change, judged_on(document),
       html_escape(verdict.string("reason")));
   html += fmt::format(
       "<p class=\"chips\">{}<span class=\"chip\">{}</span><span class=\"chip\">{}</span></p>\n",
@@ -222,7 +228,7 @@ std::string accuracy_section(const OptimizeDocument& document) {
   if (drop.low && drop.high) change = {-drop.value, -*drop.high, -*drop.low};
   std::string html = fmt::format(
       "<section>\n<h2>Does it still work?</h2>\n"
-      "<p class=\"about\">{} accuracy on {}, with 95 % intervals.</p>\n",
+      "<p class=\"about\">Accuracy ({}) on {}, with 95 % intervals.</p>\n",
       html_escape(document.root.object("data").string("metric")), judged_on(document));
   html += interval_plot({{"Original", "original", verdict.estimate("accuracy_baseline")},
                          {"Chosen", "chosen", verdict.estimate("accuracy_chosen")}},

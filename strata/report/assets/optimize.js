@@ -9,8 +9,13 @@
     c.status === "rejected" ? "rejected" : c.front ? "front" : "kept";
 
   const accuracy = (c) => 100 * value(c.accuracy);
-  const latency = (c) => 1e6 * value(c.latency_s);
-  const kilobytes = (c) => c.file_bytes / 1024;
+  // One unit for each axis, as in the tables.
+  const original = report.candidates.find((c) => c.id === baseline);
+  const base_s = value(original.latency_s);
+  const [second, time_unit] = base_s < 1e-3 ? [1e6, "µs"] : base_s < 10 ? [1e3, "ms"] : [1, "s"];
+  const [byte, size_unit] = original.file_bytes < 2 ** 22 ? [2 ** -10, "KiB"] : [2 ** -20, "MiB"];
+  const latency = (c) => second * value(c.latency_s);
+  const size = (c) => byte * c.file_bytes;
   const count = (n) => n.toLocaleString("en-US");
 
   const describe = (c) => {
@@ -18,10 +23,10 @@
       ` (${(100 * c.accuracy.low).toFixed(1)} to ${(100 * c.accuracy.high).toFixed(1)})`;
     const lines = [
       `accuracy ${accuracy(c).toFixed(2)} %${interval}`,
-      `latency ${latency(c).toFixed(2)} µs`,
+      `latency ${latency(c).toFixed(2)} ${time_unit}`,
       `file ${count(c.file_bytes)} B, memory ${count(c.peak_bytes)} B`,
     ];
-    const shown = 6;
+    const shown = 4;
     lines.push(...c.changes.slice(0, shown));
     if (c.changes.length > shown) lines.push(`and ${c.changes.length - shown} more`);
     if (c.note) lines.push(c.note);
@@ -92,8 +97,7 @@
     const scatter = (id, x, title) => {
       const low = Math.min(...xs(x)), high = Math.max(...xs(x));
       const margin = 0.05 * (high - low) || 0.05 * high || 1;
-      const base = report.candidates.find((c) => c.id === baseline);
-      const floor = accuracy(base) - 100 * report.limits.max_drop;
+      const floor = accuracy(original) - 100 * report.limits.max_drop;
       const ends = [{ x: low - margin, y: floor }, { x: high + margin, y: floor }];
       const steps = staircase(x);
       steps.push({ x: high + margin, y: steps[steps.length - 1].y });
@@ -112,21 +116,21 @@
     let smallest = Infinity;
     const best = [];
     for (const c of measured) {
-      if (c.status === "kept") smallest = Math.min(smallest, kilobytes(c));
+      if (c.status === "kept") smallest = Math.min(smallest, size(c));
       if (smallest < Infinity) best.push({ x: c.id, y: smallest });
     }
     const byOrder = (c) => c.id;
     charts = [
-      scatter("chart-latency", latency, "latency [µs]"),
-      scatter("chart-bytes", kilobytes, "file [KiB]"),
+      scatter("chart-latency", latency, `latency [${time_unit}]`),
+      scatter("chart-bytes", size, `file [${size_unit}]`),
       new Chart(document.getElementById("chart-search"), {
         data: { datasets: [
-          ...points(["chosen", "original", "front", "kept", "rejected"], byOrder, kilobytes),
+          ...points(["chosen", "original", "front", "kept", "rejected"], byOrder, size),
           line(best, "chosen", { stepped: true }),
         ] },
         options: options(
-          axis("candidate", { type: "linear", ticks: { precision: 0, padding: 6 } }),
-          axis("file [KiB]", { beginAtZero: true })),
+          axis("candidate", { type: "linear", min: -0.5, max: Math.max(...xs(byOrder)) + 0.5, ticks: { precision: 0, padding: 6, includeBounds: false } }),
+          axis(`file [${size_unit}]`, { beginAtZero: true })),
       }),
     ];
   };
