@@ -135,6 +135,7 @@ class Importer {
         type.shape.push_back(Dim::symbol(fmt::format("{}_dim{}", info.name, axis)));
       }
     }
+    if (const auto shape = as_constant(type.shape)) shape->elements();  // which fails if too many
     return type;
   }
 

@@ -75,6 +75,11 @@ ir::ValueId NodeContext::input(std::size_t i) const {
 
 const ir::TensorType& NodeContext::type(std::size_t i) const { return graph_.value(input(i)).type; }
 
+std::optional<Tensor> NodeContext::constant_input(std::size_t i) const {
+  const ir::Value& value = graph_.value(input(i));
+  return value.constant ? std::optional(value.constant->decode()) : std::nullopt;
+}
+
 bool NodeContext::wanted(std::size_t output) const {
   return output < outputs() && place_.outputs[output] != ir::no_value && place_.used[output];
 }

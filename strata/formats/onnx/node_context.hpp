@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,6 +37,8 @@ class NodeContext {
   /// Throws model if the input is omitted.
   ir::ValueId input(std::size_t i) const;
   const ir::TensorType& type(std::size_t i) const;
+  /// The elements of an input, if it is a constant.
+  std::optional<Tensor> constant_input(std::size_t i) const;
   std::span<const ir::ValueId> all_inputs() const { return place_.inputs; }
   /// Something reads this output.
   bool wanted(std::size_t output) const;

@@ -98,6 +98,7 @@ ExternalRange external_range(const TensorProto& proto) {
            "external data: key \"{}\"; accepted: location, offset, length, checksum", key);
     }
   }
+  while (range.location.starts_with("./")) range.location.remove_prefix(2);
   if (range.location.empty()) fail(ErrorCode::model, "external data without location");
   return range;
 }
@@ -117,8 +118,13 @@ MappedFile open_linked(const std::filesystem::path& folder, std::string_view loc
 
 Tensor TensorReader::read(const TensorProto& proto) {
   const DType type = element_type(proto.data_type);
+  const bool has_raw = proto.raw_data && !proto.raw_data->empty();
+  if (int(proto.external) + int(has_raw) + int(proto.has_list) > 1) {
+    fail(ErrorCode::model,
+         "its data is given twice; accepted: one of raw, listed or external data");
+  }
   if (proto.external) return external(type, proto);
-  if (!proto.raw_data) return typed(type, proto);
+  if (!has_raw) return typed(type, proto);
   const std::span raw(reinterpret_cast<const std::byte*>(proto.raw_data->data()),
                       proto.raw_data->size());
   return in_place(type, proto.dims, raw, file_.owner());

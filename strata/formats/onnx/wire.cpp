@@ -184,6 +184,13 @@ TensorProto parse_tensor(Message m) {
         break;
       case 3:
         m.fail("a tensor in segments, which ONNX has withdrawn");
+      case 4:
+      case 5:
+      case 7:
+      case 10:
+      case 11:
+        tensor.has_list = true;
+        break;
       case 8:
         tensor.name = m.text();
         break;

@@ -19,6 +19,7 @@ struct TensorProto {
   std::int32_t data_type = 0;
   Shape dims;
   std::optional<std::string_view> raw_data;
+  bool has_list = false;  ///< elements as numbers
   bool external = false;
   std::vector<std::pair<std::string_view, std::string_view>> external_data;
   Message content;  ///< the whole message, for the typed lists

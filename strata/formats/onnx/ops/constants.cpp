@@ -2,6 +2,14 @@
 #include "strata/formats/onnx/converters.hpp"
 
 namespace strata::formats::onnx {
+namespace {
+
+bool is_false(const std::optional<Tensor>& tensor) {
+  return tensor && tensor->dtype() == DType::boolean && tensor->elements() == 1 &&
+         !tensor->data<bool>()[0];
+}
+
+}  // namespace
 
 void convert_constant(NodeContext& node) {
   const ir::Attributes& a = node.attributes;
@@ -23,8 +31,8 @@ void convert_constant(NodeContext& node) {
 }
 
 void convert_dropout(NodeContext& node) {
-  if (node.has_input(2)) {
-    fail(ErrorCode::unsupported, "training_mode is given; Strata runs Dropout for inference only");
+  if (node.has_input(2) && !is_false(node.constant_input(2))) {
+    fail(ErrorCode::unsupported, "training_mode may be set; Strata runs networks for inference");
   }
   // Its second output, the mask, is refused where something reads it.
   node.emit("Identity", {node.input(0)}, {}, 1);
