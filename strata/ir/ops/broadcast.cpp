@@ -42,4 +42,16 @@ void BroadcastWalk::advance(std::array<std::int64_t, max_rank>& counter,
   }
 }
 
+std::int64_t broadcast_offset(const Shape& output, std::int64_t i, const Shape& operand) {
+  std::int64_t offset = 0;
+  std::int64_t stride = 1;
+  for (int back = 1; back <= operand.rank(); ++back) {
+    const std::int64_t extent = output[output.rank() - back];
+    if (operand[operand.rank() - back] != 1) offset += i % extent * stride;
+    stride *= operand[operand.rank() - back];
+    i /= extent;
+  }
+  return offset;
+}
+
 }  // namespace strata::ir

@@ -47,4 +47,7 @@ class BroadcastWalk {
   Strides stride_{};
 };
 
+/// Where in an operand broadcast to `output` its element for element i of the output lies.
+std::int64_t broadcast_offset(const Shape& output, std::int64_t i, const Shape& operand);
+
 }  // namespace strata::ir
