@@ -232,7 +232,7 @@ std::string search_section(const OptimizeDocument& document) {
   html += chart("chart-search", "File size of each candidate",
                 "Chart of file size over the candidates in the order of the search");
   html += fmt::format(
-      "<details class=\"trace\"><summary>All {} candidates</summary>\n<div class=\"scroll\">"
+      "<details class=\"trace\"><summary>Every candidate ({})</summary>\n<div class=\"scroll\">"
       "<table>\n<thead><tr><th class=\"num\">#</th><th class=\"num\">At</th><th>Phase</th>"
       "<th>Candidate</th><th>Changes</th>{}<th>Outcome</th></tr></thead>\n<tbody>\n",
       document.candidates.size(), figure_headers(document));

@@ -88,6 +88,12 @@ std::string with_interval(const Estimate& estimate) {
                      format_percent(estimate.value), 100 * *estimate.low, 100 * *estimate.high);
 }
 
+std::string points_with_interval(const Estimate& estimate) {
+  if (!estimate.low || !estimate.high) return format_points(estimate.value);
+  return fmt::format("{} <span class=\"soft\">({} to {})</span>", format_points(estimate.value),
+                     format_points(*estimate.low), format_points(*estimate.high));
+}
+
 std::string cards(const OptimizeDocument& document) {
   const JsonView verdict = document.root.object("verdict");
   const Estimate accuracy = verdict.estimate("accuracy_chosen");
@@ -176,10 +182,7 @@ std::string interval_plot(const std::vector<Interval>& rows, const std::vector<M
         "<div class=\"figure\">{}</div>\n",
         row.label, lines, row.style, percent(from), percent(to) - percent(from), row.style,
         percent(row.estimate.value),
-        is_difference
-            ? fmt::format("{} <span class=\"soft\">({} to {})</span>",
-                          format_points(row.estimate.value), format_points(from), format_points(to))
-            : with_interval(row.estimate));
+        is_difference ? points_with_interval(row.estimate) : with_interval(row.estimate));
   }
   return html + "<div></div><div class=\"axis\">" + labels + "</div><div></div></div>\n";
 }
