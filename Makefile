@@ -49,7 +49,8 @@ fuzz:
 	cmake --build --preset fuzz -j $(JOBS)
 	@set -e; for program in build/fuzz/tests/fuzz/fuzz_*; do \
 	  name=$${program##*/fuzz_}; found=build/fuzz/found/$$name; mkdir -p "$$found"; \
-	  "$$program" -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 \
+	  dict="tests/fuzz/$$name.dict"; \
+	  "$$program" $$(test -f "$$dict" && echo "-dict=$$dict") -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 \
 	    -artifact_prefix="$$found-" "$$found" "tests/corpus/$$name"; \
 	done
 
