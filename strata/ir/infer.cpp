@@ -32,7 +32,9 @@ std::optional<std::vector<Dim>> InferContext::elements(int i) const {
   if (!has_input(i)) return std::nullopt;
   const Value& value = graph_.value(node_.inputs[std::size_t(i)]);
   if (value.elements) return value.elements;
-  if (!value.constant || !is_integer(value.type.dtype)) return std::nullopt;
+  // Shapes, axes and the like are of these types; arithmetic on others is none of planning.
+  const DType type = value.type.dtype;
+  if (!value.constant || (type != DType::i64 && type != DType::i32)) return std::nullopt;
   if (value.constant->shape.elements() > most_known_elements) return std::nullopt;
   const std::vector<std::int64_t> numbers = value.constant->decode().to_int64();
   return std::vector<Dim>(numbers.begin(), numbers.end());

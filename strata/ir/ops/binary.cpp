@@ -11,6 +11,23 @@ SymbolicShape broadcast_operands(const InferContext& context, int count) {
   return shape;
 }
 
+namespace {
+
+/// f(a, b) unless it leaves the range of the element type: then it wraps, which dims do not.
+std::optional<Dim> within(DType type, DimFunction f, const Dim& a, const Dim& b) {
+  std::optional<Dim> value;
+  try {
+    value = f(a, b);
+  } catch (const Error&) {  // beyond 63 bits, or too long an expression
+    return std::nullopt;
+  }
+  const bool narrow = type == DType::i32 && value && value->is_constant() &&
+                      value->constant() != std::int32_t(value->constant());
+  return narrow ? std::nullopt : value;
+}
+
+}  // namespace
+
 void set_combined_elements(InferContext& context, DimFunction f) {
   const auto a = context.elements(0);
   const auto b = context.elements(1);
@@ -22,7 +39,8 @@ void set_combined_elements(InferContext& context, DimFunction f) {
   if (!shape || !left || !right || shape->rank() > 1) return;
   std::vector<Dim> elements;
   for (std::size_t i = 0; i < std::size_t(shape->elements()); ++i) {
-    const auto value = f((*a)[a->size() == 1 ? 0 : i], (*b)[b->size() == 1 ? 0 : i]);
+    const auto value = within(context.input(0).dtype, f, (*a)[a->size() == 1 ? 0 : i],
+                              (*b)[b->size() == 1 ? 0 : i]);
     if (!value) return;
     elements.push_back(*value);
   }
