@@ -29,7 +29,8 @@ if(STRATA_FUZZ)
 endif()
 
 # Instruction sets follow from the file suffix. Such a file is the only one compiled with new
-# instructions, and exports only what its family's table names.
+# instructions, and exports only what its family's table names. It throws nothing: else each noexcept
+# function in it would carry a weak reference to the exception personality.
 function(strata_isa_flags)
   foreach(source ${ARGN})
     if(source MATCHES "_avx2\\.cpp$")
@@ -39,7 +40,7 @@ function(strata_isa_flags)
     else()
       continue()
     endif()
-    set_property(SOURCE ${source} APPEND PROPERTY COMPILE_OPTIONS ${flags} -O3)
+    set_property(SOURCE ${source} APPEND PROPERTY COMPILE_OPTIONS ${flags} -O3 -fno-exceptions)
   endforeach()
 endfunction()
 
@@ -63,10 +64,10 @@ function(strata_layer name)
   endforeach()
 endfunction()
 
-# strata_test(LAYER [LIBRARIES target...]): every tests/LAYER/**/*_test.cpp in one program.
+# strata_test(LAYER [LIBRARIES target...]): every tests/LAYER/**/*.cpp in one program.
 function(strata_test layer)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LIBRARIES")
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${layer}/*_test.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${layer}/*.cpp)
   if(NOT sources)
     return()
   endif()

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "strata/kernels/conv/conv.hpp"
+#include "strata/kernels/conv/tile.hpp"
+
+namespace strata::kernels {
+
+/// What a direct convolution reads: channels in blocks (NCHW16c, NCHW8c), channels last, or few
+/// planar channels (the first layer of a network), from which it writes blocks.
+enum class DirectForm { blocked, channels_last, stem };
+
+/// A vector of `lanes` floats and the channel block of the layouts that go with it.
+struct VectorForm {
+  int lanes;
+  int block;
+};
+constexpr VectorForm avx512_form{16, 16};
+constexpr VectorForm avx2_form{8, 8};
+constexpr VectorForm baseline_form{4, 8};
+
+/// How a direct convolution runs; worked out anew at each call, from sizes only. Output channels
+/// go in panels of two vectors (the last of a group may have one).
+/// Packed constants: per group and panel the weights (reduction, panel lanes); from the next
+/// 64-byte boundary the bias of all panels' lanes; then, for integer weights, their scales.
+struct DirectPlan {
+  TileShape shape;
+  VectorForm vector{};
+  int reduction = 0;  ///< weights per output channel
+  int panel_lanes = 0;
+  int panels = 0;        ///< per group
+  int last_vectors = 0;  ///< vectors of a group's last panel
+  int last_lanes = 0;    ///< lanes to write of a group's last vector
+  std::int64_t bias_count = 0;
+  int out_height = 0, out_width = 0;  ///< a pointwise convolution sees its plane as one row
+  int tile_rows = 1;
+  int column_tiles = 0;  ///< per row, of balanced widths
+  int tiles = 0;         ///< per plane
+  int blocks = 0;        ///< runs of tiles; a work unit is a block with one panel of weights
+  std::ptrdiff_t x_position_row = 0, x_position_column = 0;  ///< floats per output row, column
+  std::ptrdiff_t x_image = 0, x_group = 0;
+  std::ptrdiff_t y_image = 0, y_group = 0, y_panel = 0;
+
+  // Phase 0 makes a zero-padded copy: `copies` planes whose pixels have `copy_unit` floats.
+  bool padded = false;
+  int copies = 0;
+  int copy_unit = 0;
+  int padded_height = 0, padded_width = 0;
+};
+
+DirectPlan plan_direct(const ConvProblem& p, DirectForm form, VectorForm vector) noexcept;
+
+/// Bytes of the padded copy; 0 if none is needed.
+std::size_t direct_scratch_bytes(const DirectPlan& plan);
+std::int64_t direct_units(const DirectPlan& plan, const ConvProblem& p, int phase);
+/// Units of phase 0: padded rows.
+void copy_padded(const DirectPlan& plan, const ConvProblem& p, const float* x, float* padded,
+                 std::int64_t begin, std::int64_t end) noexcept;
+
+/// Packed constants with weights of `element` bytes: 4 is f32, else as they are stored (f16, i8).
+std::size_t direct_packed_bytes(const DirectPlan& plan, std::size_t element);
+void pack_direct(const DirectPlan& plan, const ConvProblem& p, DirectForm form,
+                 const Constants& constants, std::size_t element, std::byte* packed);
+
+}  // namespace strata::kernels

@@ -1,0 +1,153 @@
+#include <algorithm>
+#include <array>
+
+#include "strata/kernels/conv/direct.hpp"
+#include "strata/kernels/conv/runs.hpp"
+
+namespace strata::kernels {
+namespace {
+
+const ConvProblem& conv(const Problem& problem) { return static_cast<const ConvProblem&>(problem); }
+
+bool fits_int(const ConvProblem& p) {
+  constexpr double most = 2147483647.0;
+  const double padded = double(p.height + p.pad_top + p.pad_bottom) *
+                        double(p.width + p.pad_left + p.pad_right) * double(p.channels + 16);
+  const double out =
+      double(p.out_height) * double(p.out_width) * double(p.out_channels + 16 * p.groups);
+  const double weights = double(p.channels) * double(p.kernel_h) * double(p.kernel_w) *
+                         double(p.out_channels + 32 * p.groups);
+  return double(p.batch) * padded < most && double(p.batch) * out < most && weights < most;
+}
+
+/// Cycles of one core at 3.5 GHz for all vector operations of a direct convolution: a tile's step
+/// takes its products, its loads or the latency of one accumulator, whichever is longest.
+double direct_seconds(const DirectPlan& plan, const ConvProblem& p) {
+  const double per_cycle = plan.vector.lanes == 16 ? 1 : plan.vector.lanes == 8 ? 2 : 1;
+  const double loads_per_cycle = 2;
+  const double rows = plan.tile_rows;
+  const double positions = rows * plan.out_width / plan.column_tiles;
+  double step_cycles = 0;
+  for (int panel = 0; panel < plan.panels; ++panel) {
+    const double vectors = panel + 1 < plan.panels ? 2 : plan.last_vectors;
+    step_cycles +=
+        std::max({positions * vectors / per_cycle, (positions + vectors) / loads_per_cycle, 4.0});
+  }
+  const double tiles = double(plan.tiles) * double(p.batch * p.groups);
+  return tiles * (step_cycles * plan.reduction + 100.0 * plan.panels) / 3.5e9;
+}
+
+/// Seconds to move operands that are not in a near cache.
+double traffic_seconds(const ConvProblem& p, double weight_bytes) {
+  const double x = double(p.batch * p.channels) * double(p.height * p.width);
+  const double y = double(p.batch * p.out_channels) * double(p.out_height * p.out_width);
+  return (4 * (x + y * (p.epilogue.residual ? 2 : 1)) + weight_bytes) / 60e9;
+}
+
+template <DirectForm Form, int Lanes, std::size_t Element>
+struct Direct {
+  static constexpr VectorForm vector = Lanes == 16  ? avx512_form
+                                       : Lanes == 8 ? avx2_form
+                                                    : baseline_form;
+
+  static DirectPlan plan(const Problem& problem) {
+    return plan_direct(conv(problem), Form, vector);
+  }
+
+  static const char* rejects(const Problem& problem) {
+    const ConvProblem& p = conv(problem);
+    if (!p.constant_weights) return "weights are not constant";
+    if (!fits_int(p)) return "more than 2^31 elements";
+    if (Element == 2 && p.weights != WeightType::f16) return "weights are not f16";
+    if (Element == 1 && p.weights != WeightType::i8_tensor && p.weights != WeightType::i8_channel) {
+      return "weights are not i8";
+    }
+    if (Form == DirectForm::stem && p.groups > 1) return "grouped";
+    if (Form == DirectForm::stem && p.channels >= 16) return "16 or more input channels";
+    if (Form == DirectForm::blocked && p.groups > 1 &&
+        (p.channels / p.groups % vector.block != 0 ||
+         p.out_channels / p.groups % vector.block != 0)) {
+      return "channels of a group are no multiple of the layout's block";
+    }
+    return nullptr;
+  }
+
+  static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
+    const Layout blocked = channel_blocked_layout(vector.block);
+    const Layout out = Form == DirectForm::channels_last ? channels_last_layout : blocked;
+    OperandLayouts option{{Form == DirectForm::stem ? plain_layout : out}, {out}};
+    if (conv(problem).epilogue.residual) option.in.push_back(out);
+    options.push_back(option);
+  }
+
+  static CostEstimate cost(const Problem& problem, const Machine&) {
+    const DirectPlan d = plan(problem);
+    const ConvProblem& p = conv(problem);
+    const double copied = d.padded ? 2.0 * double(direct_scratch_bytes(d)) / 60e9 : 0.0;
+    return {direct_seconds(d, p) + copied +
+            traffic_seconds(p, double(direct_packed_bytes(d, Element)))};
+  }
+
+  static std::size_t packed_bytes(const Problem& problem) {
+    return direct_packed_bytes(plan(problem), Element);
+  }
+  static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+    pack_direct(plan(problem), conv(problem), Form, constants, Element, packed);
+  }
+  static std::size_t scratch_bytes(const Problem& problem) {
+    return direct_scratch_bytes(plan(problem));
+  }
+  static int phases(const Problem& problem) { return plan(problem).padded ? 2 : 1; }
+  static std::int64_t units(const Problem& problem, int phase) {
+    return direct_units(plan(problem), conv(problem), phase);
+  }
+
+  static constexpr Row row(std::string_view name, Isa isa, RunFunction* run) {
+    return {.name = name,
+            .kind = ProblemKind::conv,
+            .isa = isa,
+            .rejects = rejects,
+            .layouts = layouts,
+            .cost = cost,
+            .packed_bytes = packed_bytes,
+            .pack = pack,
+            .scratch_bytes = scratch_bytes,
+            .phases = phases,
+            .units = units,
+            .run = run};
+  }
+};
+
+template <int Lanes>
+constexpr auto blocked = Direct<DirectForm::blocked, Lanes, 4>::row;
+template <int Lanes>
+constexpr auto blocked_f16 = Direct<DirectForm::blocked, Lanes, 2>::row;
+template <int Lanes>
+constexpr auto blocked_i8 = Direct<DirectForm::blocked, Lanes, 1>::row;
+template <int Lanes>
+constexpr auto channels_last = Direct<DirectForm::channels_last, Lanes, 4>::row;
+template <int Lanes>
+constexpr auto stem = Direct<DirectForm::stem, Lanes, 4>::row;
+
+constexpr std::array rows{
+    stem<16>("conv_f32_stem_avx512", Isa::avx512, avx512::run_direct_stem),
+    blocked<16>("conv_f32_direct_nchwc_avx512", Isa::avx512, avx512::run_direct_blocked),
+    blocked_f16<16>("conv_f32f16_direct_nchwc_avx512", Isa::avx512, avx512::run_direct_blocked_f16),
+    blocked_i8<16>("conv_f32i8_direct_nchwc_avx512", Isa::avx512, avx512::run_direct_blocked_i8),
+    channels_last<16>("conv_f32_direct_nhwc_avx512", Isa::avx512, avx512::run_direct_channels_last),
+    stem<8>("conv_f32_stem_avx2", Isa::avx2, avx2::run_direct_stem),
+    blocked<8>("conv_f32_direct_nchwc_avx2", Isa::avx2, avx2::run_direct_blocked),
+    blocked_f16<8>("conv_f32f16_direct_nchwc_avx2", Isa::avx2, avx2::run_direct_blocked_f16),
+    blocked_i8<8>("conv_f32i8_direct_nchwc_avx2", Isa::avx2, avx2::run_direct_blocked_i8),
+    channels_last<8>("conv_f32_direct_nhwc_avx2", Isa::avx2, avx2::run_direct_channels_last),
+    stem<4>("conv_f32_stem_baseline", Isa::baseline, baseline::run_direct_stem),
+    blocked<4>("conv_f32_direct_nchwc_baseline", Isa::baseline, baseline::run_direct_blocked),
+    channels_last<4>("conv_f32_direct_nhwc_baseline", Isa::baseline,
+                     baseline::run_direct_channels_last),
+};
+
+}  // namespace
+
+std::span<const Row> conv_rows() { return rows; }
+
+}  // namespace strata::kernels

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+
+#include "strata/kernels/epilogue.hpp"
+
+namespace strata::kernels {
+
+/// What all tiles of a convolution share. A tile is a few positions (rows x columns) times a panel
+/// of one or two vectors of lanes; its whole reduction runs in registers, for r over rows and
+/// columns and l over lanes:
+///   acc[r][l] = sum over a, b, c < count and i < inner of
+///     x[r strides + a, b, c strides + i] * w[next][l].
+/// Strides make every form one case. With x the activations and w packed weights (lanes: output
+/// channels), NCHWc reduces over (block, kh, kw, channel in block), NHWC over (1, kh, kw, channel),
+/// planar input over (channel, kh, 1, kw). With x the weights (positions: output channels) and w
+/// gathered columns (lanes: output positions) it is the product behind im2col.
+/// Strides are in floats.
+struct TileShape {
+  int count[3] = {1, 1, 1};
+  std::ptrdiff_t stride[3] = {0, 0, 0};
+  int inner = 1;       ///< consecutive floats of x
+  int last_inner = 1;  ///< in the last round of a: what follows may be padding
+  std::ptrdiff_t x_column = 1, x_row = 0;
+  std::ptrdiff_t y_column = 1, y_row = 0, y_vector = 0;
+  bool bias_per_lane = true;  ///< else per position
+  Epilogue epilogue;
+};
+
+/// One tile.
+struct TileOperands {
+  const float* x;         ///< at the first position and tap
+  const void* w;          ///< (reduction, panel), in the kernel's weight type
+  const float* bias;      ///< per lane or per position
+  const float* scale;     ///< per lane, for integer weights
+  const float* residual;  ///< placed as y, or null
+  float* y;
+  int last_lanes;        ///< lanes that exist in the panel's last vector
+  const char* prefetch;  ///< what a later tile reads: two lines of it per four steps
+};
+
+/// Positions of a full tile, given the lanes of a vector: 14 x 2 accumulators of AVX-512, 6 x 2 of
+/// AVX2, 4 x 2 of the baseline, with weights and a broadcast, fill the registers.
+constexpr int tile_positions(int lanes) { return lanes == 16 ? 14 : lanes == 8 ? 6 : 4; }
+
+}  // namespace strata::kernels

@@ -1,0 +1,228 @@
+#pragma once
+
+#include "strata/kernels/conv/tile.hpp"
+#include "strata/kernels/vec_math.hpp"
+
+/// The register tile of conv/tile.hpp. Loops over positions are recursions on template arguments:
+/// only so do all indices become constants before GCC 12 decides which arrays live in registers.
+namespace strata::kernels::STRATA_VEC_NAMESPACE {
+namespace {
+
+inline Vec load_weights(const float* p) { return load(p); }
+inline Vec load_weights(const std::uint16_t* p) { return load_f16(p); }
+inline Vec load_weights(const std::int8_t* p) { return load_i8(p); }
+
+inline const char* offset_by(const void* p, std::ptrdiff_t floats) {
+  return static_cast<const char*>(p) + floats * std::ptrdiff_t(sizeof(float));
+}
+
+/// Addresses of a tile's rows, every third column; the others are base + {1, 2} * column, so that
+/// any stride takes few registers.
+template <int Rows, int Columns>
+struct TileBases {
+  static constexpr int per_row = (Columns + 2) / 3;
+  static constexpr int count = Rows * per_row;
+};
+
+template <int Rows, int Columns, int B = 0>
+[[gnu::always_inline]] inline void place(const char* (&base)[TileBases<Rows, Columns>::count],
+                                         const char* x, std::ptrdiff_t row, std::ptrdiff_t column) {
+  using Bases = TileBases<Rows, Columns>;
+  if constexpr (B < Bases::count) {
+    base[B] = x + (B / Bases::per_row) * row + 3 * (B % Bases::per_row) * column;
+    place<Rows, Columns, B + 1>(base, x, row, column);
+  }
+}
+
+template <int Count, int B = 0>
+[[gnu::always_inline]] inline void advance(const char* (&base)[Count], int bytes) {
+  if constexpr (B < Count) {
+    base[B] += bytes;
+    advance<Count, B + 1>(base, bytes);
+  }
+}
+
+/// One step of the reduction for all positions from P on.
+template <int Columns, int N, int V, int Count, int P = 0>
+[[gnu::always_inline]] inline void step(Vec (&acc)[N][V], const Vec (&w)[V],
+                                        const char* const (&base)[Count], std::ptrdiff_t column,
+                                        int offset) {
+  if constexpr (P < N) {
+    constexpr int q = P % Columns;
+    const char* at = base[P / Columns * ((Columns + 2) / 3) + q / 3] + (q % 3) * column + offset;
+    const Vec x = broadcast_now(*reinterpret_cast<const float*>(at));
+    accumulate(acc[P][0], x, w[0]);
+    if constexpr (V == 2) accumulate(acc[P][1], x, w[1]);
+    step<Columns, N, V, Count, P + 1>(acc, w, base, column, offset);
+  }
+}
+
+template <int Columns, int N, int V, int Count, class Weight>
+[[gnu::always_inline]] inline void steps(Vec (&acc)[N][V], const Weight* w,
+                                         const char* const (&base)[Count], std::ptrdiff_t column,
+                                         int offset) {
+  Vec weights[V];
+  weights[0] = load_weights(w);
+  if constexpr (V == 2) weights[1] = load_weights(w + Vec::size);
+  step<Columns>(acc, weights, base, column, offset);
+}
+
+template <int N, int V, int P = 0>
+[[gnu::always_inline]] inline void clear(Vec (&acc)[N][V]) {
+  if constexpr (P < N) {
+    acc[P][0] = zero();
+    if constexpr (V == 2) acc[P][1] = zero();
+    clear<N, V, P + 1>(acc);
+  }
+}
+
+/// acc * scale + bias, then what of the epilogue stays in registers: residual, lower, upper bound.
+/// Bias per lane, all lanes written.
+template <bool Scaled, bool Residual, int Columns, int N, int V, int P = 0>
+[[gnu::always_inline]] inline void finish(Vec (&acc)[N][V], const TileShape& s,
+                                          const TileOperands& t, Vec lower, Vec upper) {
+  if constexpr (P < N * V) {
+    constexpr int position = P / V;
+    constexpr int j = P % V;
+    Vec v = acc[position][j];
+    if constexpr (Scaled) v = v * load(t.scale + j * Vec::size);
+    v = v + load(t.bias + j * Vec::size);
+    const std::ptrdiff_t at =
+        position / Columns * s.y_row + position % Columns * s.y_column + j * s.y_vector;
+    if constexpr (Residual) v = v + load(t.residual + at);
+    store(t.y + at, min(upper, max(lower, v)));
+    finish<Scaled, Residual, Columns, N, V, P + 1>(acc, s, t, lower, upper);
+  }
+}
+
+template <int N, int V, int P = 0>
+[[gnu::always_inline]] inline void spill(const Vec (&acc)[N][V], float* to) {
+  if constexpr (P < N * V) {
+    store(to + P * Vec::size, acc[P / V][P % V]);
+    spill<N, V, P + 1>(acc, to);
+  }
+}
+
+/// The same for any kind of bias and count of lanes, from sums in memory.
+template <bool Scaled>
+[[gnu::noinline]] void finish_stored(const float* sums, const TileShape& s, const TileOperands& t,
+                                     int columns, int positions, int vectors, Vec lower,
+                                     Vec upper) {
+  for (int p = 0; p < positions; ++p) {
+    for (int j = 0; j < vectors; ++j) {
+      Vec v = load(sums + (p * vectors + j) * Vec::size);
+      if constexpr (Scaled) v = v * load(t.scale + j * Vec::size);
+      v = v + (s.bias_per_lane ? load(t.bias + j * Vec::size) : broadcast(t.bias[p]));
+      const int lanes = j + 1 < vectors ? Vec::size : t.last_lanes;
+      const std::ptrdiff_t at = p / columns * s.y_row + p % columns * s.y_column + j * s.y_vector;
+      if (t.residual) v = v + load(t.residual + at, lanes);
+      store(t.y + at, min(upper, max(lower, v)), lanes);
+    }
+  }
+}
+
+/// Activations beyond bounds, on results just written.
+[[gnu::noinline]] inline void activate_tile(const TileShape& s, const TileOperands& t, int columns,
+                                            int positions, int vectors) {
+  for (int p = 0; p < positions; ++p) {
+    for (int j = 0; j < vectors; ++j) {
+      float* at = t.y + p / columns * s.y_row + p % columns * s.y_column + j * s.y_vector;
+      const int lanes = j + 1 < vectors ? Vec::size : t.last_lanes;
+      store(at, activate(load(at, lanes), s.epilogue), lanes);
+    }
+  }
+}
+
+inline bool is_bound(Activation a) {
+  return a == Activation::none || a == Activation::relu || a == Activation::clip;
+}
+
+template <class Weight, int Rows, int Columns, int V>
+void run_tile(const TileShape& s, const TileOperands& t) noexcept {
+  Vec acc[Rows * Columns][V];
+  clear(acc);
+  const Weight* w = static_cast<const Weight*>(t.w);
+  const char* prefetch = t.prefetch;
+  const std::ptrdiff_t row = s.x_row * std::ptrdiff_t(sizeof(float));
+  const std::ptrdiff_t column = s.x_column * std::ptrdiff_t(sizeof(float));
+  const char* xa = reinterpret_cast<const char*>(t.x);
+  for (int a = 0; a < s.count[0]; ++a, xa = offset_by(xa, s.stride[0])) {
+    const int inner = a + 1 < s.count[0] ? s.inner : s.last_inner;
+    const char* xb = xa;
+    for (int b = 0; b < s.count[1]; ++b, xb = offset_by(xb, s.stride[1])) {
+      const char* xc = xb;
+      for (int c = 0; c < s.count[2]; ++c, xc = offset_by(xc, s.stride[2])) {
+        const char* base[TileBases<Rows, Columns>::count];
+        place<Rows, Columns>(base, xc, row, column);
+        int i = inner;
+        for (; i >= 4; i -= 4) {
+          __builtin_prefetch(prefetch);
+          __builtin_prefetch(prefetch + 64);
+          prefetch += 128;
+          steps<Columns>(acc, w, base, column, 0);
+          steps<Columns>(acc, w + V * Vec::size, base, column, 4);
+          steps<Columns>(acc, w + 2 * V * Vec::size, base, column, 8);
+          steps<Columns>(acc, w + 3 * V * Vec::size, base, column, 12);
+          w += 4 * V * Vec::size;
+          advance(base, 16);
+        }
+        for (; i > 0; --i) {
+          steps<Columns>(acc, w, base, column, 0);
+          w += V * Vec::size;
+          advance(base, 4);
+        }
+      }
+    }
+  }
+  const Epilogue& e = s.epilogue;
+  const float infinity = __builtin_inff();
+  const Vec lower = broadcast(e.activation == Activation::relu   ? 0.0f
+                              : e.activation == Activation::clip ? e.alpha
+                                                                 : -infinity);
+  const Vec upper = broadcast(e.activation == Activation::clip ? e.beta : infinity);
+  constexpr bool scaled = sizeof(Weight) == 1;
+  if (!s.bias_per_lane || t.last_lanes != Vec::size) {
+    float sums[Rows * Columns * V * Vec::size];
+    spill(acc, sums);
+    finish_stored<scaled>(sums, s, t, Columns, Rows * Columns, V, lower, upper);
+  } else if (t.residual) {
+    finish<scaled, true, Columns>(acc, s, t, lower, upper);
+  } else {
+    finish<scaled, false, Columns>(acc, s, t, lower, upper);
+  }
+  if (!is_bound(e.activation)) activate_tile(s, t, Columns, Rows * Columns, V);
+}
+
+using TileFunction = void (*)(const TileShape&, const TileOperands&) noexcept;
+
+/// run_tile by columns and vectors, for one or two rows.
+template <class Weight>
+struct TileTable {
+  static constexpr int most = tile_positions(Vec::size);
+  TileFunction one_row[most + 1][3] = {};
+  TileFunction two_rows[most / 2 + 1][3] = {};
+
+  constexpr TileTable() { fill<1>(); }
+
+  TileFunction find(int rows, int columns, int vectors) const {
+    return rows == 1 ? one_row[columns][vectors] : two_rows[columns][vectors];
+  }
+
+ private:
+  template <int Columns>
+  constexpr void fill() {
+    one_row[Columns][1] = run_tile<Weight, 1, Columns, 1>;
+    one_row[Columns][2] = run_tile<Weight, 1, Columns, 2>;
+    if constexpr (Columns <= most / 2) {
+      two_rows[Columns][1] = run_tile<Weight, 2, Columns, 1>;
+      two_rows[Columns][2] = run_tile<Weight, 2, Columns, 2>;
+    }
+    if constexpr (Columns < most) fill<Columns + 1>();
+  }
+};
+
+template <class Weight>
+constexpr TileTable<Weight> tiles;
+
+}  // namespace
+}  // namespace strata::kernels::STRATA_VEC_NAMESPACE
