@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "strata/base/checked.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/op.hpp"
 
@@ -8,6 +9,14 @@ namespace {
 
 /// Elements of larger tensors are never known when planning.
 constexpr std::int64_t most_known_elements = 1024;
+
+/// A shape may come from a file: what counts its bytes later relies on this.
+void check_size(const TensorType& type) {
+  const auto shape = as_constant(type.shape);
+  if (shape && !checked_mul(shape->elements(), std::int64_t(size_of(type.dtype)))) {
+    fail(ErrorCode::model, "a result {} exceeds 63 bits of bytes", to_string(type));
+  }
+}
 
 }  // namespace
 
@@ -101,6 +110,7 @@ void infer_node(Graph& graph, NodeId id) {
                      fail(ErrorCode::unsupported, "output {} has rank {}, at most {} are supported",
                           i, type->shape.size(), max_rank);
                    }
+                   check_size(*type);
                    Value& value = graph.value(node.outputs[i]);
                    value.type = std::move(*type);
                    value.elements = std::move(context.output_elements_[i]);
