@@ -1,0 +1,207 @@
+#include <algorithm>
+#include <cmath>
+
+#include "strata/ir/builder.hpp"
+#include "strata/ir/passes/pipeline.hpp"
+#include "strata/ir/passes/rewrite.hpp"
+
+// Builds strata.Fused nodes: a main op, then an optional residual Add, then an optional activation.
+// Inputs are those of the main op in its order, then the residual; bounds of a Clip are constants
+// of the body.
+
+namespace strata::ir {
+namespace {
+
+/// Ops that kernels follow up with a residual and an activation, or an activation only.
+bool is_linear(const Node& node) {
+  return is_op(node, "Conv") || is_op(node, "Gemm") || is_op(node, "MatMul");
+}
+bool is_binary(const Node& node) {
+  constexpr std::string_view names[] = {"Add", "Div", "Max", "Min", "Mul", "Sub"};
+  return node.op->domain.empty() && node.inputs.size() == 2 &&
+         std::ranges::count(names, node.op->name) != 0;
+}
+bool is_activation(const Node& node) {
+  constexpr std::string_view names[] = {"HardSigmoid", "HardSwish", "LeakyRelu",
+                                        "Relu",        "Sigmoid",   "Tanh"};
+  return node.op->domain.empty() && std::ranges::count(names, node.op->name) != 0;
+}
+
+struct Region {
+  std::vector<NodeId> nodes;  // in order; the last one becomes the fused node
+  ValueId residual = no_value;
+};
+
+class Fuser {
+ public:
+  explicit Fuser(Graph& graph)
+      : graph_(graph), uses_(graph), taken_(graph.node_limit()), position_(graph.node_limit()) {
+    const auto order = graph.order();
+    for (std::size_t i = 0; i < order.size(); ++i) position_[index(order[i])] = i;
+  }
+
+  void run() {
+    for (NodeId id : graph_.order()) {
+      if (taken_[index(id)]) continue;
+      const Node& node = graph_.node(id);
+      if (!is_linear(node) && !is_binary(node)) continue;
+      Region region = grow(id);
+      if (region.nodes.size() < 2) continue;
+      for (NodeId member : region.nodes) taken_[index(member)] = true;
+      regions_.push_back(std::move(region));
+    }
+    std::vector<NodeId> dead;
+    std::vector<std::pair<NodeId, std::string>> names;
+    for (const Region& region : regions_) {
+      names.emplace_back(region.nodes.back(), graph_.node(region.nodes.front()).name);
+      replace(region);
+      dead.insert(dead.end(), region.nodes.begin(), region.nodes.end() - 1);
+    }
+    graph_.erase(dead);
+    for (const auto& [id, name] : names) graph_.rename(id, name);
+  }
+
+ private:
+  const std::vector<ValueId>& outputs(NodeId id) const { return graph_.node(id).outputs; }
+
+  /// The only reader of the value, if it is read nowhere else.
+  std::optional<NodeId> only_reader(ValueId value) const {
+    if (uses_.count(value) != 1 || uses_.of(value).size() != 1) return std::nullopt;
+    const NodeId reader = uses_.of(value)[0];
+    return taken_[index(reader)] ? std::nullopt : std::optional(reader);
+  }
+
+  Region grow(NodeId main) const {
+    Region region{{main}, no_value};
+    ValueId value = outputs(main)[0];
+    const auto next = only_reader(value);
+    if (next && is_linear(graph_.node(main)) && is_residual_add(*next, value, main)) {
+      const auto& inputs = graph_.node(*next).inputs;
+      region.residual = inputs[inputs[0] == value ? 1 : 0];
+      region.nodes.push_back(*next);
+      value = outputs(*next)[0];
+    }
+    append_activation(region, value);
+    return region;
+  }
+
+  bool is_residual_add(NodeId id, ValueId value, NodeId main) const {
+    const Node& add = graph_.node(id);
+    if (!is_op(add, "Add") || add.inputs[0] == add.inputs[1]) return false;
+    const ValueId other = add.inputs[add.inputs[0] == value ? 1 : 0];
+    const TensorType& type = graph_.value(add.outputs[0]).type;
+    if (graph_.is_constant(other) || graph_.value(other).type != type ||
+        graph_.value(value).type != type) {
+      return false;
+    }
+    // Of two main ops that are added, the later one takes the other's result.
+    const NodeId producer = graph_.value(other).producer;
+    return producer == no_node || position_[index(producer)] < position_[index(main)] ||
+           !is_linear(graph_.node(producer)) || uses_.count(other) != 1;
+  }
+
+  void append_activation(Region& region, ValueId value) const {
+    if (const auto next = only_reader(value)) {
+      const Node& node = graph_.node(*next);
+      const bool first = !node.inputs.empty() && node.inputs[0] == value;
+      if (first && (is_activation(node) || is_constant_clip(node))) region.nodes.push_back(*next);
+      return;
+    }
+    append_gate(region, value);
+  }
+
+  bool is_constant_clip(const Node& node) const {
+    if (!is_op(node, "Clip")) return false;
+    return std::all_of(node.inputs.begin() + 1, node.inputs.end(),
+                       [&](ValueId id) { return id == no_value || graph_.is_constant(id); });
+  }
+
+  /// x * sigmoid(x), or x * hard_sigmoid(x) as HardSwish defines it.
+  void append_gate(Region& region, ValueId value) const {
+    if (uses_.count(value) != 2 || uses_.of(value).size() != 2) return;
+    NodeId gate = uses_.of(value)[0], product = uses_.of(value)[1];
+    if (taken_[index(gate)] || taken_[index(product)]) return;
+    const Node& sigmoid = graph_.node(gate);
+    const Node& mul = graph_.node(product);
+    if (!is_op(mul, "Mul") || (!is_op(sigmoid, "Sigmoid") && !is_hard_swish_gate(sigmoid))) return;
+    if (only_reader(sigmoid.outputs[0]) != product) return;
+    region.nodes.push_back(gate);
+    region.nodes.push_back(product);
+  }
+
+  static bool is_hard_swish_gate(const Node& node) {
+    return is_op(node, "HardSigmoid") && node.attributes.real("alpha", 0.2f) == 1.0f / 6 &&
+           node.attributes.real("beta", 0.5f) == 0.5f;
+  }
+
+  /// The last node of the region becomes the fused node in place: its outputs, and the order of
+  /// nodes, stay as they are.
+  void replace(const Region& region) {
+    auto body = std::make_shared<Graph>();
+    body->name = graph_.node(region.nodes.front()).name;
+    std::vector<ValueId> inputs;
+    Sources sources;
+    std::unordered_map<std::uint32_t, ValueId> inside;
+    const auto add_input = [&](ValueId id) {
+      if (id == no_value) return no_value;
+      inputs.push_back(id);
+      return body->add_input(graph_.value(id).name, graph_.value(id).type);
+    };
+    const auto translate = [&](ValueId id) {
+      if (id == no_value) return no_value;
+      auto known = inside.find(index(id));
+      if (known != inside.end()) return known->second;
+      const Value& value = graph_.value(id);
+      const ValueId copy = value.constant && id != region.residual
+                               ? body->add_constant(value.name, *value.constant, value.sources)
+                               : add_input(id);
+      return inside[index(id)] = copy;
+    };
+    for (std::size_t i = 0; i < region.nodes.size(); ++i) {
+      const Node& node = graph_.node(region.nodes[i]);
+      std::vector<ValueId> reads;
+      for (ValueId id : node.inputs) reads.push_back(i == 0 ? add_input(id) : translate(id));
+      const ValueId output = body->add_value(graph_.value(node.outputs[0]).name);
+      inside[index(node.outputs[0])] = output;
+      const NodeId copy = body->add_node(*node.op, node.name, std::move(reads), {output},
+                                         node.attributes, node.sources);
+      infer_node(*body, copy);
+      add_sources(sources, node.sources);
+    }
+    Node& fused = graph_.node(region.nodes.back());
+    body->outputs = {inside[index(fused.outputs[0])]};
+    if (region.nodes.size() > 2) use_hard_swish(*body);
+    fused.op = &find_op("strata.Fused");
+    fused.inputs = std::move(inputs);
+    fused.attributes = {{"body", Subgraph(std::move(body))}};
+    fused.sources = std::move(sources);
+  }
+
+  /// x * hard_sigmoid(x) at the end of the body is HardSwish, which kernels know.
+  static void use_hard_swish(Graph& body) {
+    const NodeId last = body.order().back();
+    const NodeId gate = body.order()[body.order().size() - 2];
+    Node& product = body.node(last);
+    if (!is_op(product, "Mul") || !is_hard_swish_gate(body.node(gate))) return;
+    add_sources(product.sources, body.node(gate).sources);
+    product.op = &find_op("HardSwish");
+    product.inputs = {body.node(gate).inputs[0]};
+    body.erase(std::vector{gate});
+    body.compact();
+  }
+
+  Graph& graph_;
+  const Uses uses_;
+  std::vector<bool> taken_;
+  std::vector<std::size_t> position_;
+  std::vector<Region> regions_;
+};
+
+void run(Graph& graph, const PassOptions&) { Fuser(graph).run(); }
+
+}  // namespace
+
+extern const Pass fuse_pass;
+const Pass fuse_pass = {"fuse", "joins activations and residuals to the ops before them", run};
+
+}  // namespace strata::ir

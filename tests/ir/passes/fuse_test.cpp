@@ -1,0 +1,109 @@
+#include <gtest/gtest.h>
+
+#include "tests/ir/passes/passes.hpp"
+
+namespace strata::ir {
+namespace {
+
+using namespace testing;
+
+struct Net {
+  Random random{11};
+  Graph graph;
+  ValueId x = graph.add_input("x", f32({Dim::symbol("N"), 4, 6, 6}));
+  int count = 0;
+
+  ValueId conv(ValueId from) {
+    const std::string name = "conv" + std::to_string(++count);
+    return user_node(graph, "Conv", {from, weight(graph, random, name + ".w", {4, 4, 1, 1})}, name);
+  }
+  ValueId node(std::string_view op, std::vector<ValueId> inputs, std::string_view name,
+               Attributes attributes = {}) {
+    return user_node(graph, op, std::move(inputs), name, std::move(attributes));
+  }
+};
+
+std::string body_of(const Graph& graph, std::string_view name) {
+  return nodes_of(node_named(graph, name).attributes.graph("body"));
+}
+
+TEST(Fuse, JoinsActivations) {
+  for (const char* op : {"Relu", "Sigmoid", "Tanh", "LeakyRelu", "HardSwish", "HardSigmoid"}) {
+    Net net;
+    net.graph.outputs = {net.node(op, {net.conv(net.x)}, "act")};
+    run(net.graph, {"fuse"});
+    EXPECT_EQ(nodes_of(net.graph), "strata.Fused:conv1");
+    EXPECT_EQ(body_of(net.graph, "conv1"), "Conv:conv1 " + std::string(op) + ":act");
+    EXPECT_EQ(node_named(net.graph, "conv1").sources, (Sources{"act", "conv1"}));
+    EXPECT_EQ(net.graph.value(net.graph.outputs[0]).name, "act");
+    // The weight is an operand, so that its encoding and packing are the graph's.
+    EXPECT_EQ(net.graph.value(node_named(net.graph, "conv1").inputs[1]).name, "conv1.w");
+  }
+}
+
+TEST(Fuse, BoundsOfClipGoInside) {
+  Net net;
+  const ValueId low = net.graph.add_constant("low", Tensor::scalar(0.0f));
+  const ValueId high = net.graph.add_constant("high", Tensor::scalar(6.0f));
+  const ValueId a = net.node("Clip", {net.conv(net.x), low, high}, "relu6");
+  net.graph.outputs = {net.node("Clip", {net.conv(a), low}, "from0")};
+  run(net.graph, {"fuse"});
+  EXPECT_EQ(nodes_of(net.graph), "strata.Fused:conv1 strata.Fused:conv2");
+  EXPECT_EQ(node_named(net.graph, "conv1").inputs.size(), 2u);
+  EXPECT_EQ(node_named(net.graph, "conv1").attributes.graph("body").constant_bytes(), 8);
+}
+
+TEST(Fuse, JoinsGates) {
+  Net net;
+  const ValueId c = net.conv(net.x);
+  const ValueId silu = net.node("Mul", {net.node("Sigmoid", {c}, "sigmoid"), c}, "silu");
+  const ValueId d = net.conv(silu);
+  const ValueId gate = net.node("HardSigmoid", {d}, "gate", {{"alpha", 1.0f / 6}, {"beta", 0.5f}});
+  net.graph.outputs = {net.node("Mul", {d, gate}, "swish")};
+  run(net.graph, {"fuse"});
+  EXPECT_EQ(nodes_of(net.graph), "strata.Fused:conv1 strata.Fused:conv2");
+  EXPECT_EQ(body_of(net.graph, "conv1"), "Conv:conv1 Sigmoid:sigmoid Mul:silu");
+  EXPECT_EQ(body_of(net.graph, "conv2"), "Conv:conv2 HardSwish:swish");
+  EXPECT_EQ(node_named(net.graph, "conv2").sources, (Sources{"conv2", "gate", "swish"}));
+}
+
+TEST(Fuse, JoinsResiduals) {
+  Net net;
+  const ValueId a = net.node("Relu", {net.conv(net.x)}, "relu1");
+  const ValueId sum = net.node("Add", {a, net.conv(a)}, "add");
+  net.graph.outputs = {net.node("Relu", {sum}, "relu2")};
+  run(net.graph, {"fuse"});
+  EXPECT_EQ(nodes_of(net.graph), "strata.Fused:conv1 strata.Fused:conv2");
+  EXPECT_EQ(body_of(net.graph, "conv2"), "Conv:conv2 Add:add Relu:relu2");
+  EXPECT_EQ(node_named(net.graph, "conv2").inputs.size(), 3u);
+}
+
+TEST(Fuse, TheLaterOfTwoBranchesTakesTheSum) {
+  Net net;
+  const ValueId a = net.conv(net.x), b = net.conv(net.x);
+  net.graph.outputs = {net.node("Relu", {net.node("Add", {a, b}, "add")}, "relu")};
+  run(net.graph, {"fuse"});
+  EXPECT_EQ(nodes_of(net.graph), "Conv:conv1 strata.Fused:conv2");
+}
+
+TEST(Fuse, LeavesWhatOthersReadAndBroadcasts) {
+  Net net;
+  const ValueId a = net.conv(net.x);
+  const ValueId r = net.node("Relu", {a}, "relu");
+  const ValueId small = net.graph.add_input("small", f32({4, 1, 1}));
+  const ValueId s = net.node("Add", {net.conv(r), small}, "add");
+  net.graph.outputs = {a, s};
+  run(net.graph, {"fuse"});
+  EXPECT_EQ(nodes_of(net.graph), "Conv:conv1 Relu:relu Conv:conv2 Add:add");
+}
+
+TEST(Fuse, JoinsActivationsToArithmetic) {
+  Net net;
+  const ValueId sum = net.node("Add", {net.x, net.node("Sigmoid", {net.x}, "s")}, "add");
+  net.graph.outputs = {net.node("Relu", {sum}, "relu")};
+  run(net.graph, {"fuse"});
+  EXPECT_EQ(nodes_of(net.graph), "Sigmoid:s strata.Fused:add");
+}
+
+}  // namespace
+}  // namespace strata::ir
