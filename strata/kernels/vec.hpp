@@ -14,6 +14,7 @@
 ///   tiles that fill the registers (left to itself, GCC 12 reorders them until they spill);
 ///   min(a, b), max(a, b): b if either is NaN;
 ///   Mask from a < b, a == b; select(mask, a, b) = mask ? a : b;
+///   exponent_of(v), fraction_of(v): e and f of v = f * 2^e, |f| in [1, 2), for normal v;
 ///   scale(v, n) = v * 2^n for integral n in -300..300; lanes(v, n, fill): lanes from n on
 ///   replaced.
 #if defined(__AVX512F__)

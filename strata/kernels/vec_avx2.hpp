@@ -73,6 +73,14 @@ inline Vec scale(Vec a, Vec n) {
   const __m256 step = power_of_two(third);
   return {_mm256_mul_ps(_mm256_mul_ps(_mm256_mul_ps(a.v, power_of_two(rest)), step), step)};
 }
+inline Vec exponent_of(Vec a) {
+  const __m256i biased = _mm256_srli_epi32(_mm256_castps_si256(abs(a).v), 23);
+  return {_mm256_cvtepi32_ps(_mm256_sub_epi32(biased, _mm256_set1_epi32(127)))};
+}
+inline Vec fraction_of(Vec a) {
+  const __m256i bits = _mm256_and_si256(_mm256_castps_si256(a.v), _mm256_set1_epi32(0x807fffff));
+  return {_mm256_or_ps(_mm256_castsi256_ps(bits), _mm256_set1_ps(1.0f))};
+}
 
 inline Mask operator<(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
 inline Mask operator==(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }

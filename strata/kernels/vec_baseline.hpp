@@ -94,6 +94,14 @@ inline Vec scale(Vec a, Vec n) {
   const Float4 step = power_of_two(third);
   return {a.v * power_of_two(whole - third - third) * step * step};
 }
+inline Vec exponent_of(Vec a) {
+  const Int4 biased = (__builtin_bit_cast(Int4, a.v) >> 23) & 255;
+  return {__builtin_convertvector(biased - 127, Float4)};
+}
+inline Vec fraction_of(Vec a) {
+  const Int4 bits = __builtin_bit_cast(Int4, a.v) & std::int32_t(0x807fffff);
+  return {__builtin_bit_cast(Float4, bits | 0x3f800000)};
+}
 
 inline Mask operator<(Vec a, Vec b) { return {a.v < b.v}; }
 inline Mask operator==(Vec a, Vec b) { return {a.v == b.v}; }

@@ -40,6 +40,61 @@ inline Vec tanh(Vec x) {
   return select(magnitude < broadcast(0.63f), small, with_sign_of(large, x));
 }
 
+/// Natural logarithm within 2 units in the last place; -infinity at 0, NaN below.
+/// x = f 2^e, f in [sqrt 1/2, sqrt 2): log x = e ln 2 + g - g^2/2 + g^3 p(g), g = f - 1.
+inline Vec log(Vec x) {
+  const Vec one = broadcast(1.0f);
+  const Mask subnormal = x < broadcast(0x1p-126f);
+  const Vec normal = select(subnormal, x * broadcast(0x1p24f), x);
+  Vec e = exponent_of(normal) - select(subnormal, broadcast(24.0f), zero());
+  Vec f = fraction_of(normal);
+  const Mask upper = broadcast(1.41421356f) < f;
+  f = select(upper, f * broadcast(0.5f), f);
+  e = select(upper, e + one, e);
+  const Vec g = f - one;
+  Vec p = broadcast(0.06915336644f);
+  p = fma(p, g, broadcast(-0.1178973215f));
+  p = fma(p, g, broadcast(0.1187294546f));
+  p = fma(p, g, broadcast(-0.1238435878f));
+  p = fma(p, g, broadcast(0.1421866432f));
+  p = fma(p, g, broadcast(-0.1666925049f));
+  p = fma(p, g, broadcast(0.2000222625f));
+  p = fma(p, g, broadcast(-0.249999866f));
+  p = fma(p, g, broadcast(0.3333331045f));
+  const Vec square = g * g;
+  Vec tail = fma(e, broadcast(-2.12194440e-4f), p * square * g);  // ln 2 = 0.693359375 + this
+  tail = fma(square, broadcast(-0.5f), tail);
+  const Vec result = fma(e, broadcast(0.693359375f), g + tail);
+  const Vec infinity = broadcast(__builtin_inff());
+  const Vec finite = select(x < infinity, result, x);  // infinity and NaN
+  const Vec defined = select(x < zero(), broadcast(__builtin_nanf("")), finite);
+  return select(x == zero(), zero() - infinity, defined);
+}
+
+/// erf within 3 units in the last place: odd polynomial for |x| <= 1, else 1 - e^-q(|x|).
+inline Vec erf(Vec x) {
+  const Vec magnitude = abs(x);
+  const Vec t = x * x;
+  Vec p = broadcast(7.889117579e-5f);
+  p = fma(p, t, broadcast(-0.0008020840714f));
+  p = fma(p, t, broadcast(0.005189535278f));
+  p = fma(p, t, broadcast(-0.02685444456f));
+  p = fma(p, t, broadcast(0.1128360018f));
+  p = fma(p, t, broadcast(-0.3761262714f));
+  p = fma(p, t, broadcast(0.1283791659f));
+  const Vec small = fma(p, x, x);
+  const Vec bounded = min(broadcast(4.0f), magnitude);  // from there on erf is 1 in f32
+  Vec q = broadcast(-0.0001855728907f);
+  q = fma(q, bounded, broadcast(0.002939596447f));
+  q = fma(q, bounded, broadcast(-0.02180527551f));
+  q = fma(q, bounded, broadcast(0.1030372809f));
+  q = fma(q, bounded, broadcast(0.6382257762f));
+  q = fma(q, bounded, broadcast(1.127039978f));
+  q = fma(q, bounded, broadcast(0.0003537333222f));
+  const Vec large = broadcast(1.0f) - exp(zero() - q);
+  return select(magnitude < broadcast(1.0f), small, with_sign_of(large, x));
+}
+
 /// The activation of an epilogue.
 inline Vec activate(Vec x, const Epilogue& e) {
   const Vec one = broadcast(1.0f);
