@@ -1,0 +1,144 @@
+#include "strata/data/dataset.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "strata/base/error.hpp"
+#include "strata/data/sources.hpp"
+
+namespace strata::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view sidecar_name = "dataset.toml";
+constexpr std::string_view model_sidecar_name = "preprocess.toml";
+
+void set_class_names(const Sidecar& sidecar, std::vector<std::string>& names) {
+  if (!sidecar.labels.classes) return;
+  with_context([&] { return "classes " + *sidecar.labels.classes; },
+               [&] {
+                 const auto file = open_beneath(sidecar.folder, *sidecar.labels.classes);
+                 const auto bytes = file.bytes();
+                 names = parse_classes({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+               });
+}
+
+void merge(const Sidecar& sidecar, SourceContext& context) {
+  if (sidecar.image) context.image = sidecar.image;
+  if (sidecar.input_name) context.input_name = *sidecar.input_name;
+  set_class_names(sidecar, context.class_names);
+}
+
+/// What holds beside the data's own sidecar, which comes first so that the others go before it.
+SourceContext make_context(const DatasetOptions& options, const Sidecar* own, bool pictures) {
+  SourceContext context;
+  context.dtype = options.dtype;
+  context.item_shape = options.item_shape;
+  context.label_file = options.labels;
+  if (own) {
+    context.labels = own->labels;
+    context.folder = own->folder;
+    merge(*own, context);
+  }
+  const fs::path beside_model = options.model.parent_path() / model_sidecar_name;
+  if (!options.preprocess.empty()) {
+    merge(read_sidecar(options.preprocess), context);
+  } else if (pictures && !context.image && !options.model.empty() && fs::exists(beside_model)) {
+    merge(read_sidecar(beside_model), context);
+  }
+  for (const auto& [key, value] : options.image_keys) {
+    if (!context.image) context.image.emplace();
+    set_image_key(*context.image, key, value);
+  }
+  if (context.image && context.image->size && (context.image->resize || context.image->crop)) {
+    fail(ErrorCode::usage, "size excludes resize and crop");
+  }
+  return context;
+}
+
+std::unique_ptr<Dataset> open_sidecar(const fs::path& path, const DatasetOptions& options) {
+  const Sidecar sidecar = read_sidecar(path);
+  const SourceContext context = make_context(options, &sidecar, !sidecar.records);
+  if (sidecar.records && !options.labels.empty()) {
+    fail(ErrorCode::usage, "labels of records are named in their sidecar, not given separately");
+  }
+  if (sidecar.records) return open_records(*sidecar.records, context);
+  if (sidecar.pictures && sidecar.pictures->archive) {
+    const std::string& name = *sidecar.pictures->archive;
+    return with_context(
+        [&] { return "pictures " + name; },
+        [&] { return open_picture_archive(open_beneath(sidecar.folder, name), context); });
+  }
+  return open_picture_folder(sidecar.folder, context);
+}
+
+bool is_archive(const std::string& name) {
+  constexpr std::string_view suffixes[] = {".tar", ".tar.gz", ".tgz", ".tar.zst", ".zip"};
+  return std::ranges::any_of(suffixes, [&](std::string_view s) { return name.ends_with(s); });
+}
+
+std::unique_ptr<Dataset> open_any(const fs::path& path, const DatasetOptions& options) {
+  const std::string name = path.filename().string();
+  std::error_code error;
+  if (fs::is_directory(path, error)) {
+    if (fs::exists(path / sidecar_name)) return open_sidecar(path / sidecar_name, options);
+    return open_picture_folder(path, make_context(options, nullptr, true));
+  }
+  if (name.ends_with(".toml")) return open_sidecar(path, options);
+  if (name.ends_with(".npy")) return open_array(path, make_context(options, nullptr, false));
+  if (is_archive(name)) {
+    const SourceContext context = make_context(options, nullptr, true);
+    return open_picture_archive(MappedFile::open(path), context);
+  }
+  if (name.ends_with(".bin")) {
+    if (!options.labels.empty()) {
+      fail(ErrorCode::usage, "CIFAR-10 records carry their labels; no others are accepted");
+    }
+    return open_cifar(path, make_context(options, nullptr, true));
+  }
+  MappedFile::open(path);  // a missing file is the better message
+  fail(ErrorCode::usage,
+       "unknown kind of data; accepted are a sidecar (.toml), a folder with a dataset.toml, an "
+       "array (.npy), CIFAR-10 records (.bin) and pictures in a folder, .tar, .tar.gz, .tar.zst "
+       "or .zip");
+}
+
+}  // namespace
+
+std::size_t Dataset::item_bytes() const {
+  return std::size_t(about_.item_shape.elements()) * size_of(about_.dtype);
+}
+
+std::string Dataset::item_name(std::int64_t index) const { return fmt::format("record {}", index); }
+
+std::optional<std::int32_t> Dataset::label(std::int64_t index) const {
+  STRATA_ASSERT(index >= 0 && index < size());
+  if (about_.labels.empty()) return std::nullopt;
+  return about_.labels[std::size_t(index)];
+}
+
+std::string class_name(const std::vector<std::string>& names, std::int64_t label) {
+  if (label >= 0 && std::size_t(label) < names.size() && !names[std::size_t(label)].empty()) {
+    return names[std::size_t(label)];
+  }
+  return fmt::format("class {}", label);
+}
+
+std::unique_ptr<Dataset> open_dataset(const fs::path& path, const DatasetOptions& options) {
+  return with_context([&] { return "reading " + path.string(); },
+                      [&] {
+                        auto dataset = open_any(path, options);
+                        const auto& names = dataset->class_names();
+                        for (std::int64_t i = 0; i < dataset->size() && !names.empty(); ++i) {
+                          const auto label = dataset->label(i);
+                          if (label && std::size_t(*label) >= names.size()) {
+                            fail(ErrorCode::model, "{}: class {}, there are {} classes",
+                                 dataset->item_name(i), *label, names.size());
+                          }
+                        }
+                        return dataset;
+                      });
+}
+
+}  // namespace strata::data

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "strata/data/image.hpp"
+#include "strata/data/resize.hpp"
+#include "strata/tensor/dtype.hpp"
+#include "strata/tensor/shape.hpp"
+
+namespace strata::data {
+
+enum class Channels { rgb, bgr, gray };
+enum class ImageLayout { nchw, nhwc };
+
+struct Extent {
+  int height = 0;
+  int width = 0;
+  bool operator==(const Extent&) const = default;
+};
+
+/// The `[image]` section of docs/data.md, key by key.
+struct ImageSpec {
+  std::optional<int> resize;
+  std::optional<Extent> crop;
+  std::optional<Extent> size;
+  Interpolation interpolation = Interpolation::bilinear;
+  Channels channels = Channels::rgb;
+  ImageLayout layout = ImageLayout::nchw;
+  double divide = 1.0;
+  std::vector<double> mean{0.0};  ///< one, or one per channel
+  std::vector<double> std{1.0};
+};
+
+/// value = (x / divide - mean) / std, per channel, each step in f32.
+struct Normalization {
+  explicit Normalization(const ImageSpec& spec);
+  float operator()(float x, int channel) const;
+  bool is_identity() const;
+  /// Throws usage unless mean and std have one number or one for each of this many channels.
+  void expect_channels(std::int64_t channels) const;
+
+  float divide;
+  std::vector<float> mean, std;
+};
+
+/// Turns pictures into model input: channels, resize, crop, normalisation, layout.
+class Preprocess {
+ public:
+  /// `item_shape`: what the model takes, without its batch dimension; needed where the section
+  /// does not fix the size. Throws usage where section, shape and type do not fit together: integer
+  /// types take pixels as they are.
+  Preprocess(const ImageSpec& spec, DType dtype, const std::optional<Shape>& item_shape);
+
+  const Shape& item_shape() const { return item_shape_; }
+  DType dtype() const { return dtype_; }
+  /// Writes item_shape() elements. Any thread. Throws usage for a picture of the wrong size.
+  void apply(const Image& image, void* out) const;
+  /// The 8-bit pixels that apply() makes numbers of.
+  Image prepared(const Image& image) const;
+
+ private:
+  ImageSpec spec_;
+  DType dtype_;
+  Shape item_shape_;
+  Extent extent_;
+  std::vector<float> table_;  // (channel, pixel)
+};
+
+/// Shades of red, green and blue as gray (ITU-R 601-2, 16-bit fixed point), gray repeated into
+/// colours, or colours reversed.
+Image to_channels(const Image& image, Channels channels);
+
+}  // namespace strata::data
