@@ -1,7 +1,7 @@
 #pragma once
 
 #include "strata/kernels/conv/conv.hpp"
-#include "strata/kernels/conv/tile.hpp"
+#include "strata/kernels/tile.hpp"
 
 namespace strata::kernels {
 
@@ -9,16 +9,7 @@ namespace strata::kernels {
 /// planar channels (the first layer of a network), from which it writes blocks.
 enum class DirectForm { blocked, channels_last, stem };
 
-/// A vector of `lanes` floats and the channel block of the layouts that go with it.
-struct VectorForm {
-  int lanes;
-  int block;
-};
-constexpr VectorForm avx512_form{16, 16};
-constexpr VectorForm avx2_form{8, 8};
-constexpr VectorForm baseline_form{4, 8};
-
-/// How a direct convolution runs; worked out anew at each call, from sizes only. Output channels
+/// How a direct convolution runs; worked out at each call, from sizes only. Output channels
 /// go in panels of two vectors (the last of a group may have one).
 /// Packed constants: per group and panel the weights (reduction, panel lanes); from the next
 /// 64-byte boundary the bias of all panels' lanes; then, for integer weights, their scales.
@@ -47,18 +38,19 @@ struct DirectPlan {
   int padded_height = 0, padded_width = 0;
 };
 
-DirectPlan plan_direct(const ConvProblem& p, DirectForm form, VectorForm vector) noexcept;
+DirectPlan plan_direct(const ConvProblem& p, DirectForm form, VectorForm vector);
 
 /// Bytes of the padded copy; 0 if none is needed.
 std::size_t direct_scratch_bytes(const DirectPlan& plan);
 std::int64_t direct_units(const DirectPlan& plan, const ConvProblem& p, int phase);
-/// Units of phase 0: padded rows.
-void copy_padded(const DirectPlan& plan, const ConvProblem& p, const float* x, float* padded,
-                 std::int64_t begin, std::int64_t end) noexcept;
-
 /// Packed constants with weights of `element` bytes: 4 is f32, else as they are stored (f16, i8).
 std::size_t direct_packed_bytes(const DirectPlan& plan, std::size_t element);
 void pack_direct(const DirectPlan& plan, const ConvProblem& p, DirectForm form,
                  const Constants& constants, std::size_t element, std::byte* packed);
+
+/// Runs units [begin, end) of a phase with tiles for weights of `element` bytes.
+/// Units of phase 0, if padded, are rows of the copy; then panels fastest, blocks, groups, images.
+void run_direct(const DirectPlan& plan, FindTile* find, std::size_t element, const Args& args,
+                int phase, std::int64_t begin, std::int64_t end) noexcept;
 
 }  // namespace strata::kernels

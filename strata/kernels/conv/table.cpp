@@ -2,7 +2,6 @@
 #include <array>
 
 #include "strata/kernels/conv/direct.hpp"
-#include "strata/kernels/conv/runs.hpp"
 
 namespace strata::kernels {
 namespace {
@@ -44,14 +43,11 @@ double traffic_seconds(const ConvProblem& p, double weight_bytes) {
   return (4 * (x + y * (p.epilogue.residual ? 2 : 1)) + weight_bytes) / 60e9;
 }
 
-template <DirectForm Form, int Lanes, std::size_t Element>
+/// The functions of a direct row.
+template <DirectForm Form, const VectorForm& Vector, std::size_t Element, FindTile* Find>
 struct Direct {
-  static constexpr VectorForm vector = Lanes == 16  ? avx512_form
-                                       : Lanes == 8 ? avx2_form
-                                                    : baseline_form;
-
   static DirectPlan plan(const Problem& problem) {
-    return plan_direct(conv(problem), Form, vector);
+    return plan_direct(conv(problem), Form, Vector);
   }
 
   static const char* rejects(const Problem& problem) {
@@ -65,15 +61,15 @@ struct Direct {
     if (Form == DirectForm::stem && p.groups > 1) return "grouped";
     if (Form == DirectForm::stem && p.channels >= 16) return "16 or more input channels";
     if (Form == DirectForm::blocked && p.groups > 1 &&
-        (p.channels / p.groups % vector.block != 0 ||
-         p.out_channels / p.groups % vector.block != 0)) {
+        (p.channels / p.groups % Vector.block != 0 ||
+         p.out_channels / p.groups % Vector.block != 0)) {
       return "channels of a group are no multiple of the layout's block";
     }
     return nullptr;
   }
 
   static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
-    const Layout blocked = channel_blocked_layout(vector.block);
+    const Layout blocked = channel_blocked_layout(Vector.block);
     const Layout out = Form == DirectForm::channels_last ? channels_last_layout : blocked;
     OperandLayouts option{{Form == DirectForm::stem ? plain_layout : out}, {out}};
     if (conv(problem).epilogue.residual) option.in.push_back(out);
@@ -102,7 +98,13 @@ struct Direct {
     return direct_units(plan(problem), conv(problem), phase);
   }
 
-  static constexpr Row row(std::string_view name, Isa isa, RunFunction* run) {
+  static const char* run(const Args& args, int phase, std::int64_t begin,
+                         std::int64_t end) noexcept {
+    run_direct(plan(*args.problem), Find, Element, args, phase, begin, end);
+    return nullptr;
+  }
+
+  static constexpr Row row(std::string_view name, Isa isa) {
     return {.name = name,
             .kind = ProblemKind::conv,
             .isa = isa,
@@ -118,32 +120,29 @@ struct Direct {
   }
 };
 
-template <int Lanes>
-constexpr auto blocked = Direct<DirectForm::blocked, Lanes, 4>::row;
-template <int Lanes>
-constexpr auto blocked_f16 = Direct<DirectForm::blocked, Lanes, 2>::row;
-template <int Lanes>
-constexpr auto blocked_i8 = Direct<DirectForm::blocked, Lanes, 1>::row;
-template <int Lanes>
-constexpr auto channels_last = Direct<DirectForm::channels_last, Lanes, 4>::row;
-template <int Lanes>
-constexpr auto stem = Direct<DirectForm::stem, Lanes, 4>::row;
+template <const VectorForm& Vector, FindTile* Find, std::size_t Element = sizeof(float)>
+using Blocked = Direct<DirectForm::blocked, Vector, Element, Find>;
+template <const VectorForm& Vector, FindTile* Find>
+using ChannelsLast = Direct<DirectForm::channels_last, Vector, sizeof(float), Find>;
+template <const VectorForm& Vector, FindTile* Find>
+using Stem = Direct<DirectForm::stem, Vector, sizeof(float), Find>;
 
 constexpr std::array rows{
-    stem<16>("conv_f32_stem_avx512", Isa::avx512, avx512::run_direct_stem),
-    blocked<16>("conv_f32_direct_nchwc_avx512", Isa::avx512, avx512::run_direct_blocked),
-    blocked_f16<16>("conv_f32f16_direct_nchwc_avx512", Isa::avx512, avx512::run_direct_blocked_f16),
-    blocked_i8<16>("conv_f32i8_direct_nchwc_avx512", Isa::avx512, avx512::run_direct_blocked_i8),
-    channels_last<16>("conv_f32_direct_nhwc_avx512", Isa::avx512, avx512::run_direct_channels_last),
-    stem<8>("conv_f32_stem_avx2", Isa::avx2, avx2::run_direct_stem),
-    blocked<8>("conv_f32_direct_nchwc_avx2", Isa::avx2, avx2::run_direct_blocked),
-    blocked_f16<8>("conv_f32f16_direct_nchwc_avx2", Isa::avx2, avx2::run_direct_blocked_f16),
-    blocked_i8<8>("conv_f32i8_direct_nchwc_avx2", Isa::avx2, avx2::run_direct_blocked_i8),
-    channels_last<8>("conv_f32_direct_nhwc_avx2", Isa::avx2, avx2::run_direct_channels_last),
-    stem<4>("conv_f32_stem_baseline", Isa::baseline, baseline::run_direct_stem),
-    blocked<4>("conv_f32_direct_nchwc_baseline", Isa::baseline, baseline::run_direct_blocked),
-    channels_last<4>("conv_f32_direct_nhwc_baseline", Isa::baseline,
-                     baseline::run_direct_channels_last),
+    Stem<avx512_form, avx512::f32_tile>::row("conv_f32_stem_avx512", Isa::avx512),
+    Blocked<avx512_form, avx512::f32_tile>::row("conv_f32_direct_nchwc_avx512", Isa::avx512),
+    Blocked<avx512_form, avx512::f16_tile, 2>::row("conv_f32f16_direct_nchwc_avx512", Isa::avx512),
+    Blocked<avx512_form, avx512::i8_tile, 1>::row("conv_f32i8_direct_nchwc_avx512", Isa::avx512),
+    ChannelsLast<avx512_form, avx512::f32_tile>::row("conv_f32_direct_nhwc_avx512", Isa::avx512),
+    Stem<avx2_form, avx2::f32_tile>::row("conv_f32_stem_avx2", Isa::avx2),
+    Blocked<avx2_form, avx2::f32_tile>::row("conv_f32_direct_nchwc_avx2", Isa::avx2),
+    Blocked<avx2_form, avx2::f16_tile, 2>::row("conv_f32f16_direct_nchwc_avx2", Isa::avx2),
+    Blocked<avx2_form, avx2::i8_tile, 1>::row("conv_f32i8_direct_nchwc_avx2", Isa::avx2),
+    ChannelsLast<avx2_form, avx2::f32_tile>::row("conv_f32_direct_nhwc_avx2", Isa::avx2),
+    Stem<baseline_form, baseline::f32_tile>::row("conv_f32_stem_baseline", Isa::baseline),
+    Blocked<baseline_form, baseline::f32_tile>::row("conv_f32_direct_nchwc_baseline",
+                                                    Isa::baseline),
+    ChannelsLast<baseline_form, baseline::f32_tile>::row("conv_f32_direct_nhwc_baseline",
+                                                         Isa::baseline),
 };
 
 }  // namespace

@@ -6,9 +6,9 @@
 
 namespace strata::kernels {
 
-/// What all tiles of a convolution share. A tile is a few positions (rows x columns) times a panel
-/// of one or two vectors of lanes; its whole reduction runs in registers, for r over rows and
-/// columns and l over lanes:
+/// What all tiles of a product or convolution share. A tile is a few positions (rows x columns)
+/// times a panel of one or two vectors of lanes; its whole reduction runs in registers, for r over
+/// rows and columns and l over lanes:
 ///   acc[r][l] = sum over a, b, c < count and i < inner of
 ///     x[r strides + a, b, c strides + i] * w[next][l].
 /// Strides make every form one case. With x the activations and w packed weights (lanes: output
@@ -35,12 +35,36 @@ struct TileOperands {
   const float* scale;     ///< per lane, for integer weights
   const float* residual;  ///< placed as y, or null
   float* y;
-  int last_lanes;        ///< lanes that exist in the panel's last vector
-  const char* prefetch;  ///< what a later tile reads: two lines of it per four steps
+  int last_lanes;             ///< lanes that exist in the panel's last vector
+  const std::byte* prefetch;  ///< a later tile's weights: two lines of them per four steps
 };
+constexpr std::size_t tile_prefetch_bytes = 128;
 
-/// Positions of a full tile, given the lanes of a vector: 14 x 2 accumulators of AVX-512, 6 x 2 of
-/// AVX2, 4 x 2 of the baseline, with weights and a broadcast, fill the registers.
-constexpr int tile_positions(int lanes) { return lanes == 16 ? 14 : lanes == 8 ? 6 : 4; }
+/// Runs one tile; made for its count of rows, columns and vectors.
+using TileFunction = void(const TileShape& shape, const TileOperands& tile) noexcept;
+/// The function for a tile of 1 or 2 rows, their columns, and 1 or 2 vectors.
+using FindTile = TileFunction*(int rows, int columns, int vectors) noexcept;
+
+namespace avx512 {
+FindTile f32_tile, f16_tile, i8_tile;  // by weight type
+}
+namespace avx2 {
+FindTile f32_tile, f16_tile, i8_tile;
+}
+namespace baseline {
+FindTile f32_tile;
+}
+
+/// Lanes of a vector, the channel block of the layouts that go with it, and the positions of a full
+/// tile (those of two rows together): 14 x 2 accumulators of AVX-512, 6 x 2 of AVX2, 4 x 2 of the
+/// baseline, with weights and a broadcast, fill the registers.
+struct VectorForm {
+  int lanes;
+  int block;
+  int positions;
+};
+constexpr VectorForm avx512_form{16, 16, 14};
+constexpr VectorForm avx2_form{8, 8, 6};
+constexpr VectorForm baseline_form{4, 8, 4};
 
 }  // namespace strata::kernels

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "strata/kernels/conv/tile.hpp"
+#include "strata/kernels/tile.hpp"
 #include "strata/kernels/vec_math.hpp"
 
-/// The register tile of conv/tile.hpp. Loops over positions are recursions on template arguments:
+/// The register tile of tile.hpp. Loops over positions are recursions on template arguments:
 /// only so do all indices become constants before GCC 12 decides which arrays live in registers.
 namespace strata::kernels::STRATA_VEC_NAMESPACE {
 namespace {
@@ -142,7 +142,7 @@ void run_tile(const TileShape& s, const TileOperands& t) noexcept {
   Vec acc[Rows * Columns][V];
   clear(acc);
   const Weight* w = static_cast<const Weight*>(t.w);
-  const char* prefetch = t.prefetch;
+  const std::byte* prefetch = t.prefetch;
   const std::ptrdiff_t row = s.x_row * std::ptrdiff_t(sizeof(float));
   const std::ptrdiff_t column = s.x_column * std::ptrdiff_t(sizeof(float));
   const char* xa = reinterpret_cast<const char*>(t.x);
@@ -158,7 +158,7 @@ void run_tile(const TileShape& s, const TileOperands& t) noexcept {
         for (; i >= 4; i -= 4) {
           __builtin_prefetch(prefetch);
           __builtin_prefetch(prefetch + 64);
-          prefetch += 128;
+          prefetch += tile_prefetch_bytes;
           steps<Columns>(acc, w, base, column, 0);
           steps<Columns>(acc, w + V * Vec::size, base, column, 4);
           steps<Columns>(acc, w + 2 * V * Vec::size, base, column, 8);
@@ -193,18 +193,18 @@ void run_tile(const TileShape& s, const TileOperands& t) noexcept {
   if (!is_bound(e.activation)) activate_tile(s, t, Columns, Rows * Columns, V);
 }
 
-using TileFunction = void (*)(const TileShape&, const TileOperands&) noexcept;
-
 /// run_tile by columns and vectors, for one or two rows.
 template <class Weight>
 struct TileTable {
-  static constexpr int most = tile_positions(Vec::size);
-  TileFunction one_row[most + 1][3] = {};
-  TileFunction two_rows[most / 2 + 1][3] = {};
+  static constexpr int most = Vec::size == 16  ? avx512_form.positions
+                              : Vec::size == 8 ? avx2_form.positions
+                                               : baseline_form.positions;
+  TileFunction* one_row[most + 1][3] = {};
+  TileFunction* two_rows[most / 2 + 1][3] = {};
 
   constexpr TileTable() { fill<1>(); }
 
-  TileFunction find(int rows, int columns, int vectors) const {
+  TileFunction* find(int rows, int columns, int vectors) const {
     return rows == 1 ? one_row[columns][vectors] : two_rows[columns][vectors];
   }
 
