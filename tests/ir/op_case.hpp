@@ -52,7 +52,6 @@ inline CaseGraph build_case(const OpDef& op, const OpCase& example, std::uint64_
       operands.push_back(result.graph.add_constant("", EncodedTensor(tensor)));
     } else {
       operands.push_back(result.graph.add_input("", input.type));
-      result.graph.inputs.push_back(operands.back());
       result.inputs.push_back(tensor);
     }
   }

@@ -79,9 +79,12 @@ void infer_gelu(InferContext& context) {
 }
 
 Replacement decompose_hard_swish(Builder& builder, const Node& node) {
+  const ValueId x = node.inputs[0];
+  const ValueId slope = builder.op("Mul", {x, scalar_like(builder, x, 1.0 / 6)});
+  const ValueId line = builder.op("Add", {slope, scalar_like(builder, x, 0.5)});
   const ValueId gate =
-      builder.op("HardSigmoid", {node.inputs[0]}, {{"alpha", 1.0f / 6}, {"beta", 0.5f}});
-  return {{builder.op("Mul", {node.inputs[0], gate})}};
+      builder.op("Clip", {line, scalar_like(builder, x, 0), scalar_like(builder, x, 1)});
+  return {{builder.op("Mul", {x, gate})}};
 }
 
 Replacement decompose_mish(Builder& builder, const Node& node) {
