@@ -112,10 +112,8 @@ class Binder {
       });
       if (!same) continue;
       bound_step.row = row;
-      if (row->packed_bytes) {
-        bound_step.packed = target.packed->pack(
-            *row, *lowered.problem, constant_tensors(program_.graph(), lowered.operands));
-      }
+      bound_step.packed = target.packed->pack(*row, *lowered.problem,
+                                              constant_tensors(program_.graph(), lowered.operands));
       return;
     }
     fail(ErrorCode::unsupported, "node {} ({}): kernel {}: {}", step.name, step.op, step.row->name,

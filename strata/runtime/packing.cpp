@@ -8,7 +8,8 @@ namespace strata::runtime {
 
 Packed PackedStore::pack(const kernels::Row& row, const kernels::Problem& problem,
                          std::span<const Tensor> constants) {
-  const std::size_t size = row.packed_bytes(problem);
+  const std::size_t size = row.packed_bytes ? row.packed_bytes(problem) : 0;
+  if (size == 0) return nullptr;
   std::vector<const void*> data;
   for (const Tensor& tensor : constants) data.push_back(tensor.raw());
 
@@ -18,9 +19,8 @@ Packed PackedStore::pack(const kernels::Row& row, const kernels::Problem& proble
     if (Packed packed = entry->second.packed.lock()) return packed;
   }
   const auto alignment = std::align_val_t(arena_alignment);
-  std::shared_ptr<std::byte> packed(
-      static_cast<std::byte*>(::operator new(std::max<std::size_t>(size, 1), alignment)),
-      [alignment](std::byte* p) { ::operator delete(p, alignment); });
+  std::shared_ptr<std::byte> packed(static_cast<std::byte*>(::operator new(size, alignment)),
+                                    [alignment](std::byte* p) { ::operator delete(p, alignment); });
   row.pack(problem, kernels::Constants{data.data()}, packed.get());
   ++packings_;
   std::erase_if(entries_, [](const auto& item) { return item.second.packed.expired(); });

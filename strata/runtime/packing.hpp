@@ -18,7 +18,8 @@ using Packed = std::shared_ptr<const std::byte>;
 /// Packs each (constants, row, size) once, however many programs and bindings ask for it.
 class PackedStore {
  public:
-  /// `constants` as the row's problem lists them; absent tensors become null pointers.
+  /// `constants` as the row's problem lists them; absent tensors become null pointers. Null where
+  /// the row packs nothing.
   Packed pack(const kernels::Row& row, const kernels::Problem& problem,
               std::span<const Tensor> constants);
 

@@ -229,7 +229,7 @@ class ProgramBuilder {
     if (!operands.constants.empty() && operands.constants[0].value != ir::no_value) {
       step.weights = graph().value(operands.constants[0].value).constant->encoding->name;
     }
-    if (step.row->packed_bytes) pack(found, candidate, step);
+    pack(found, candidate, step);
     program_.steps_.push_back(std::move(step));
   }
 

@@ -57,14 +57,14 @@ Context& Session::context(std::span<const Shape> input_shapes) {
   bind_options.memory_budget = options_.memory_budget;
   const Binding* earlier = bound_.empty() ? nullptr : &bound_.front().context->binding();
   auto binding = Binding::bind(program_, dims, bind_options, earlier);
+  // Kept only once it is complete: there may be no memory for the arena.
+  Bound bound{{input_shapes.begin(), input_shapes.end()},
+              std::make_unique<Context>(std::move(binding), pool_),
+              uses_};
   if (bound_.size() == most_bindings) {
     bound_.erase(std::ranges::min_element(bound_, {}, &Bound::last_use));
   }
-  Bound& bound = bound_.emplace_back();
-  bound.shapes.assign(input_shapes.begin(), input_shapes.end());
-  bound.context = std::make_unique<Context>(std::move(binding), pool_);
-  bound.last_use = uses_;
-  return *bound.context;
+  return *bound_.emplace_back(std::move(bound)).context;
 }
 
 std::vector<Tensor> Session::run(std::span<const Tensor> inputs) {

@@ -68,8 +68,7 @@ std::unique_ptr<kernels::Problem> binary(const LowerContext& context, Operands& 
   problem->b_constant = context.is_constant(b) && !problem->a_constant;
   if (!problem->a_constant) operands.in.push_back(a);
   if (!problem->b_constant) operands.in.push_back(b);
-  if (problem->a_constant) operands.constants = {{a}};
-  if (problem->b_constant) operands.constants = {{b}};
+  operands.constants = {{problem->a_constant ? a : problem->b_constant ? b : ir::no_value}};
   operands.out = {region.output};
   return problem;
 }

@@ -1,0 +1,274 @@
+// What the runtime promises: results as the interpreter's, the same bits on any number of threads,
+// an arena that is used as printed, nothing allocated while running.
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "tests/runtime/allocation_count.hpp"
+#include "tests/runtime/networks.hpp"
+
+namespace strata::runtime {
+namespace {
+
+using testing::random_tensor;
+using testing::small_residual_network;
+
+/// Rounding of `depth` chained dot products of length at most `k`, for values of order one.
+double tolerance(int k, int depth, double magnitude) {
+  return std::numeric_limits<float>::epsilon() * (k + 1) * depth * magnitude;
+}
+
+void expect_close(const Tensor& got, const Tensor& expected, double bound) {
+  ASSERT_EQ(got.shape(), expected.shape());
+  for (std::size_t i = 0; i < got.data<float>().size(); ++i) {
+    ASSERT_NEAR(got.data<float>()[i], expected.data<float>()[i], bound) << "element " << i;
+  }
+}
+
+SessionOptions with_threads(int threads) {
+  SessionOptions options;
+  options.threads = threads;
+  return options;
+}
+
+TEST(Run, AgreesWithTheInterpreterOnEveryInstructionSet) {
+  const ir::Graph graph = small_residual_network();
+  for (Isa isa : {Isa::baseline, Isa::avx2, Isa::avx2 | Isa::avx512}) {
+    if (!has_isa(detected_isa(), isa)) continue;
+    SessionOptions options;
+    options.target.isa = isa;
+    Session session(graph, options);
+    for (std::int64_t batch : {1, 2, 5}) {
+      SCOPED_TRACE(to_string(isa) + ", batch " + std::to_string(batch));
+      const Tensor x = random_tensor({batch, 3, 21, 19}, 5, 1);
+      const Tensor expected = ir::interpret(graph, std::span(&x, 1))[0];
+      expect_close(session.run(std::span(&x, 1))[0], expected, tolerance(24 * 25, 8, 1));
+    }
+  }
+}
+
+TEST(Run, UnfusedUnoptimisedAgreesToo) {
+  const ir::Graph graph = small_residual_network(3);
+  SessionOptions options;
+  options.optimize = false;
+  Session session(graph, options);
+  const Tensor x = random_tensor({2, 3, 21, 19}, 6, 1);
+  expect_close(session.run(std::span(&x, 1))[0], ir::interpret(graph, std::span(&x, 1))[0],
+               tolerance(24 * 25, 8, 1));
+}
+
+TEST(Run, SameBitsOnAnyNumberOfThreads) {
+  const Tensor x = random_tensor({3, 3, 21, 19}, 7, 1);
+  Session one(small_residual_network(), with_threads(1));
+  const Tensor expected = one.run(std::span(&x, 1))[0];
+  for (int threads : {2, 3, 7}) {
+    Session many(small_residual_network(), with_threads(threads));
+    EXPECT_TRUE(identical(many.run(std::span(&x, 1))[0], expected)) << threads << " threads";
+  }
+}
+
+TEST(Run, AllocatesNothing) {
+  Session session(small_residual_network(), with_threads(2));
+  const Tensor x = random_tensor({1, 3, 21, 19}, 8, 1);
+  const Shape shape = x.shape();
+  Context& context = session.context(std::span(&shape, 1));
+  Tensor y = Tensor::zeros(DType::f32, {1, 10});
+  const void* in[] = {x.raw()};
+  void* out[] = {y.mutable_raw()};
+  context.run(in, out);
+  const std::int64_t before = testing::allocation_count();
+  for (int i = 0; i < 3; ++i) context.run(in, out);
+  EXPECT_EQ(testing::allocation_count() - before, 0);
+}
+
+/// An arena of exactly `size` bytes that ends at a page nobody may touch.
+class GuardedArena {
+ public:
+  explicit GuardedArena(std::size_t size) {
+    const auto page = std::size_t(sysconf(_SC_PAGESIZE));
+    mapped_ = (size + page - 1) / page * page + page;
+    base_ = static_cast<std::byte*>(
+        mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    mprotect(base_ + mapped_ - page, page, PROT_NONE);
+    std::memset(base_, 0xA5, mapped_ - page);
+    arena_ = Arena(base_ + mapped_ - page - size, size);
+  }
+  ~GuardedArena() { munmap(base_, mapped_); }
+  const Arena& arena() const { return arena_; }
+
+ private:
+  std::byte* base_;
+  std::size_t mapped_;
+  Arena arena_;
+};
+
+class ArenaTest : public ::testing::TestWithParam<int> {};
+
+TEST_P(ArenaTest, HighestByteWrittenIsThePeak) {
+  const int threads = GetParam();
+  auto program = Program::compile(small_residual_network(), default_target());
+  DimValues dims;
+  dims.set("N", 2);
+  BindOptions options;
+  options.threads = threads;
+  auto binding = Binding::bind(program, dims, options);
+  GuardedArena guarded(binding->peak_bytes());
+  Context context(binding, std::make_shared<ThreadPool>(threads), guarded.arena());
+  const Tensor x = random_tensor({2, 3, 21, 19}, 9, 1);
+  Tensor y = Tensor::zeros(DType::f32, {2, 10});
+  const void* in[] = {x.raw()};
+  void* out[] = {y.mutable_raw()};
+  context.run(in, out);
+  std::size_t used = binding->peak_bytes();
+  while (used > 0 && guarded.arena().data()[used - 1] == std::byte(0xA5)) --used;
+  EXPECT_GT(used + arena_alignment, binding->peak_bytes());
+  EXPECT_LE(double(binding->peak_bytes()), 1.05 * double(binding->bound_bytes()));
+}
+
+TEST_P(ArenaTest, PoisonedDeadBuffersChangeNothing) {
+  const int threads = GetParam();
+  auto program = Program::compile(small_residual_network(), default_target());
+  DimValues dims;
+  dims.set("N", 1);
+  BindOptions options;
+  options.threads = threads;
+  auto binding = Binding::bind(program, dims, options);
+  const Tensor x = random_tensor({1, 3, 21, 19}, 10, 1);
+  const void* in[] = {x.raw()};
+  Tensor clean = Tensor::zeros(DType::f32, {1, 10}), poisoned = Tensor::zeros(DType::f32, {1, 10});
+  Context context(binding, std::make_shared<ThreadPool>(threads));
+  void* out[] = {clean.mutable_raw()};
+  context.run(in, out);
+  context.poison_dead_buffers(std::byte(0xFF));  // NaN
+  out[0] = poisoned.mutable_raw();
+  context.run(in, out);
+  context.run(in, out);
+  EXPECT_TRUE(identical(clean, poisoned));
+}
+
+INSTANTIATE_TEST_SUITE_P(Threads, ArenaTest, ::testing::Values(1, 2, 5));
+
+TEST(Plan, BudgetFailsBeforeTheFirstRunAndNamesTheStep) {
+  SessionOptions options;
+  options.memory_budget = 1024;
+  Session session(small_residual_network(), options);
+  const Tensor x = random_tensor({1, 3, 21, 19}, 11, 1);
+  try {
+    session.run(std::span(&x, 1));
+    FAIL() << "a budget of 1 KiB held";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::usage);
+    EXPECT_NE(std::string(error.what()).find("memory budget of 1024 bytes does not hold"),
+              std::string::npos)
+        << error.what();
+    EXPECT_NE(std::string(error.what()).find("Conv"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Plan, NewBatchPacksNothing) {
+  SessionOptions options;
+  Session session(small_residual_network(), options);
+  const std::size_t packed = options.target.packed->packings();
+  EXPECT_GT(packed, 0u);
+  for (std::int64_t batch : {1, 2, 3, 9}) {
+    const Tensor x = random_tensor({batch, 3, 21, 19}, 12, 1);
+    session.run(std::span(&x, 1));
+  }
+  EXPECT_EQ(options.target.packed->packings(), packed);
+  Session second(small_residual_network(), options);  // other constants, other packs
+  EXPECT_GT(options.target.packed->packings(), packed);
+}
+
+TEST(Plan, ProgramsOfOneGraphSharePackedWeights) {
+  const Target target = default_target();
+  const ir::Graph graph = small_residual_network();
+  auto first = Program::compile(graph, target);
+  const std::size_t packed = target.packed->packings();
+  auto second = Program::compile(graph, target);
+  EXPECT_EQ(target.packed->packings(), packed);
+}
+
+TEST(Plan, PinForcesTheRowAndExplainsItselfWhenItCannot) {
+  const ir::Graph graph = small_residual_network();
+  Target target = default_target();
+  auto program = Program::compile(graph, target);
+  const Step* conv = nullptr;
+  for (const Step& step : program->steps()) {
+    if (step.op == "Conv") conv = &step;
+  }
+  ASSERT_NE(conv, nullptr);
+  target.pins = {{conv->name, "reference"}};
+  auto pinned = Program::compile(graph, target);
+  bool found = false;
+  for (const Step& step : pinned->steps()) {
+    if (step.name == conv->name) {
+      found = true;
+      EXPECT_EQ(step.row->name, "reference");
+      EXPECT_FALSE(step.rejections.empty());
+    }
+  }
+  EXPECT_TRUE(found);
+  target.pins = {{conv->name, "no_such_kernel"}};
+  EXPECT_THROW(Program::compile(graph, target), Error);
+  target.pins = {{"no_such_node", "reference"}};
+  EXPECT_THROW(Program::compile(graph, target), Error);
+}
+
+TEST(Run, WrongInputsAreRefusedWithWhatIsAccepted) {
+  Session session(small_residual_network());
+  const Tensor wrong_type = Tensor::zeros(DType::f64, {1, 3, 21, 19});
+  const Tensor wrong_size = Tensor::zeros(DType::f32, {1, 4, 21, 19});
+  for (const Tensor& x : {wrong_type, wrong_size}) {
+    try {
+      session.run(std::span(&x, 1));
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::usage);
+      EXPECT_NE(std::string(error.what()).find("input"), std::string::npos) << error.what();
+      EXPECT_NE(std::string(error.what()).find("[N,3,21,19]"), std::string::npos) << error.what();
+    }
+  }
+  EXPECT_THROW(session.run({}), Error);
+}
+
+TEST(Run, OutputsThatAreInputsConstantsOrTwiceTheSameAreCopied) {
+  testing::Net net(1);
+  auto x = net.input({2, 3});
+  auto y = net.relu(x);
+  auto flat = net.op("Reshape", {y, net.builder().integers({6})});
+  auto c = net.builder().constant(Tensor::from<float>({1}, {7.0f}));
+  net.graph.outputs = {x, y, y, flat, c};
+  Session session(net.graph);
+  const Tensor in = Tensor::from<float>({2, 3}, {-1, 2, -3, 4, -5, 6});
+  const auto out = session.run(std::span(&in, 1));
+  const Tensor positive = Tensor::from<float>({2, 3}, {0, 2, 0, 4, 0, 6});
+  ASSERT_EQ(out.size(), 5u);
+  EXPECT_TRUE(identical(out[0], in));
+  EXPECT_TRUE(identical(out[1], positive));
+  EXPECT_TRUE(identical(out[2], positive));
+  EXPECT_TRUE(identical(out[3], positive.reshaped({6})));
+  EXPECT_EQ(out[4].data<float>()[0], 7);
+}
+
+TEST(Run, ShapesComputedInTheGraphFollowTheInput) {
+  testing::Net net(1);
+  auto x = net.input({Dim::symbol("N"), 4, 6});
+  auto shape = net.op("Shape", {x});
+  auto batch =
+      net.op("Gather", {shape, net.builder().constant(Tensor::from<std::int64_t>({1}, {0}))});
+  auto target =
+      net.op("Concat", {batch, net.builder().integers({-1})}, {{"axis", std::int64_t(0)}});
+  net.graph.outputs = {net.relu(net.op("Reshape", {x, target}))};
+  Session session(net.graph);
+  for (std::int64_t n : {1, 3}) {
+    const Tensor in = random_tensor({n, 4, 6}, 2, 1);
+    EXPECT_EQ(session.run(std::span(&in, 1))[0].shape(), (Shape{n, 24}));
+  }
+}
+
+}  // namespace
+}  // namespace strata::runtime
