@@ -10,7 +10,17 @@ namespace strata::kernels {
 
 /// Unary scalar functions beyond Activation.
 enum class Unary : std::uint8_t {
-  activation, exp, log, sqrt, reciprocal, neg, abs, erf, floor, ceil, gelu
+  activation,
+  exp,
+  log,
+  sqrt,
+  reciprocal,
+  neg,
+  abs,
+  erf,
+  floor,
+  ceil,
+  gelu
 };
 /// in: {X}; out: {Y}, f32, any layout (the same for both).
 struct UnaryProblem : Problem {

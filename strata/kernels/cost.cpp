@@ -1,0 +1,19 @@
+#include "strata/kernels/cost.hpp"
+
+#include <algorithm>
+
+namespace strata::kernels {
+
+CostEstimate estimate(Isa isa, double operations, double bytes, const Machine& machine) {
+  constexpr double call = 4e-8;
+  const double per_second = has_isa(isa, Isa::avx512) ? 2e11
+                            : has_isa(isa, Isa::avx2) ? 1e11
+                                                      : 1e10;
+  const double bandwidth = bytes <= double(machine.l1_bytes)   ? 1e11
+                           : bytes <= double(machine.l2_bytes) ? 5e10
+                           : bytes <= double(machine.l3_bytes) ? 3e10
+                                                               : 1.5e10;
+  return {call + std::max(operations / per_second, bytes / bandwidth)};
+}
+
+}  // namespace strata::kernels

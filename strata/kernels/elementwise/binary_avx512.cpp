@@ -1,0 +1,1 @@
+#include "strata/kernels/elementwise/binary_kernel.hpp"

@@ -1,0 +1,1 @@
+#include "strata/kernels/elementwise/unary_kernel.hpp"

@@ -1,0 +1,105 @@
+#include <algorithm>
+
+#include "strata/kernels/gemm/plan.hpp"
+
+namespace strata::kernels {
+namespace {
+
+constexpr float no_bias[2 * 16] = {};  // for a panel of the widest vectors
+
+/// The operands of one matrix of the batch.
+struct Matrices {
+  const float* a;          ///< tiles read from here
+  std::int64_t first_row;  ///< of what `a` points at
+  const std::byte* b;
+  const float* bias;
+  const float* scale;
+  const float* residual;
+  float* y;
+};
+
+TileShape shape_of(const GemmPlan& plan, const GemmProblem& p) {
+  TileShape shape;
+  shape.inner = shape.last_inner = int(p.k);
+  shape.x_column = plan.a_row;
+  shape.y_column = p.n;
+  shape.y_vector = plan.vector.lanes;
+  shape.epilogue = p.epilogue;
+  return shape;
+}
+
+/// First row of tile i: heights differ by one at most.
+std::int64_t tile_row(const GemmPlan& plan, const GemmProblem& p, std::int64_t tile) {
+  return tile * p.m / plan.tiles;
+}
+
+/// Tiles [tile_begin, tile_end) with panels [panel_begin, panel_end).
+void run_block(const GemmPlan& plan, const GemmProblem& p, FindTile* find, std::size_t element,
+               const Matrices& s, std::int64_t tile_begin, std::int64_t tile_end,
+               std::int64_t panel_begin, std::int64_t panel_end) {
+  const TileShape shape = shape_of(plan, p);
+  const std::int64_t panel = 2 * plan.vector.lanes;
+  for (std::int64_t i = panel_begin; i < panel_end; ++i) {
+    const bool last = i + 1 == plan.panels;
+    const int vectors = last ? plan.last_vectors : 2;
+    const std::int64_t column = i * panel;
+    TileOperands tile{};
+    tile.w = s.b + std::size_t(column * p.k) * element;
+    tile.bias = s.bias ? s.bias + column : no_bias;
+    tile.scale = s.scale ? s.scale + column : nullptr;
+    tile.last_lanes = last ? plan.last_lanes : plan.vector.lanes;
+    tile.prefetch = static_cast<const std::byte*>(tile.w) + std::size_t(panel * p.k) * element;
+    for (std::int64_t t = tile_begin; t < tile_end; ++t) {
+      const std::int64_t row = tile_row(plan, p, t);
+      const int rows = int(tile_row(plan, p, t + 1) - row);
+      tile.x = s.a + (row - s.first_row) * plan.a_row;
+      tile.y = s.y + row * p.n + column;
+      tile.residual = s.residual ? s.residual + row * p.n + column : nullptr;
+      find(1, rows, vectors)(shape, tile);
+    }
+  }
+}
+
+}  // namespace
+
+void run_gemm(const GemmPlan& plan, FindTile* find, std::size_t element, const Args& args,
+              int phase, std::int64_t begin, std::int64_t end) {
+  const auto& p = static_cast<const GemmProblem&>(*args.problem);
+  auto* scratch = reinterpret_cast<float*>(args.scratch);
+  if (plan.packs_b && phase == 0) {
+    return pack_panels(plan, p, static_cast<const float*>(args.in[1]), scratch, begin, end);
+  }
+  const auto* a = static_cast<const float*>(args.in[0]);
+  const std::size_t residual = p.constant_b ? 1 : 2;
+  for (std::int64_t unit = begin; unit < end; ++unit) {
+    const std::int64_t column_block = unit % plan.column_blocks;
+    const std::int64_t row_block = unit / plan.column_blocks % plan.row_blocks;
+    const std::int64_t batch = unit / plan.column_blocks / plan.row_blocks;
+    const std::int64_t tile_begin = row_block * plan.tiles / plan.row_blocks;
+    const std::int64_t tile_end = (row_block + 1) * plan.tiles / plan.row_blocks;
+    Matrices s{};
+    s.a = a + batch * p.a_stride;
+    if (plan.copies_a) {
+      s.first_row = tile_row(plan, p, tile_begin);
+      auto* copy = reinterpret_cast<float*>(args.worker_scratch);
+      copy_rows_of_a(plan, p, s.a, copy, s.first_row, tile_row(plan, p, tile_end) - s.first_row);
+      s.a = copy;
+    }
+    s.b = p.constant_b ? args.packed
+                       : reinterpret_cast<const std::byte*>(
+                             scratch + (p.b_stride == 0 ? 0 : batch * p.k * plan.columns));
+    if (p.constant_b || p.epilogue.bias) {
+      s.bias = reinterpret_cast<const float*>(args.packed + gemm_bias_offset(plan, p, element));
+      s.scale = s.bias + plan.columns;
+    }
+    if (p.epilogue.residual) {
+      s.residual = static_cast<const float*>(args.in[residual]) + batch * p.m * p.n;
+    }
+    s.y = static_cast<float*>(args.out[0]) + batch * p.m * p.n;
+    run_block(plan, p, find, element, s, tile_begin, tile_end,
+              column_block * plan.panels / plan.column_blocks,
+              (column_block + 1) * plan.panels / plan.column_blocks);
+  }
+}
+
+}  // namespace strata::kernels

@@ -1,0 +1,105 @@
+#include <algorithm>
+
+#include "strata/kernels/cost.hpp"
+#include "strata/kernels/gemm/plan.hpp"
+
+namespace strata::kernels {
+namespace {
+
+const GemmProblem& gemm(const Problem& problem) { return static_cast<const GemmProblem&>(problem); }
+
+void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
+  const GemmProblem& p = gemm(problem);
+  const std::size_t inputs = 1 + std::size_t(!p.constant_b) + std::size_t(p.epilogue.residual);
+  options.push_back({std::vector<Layout>(inputs, plain_layout), {plain_layout}});
+}
+
+/// The functions of a row.
+template <Isa isa, const VectorForm& Vector, FindTile* Find, std::size_t Element>
+struct Packed {
+  static GemmPlan plan(const Problem& problem) { return plan_gemm(gemm(problem), Vector); }
+
+  static const char* rejects(const Problem& problem) {
+    const GemmProblem& p = gemm(problem);
+    if (p.k > 0x7fffffff) return "more than 2^31 products in a sum";
+    if (p.constant_b && p.b_stride != 0) return "constant matrices differ within the batch";
+    if (!p.constant_b && p.weights != WeightType::f32) return "B is neither constant nor f32";
+    if (Element == 2 && p.weights != WeightType::f16) return "weights are not f16";
+    if (Element == 1 && p.weights != WeightType::i8_tensor && p.weights != WeightType::i8_channel) {
+      return "weights are not i8";
+    }
+    return nullptr;
+  }
+
+  static CostEstimate cost(const Problem& problem, const Machine& machine) {
+    const GemmProblem& p = gemm(problem);
+    const GemmPlan s = plan(problem);
+    const double batch = double(p.batch), m = double(p.m), n = double(p.n), k = double(p.k);
+    const double rows = s.tiles == 0 ? 1 : m / double(s.tiles);
+    // Low tiles wait for their loads; weights are converted once per tile.
+    const double full = Vector.positions;
+    const double conversion = Element == sizeof(float) ? 0 : 2;
+    const double slowdown = std::max(1.0, (rows / 2 + 2 + conversion) / rows) *
+                            std::max(1.0, std::min(full, 8.0) / rows / 2);
+    double bytes = 4 * batch * m * (k + 2 * n) + double(Element) * double(s.b_copies) * k * n;
+    if (s.packs_b) bytes += 8 * double(s.b_copies) * k * n;
+    if (s.copies_a) bytes += 8 * batch * m * k * double(s.column_blocks);
+    return estimate(isa, 2 * batch * m * double(s.columns) * k * slowdown, bytes, machine);
+  }
+
+  static std::size_t packed_bytes(const Problem& problem) {
+    return gemm_packed_bytes(plan(problem), gemm(problem), Element);
+  }
+  static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+    pack_gemm(plan(problem), gemm(problem), constants, Element, packed);
+  }
+  static std::size_t scratch_bytes(const Problem& problem) {
+    return gemm_scratch_bytes(plan(problem), gemm(problem));
+  }
+  static std::size_t worker_scratch_bytes(const Problem& problem) {
+    return gemm_worker_scratch_bytes(plan(problem), gemm(problem));
+  }
+  static int phases(const Problem& problem) { return plan(problem).packs_b ? 2 : 1; }
+  static std::int64_t units(const Problem& problem, int phase) {
+    return gemm_units(plan(problem), gemm(problem), phase);
+  }
+  static const char* run(const Args& args, int phase, std::int64_t begin,
+                         std::int64_t end) noexcept {
+    run_gemm(plan(*args.problem), Find, Element, args, phase, begin, end);
+    return nullptr;
+  }
+};
+
+template <Isa isa, const VectorForm& Vector, FindTile* Find, std::size_t Element = sizeof(float)>
+constexpr Row row(std::string_view name) {
+  using Functions = Packed<isa, Vector, Find, Element>;
+  return {.name = name,
+          .kind = ProblemKind::gemm,
+          .isa = isa,
+          .rejects = Functions::rejects,
+          .layouts = layouts,
+          .cost = Functions::cost,
+          .packed_bytes = Functions::packed_bytes,
+          .pack = Functions::pack,
+          .scratch_bytes = Functions::scratch_bytes,
+          .worker_scratch_bytes = Functions::worker_scratch_bytes,
+          .phases = Functions::phases,
+          .units = Functions::units,
+          .run = Functions::run};
+}
+
+constexpr Row table[] = {
+    row<Isa::avx512, avx512_form, avx512::i8_tile, 1>("gemm_f32i8_packed_14x32_avx512"),
+    row<Isa::avx512, avx512_form, avx512::f16_tile, 2>("gemm_f32f16_packed_14x32_avx512"),
+    row<Isa::avx512, avx512_form, avx512::f32_tile>("gemm_f32_packed_14x32_avx512"),
+    row<Isa::avx2, avx2_form, avx2::i8_tile, 1>("gemm_f32i8_packed_6x16_avx2"),
+    row<Isa::avx2, avx2_form, avx2::f16_tile, 2>("gemm_f32f16_packed_6x16_avx2"),
+    row<Isa::avx2, avx2_form, avx2::f32_tile>("gemm_f32_packed_6x16_avx2"),
+    row<Isa::baseline, baseline_form, baseline::f32_tile>("gemm_f32_packed_4x8_baseline"),
+};
+
+}  // namespace
+
+std::span<const Row> gemm_rows() { return table; }
+
+}  // namespace strata::kernels

@@ -1,0 +1,100 @@
+#include <algorithm>
+#include <cstring>
+
+#include "strata/kernels/cost.hpp"
+#include "strata/kernels/movement/rows.hpp"
+
+namespace strata::kernels {
+namespace {
+
+const ConcatProblem& concat(const Problem& problem) {
+  return static_cast<const ConcatProblem&>(problem);
+}
+
+/// A tensor as stored: `outer` stretches of `inner` elements that start at a place of the axis.
+struct Stretches {
+  std::int64_t outer = 1, inner = 1;
+};
+
+Stretches stretches(const ConcatProblem& p, const std::array<std::int64_t, 8>& dims) {
+  const Layout& layout = p.layouts.out[0];
+  Stretches s;
+  bool inside = false;
+  for (int i = 0; i < p.rank; ++i) {
+    const int axis = layout.is_plain() ? i : layout.order[std::size_t(i)];
+    const std::int64_t block = !layout.is_plain() && axis == layout.blocked_axis ? layout.block : 1;
+    inside |= axis == p.axis;
+    (inside ? s.inner : s.outer) *= (dims[std::size_t(axis)] + block - 1) / block;
+  }
+  s.inner *= layout.block;
+  return s;
+}
+
+/// Only the last tensor may end within a block.
+bool fits_blocks(const ConcatProblem& p, int block) {
+  if (p.axis != 1) return true;
+  return std::all_of(p.in_dims.begin(), p.in_dims.end() - 1,
+                     [&](const auto& dims) { return dims[1] % block == 0; });
+}
+
+const char* accept(const Problem&) { return nullptr; }
+
+void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
+  const ConcatProblem& p = concat(problem);
+  const auto add = [&](const Layout& layout) {
+    options.push_back({std::vector<Layout>(p.in_dims.size(), layout), {layout}});
+  };
+  add(plain_layout);
+  if (p.rank != 4) return;
+  add(channels_last_layout);
+  for (const int block : {16, 8}) {
+    if (fits_blocks(p, block)) add(channel_blocked_layout(block));
+  }
+}
+
+CostEstimate cost(const Problem& problem, const Machine& machine) {
+  const ConcatProblem& p = concat(problem);
+  const Stretches out = stretches(p, p.out_dims);
+  const double copies = double(out.outer) * double(p.in_dims.size());
+  const double bytes = 2 * double(out.outer) * double(out.inner) * double(p.element_size);
+  return estimate(Isa::baseline, 40 * copies, bytes, machine);
+}
+
+/// A unit is one stretch of one tensor.
+std::int64_t units(const Problem& problem, int) {
+  const ConcatProblem& p = concat(problem);
+  return stretches(p, p.out_dims).outer * std::int64_t(p.in_dims.size());
+}
+
+const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
+  const ConcatProblem& p = concat(*args.problem);
+  const Stretches out = stretches(p, p.out_dims);
+  const auto size = std::int64_t(p.element_size);
+  std::byte* y = static_cast<std::byte*>(args.out[0]);
+  std::int64_t before = 0;  // elements of a stretch of Y that earlier tensors fill
+  for (std::size_t i = 0; i < p.in_dims.size(); ++i) {
+    const std::int64_t inner = stretches(p, p.in_dims[i]).inner;
+    const std::byte* x = static_cast<const std::byte*>(args.in[i]);
+    const std::int64_t first = std::int64_t(i) * out.outer;
+    const std::int64_t from = std::clamp<std::int64_t>(begin - first, 0, out.outer);
+    const std::int64_t to = std::clamp<std::int64_t>(end - first, 0, out.outer);
+    for (std::int64_t o = from; inner > 0 && o < to; ++o) {
+      std::memcpy(y + (o * out.inner + before) * size, x + o * inner * size,
+                  std::size_t(inner * size));
+    }
+    before += inner;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+constexpr Row concat_row = {.name = "concat_any_copy_baseline",
+                            .kind = ProblemKind::concat,
+                            .rejects = accept,
+                            .layouts = layouts,
+                            .cost = cost,
+                            .units = units,
+                            .run = run};
+
+}  // namespace strata::kernels

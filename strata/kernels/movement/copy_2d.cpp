@@ -1,0 +1,113 @@
+#include "strata/kernels/movement/copy_2d.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace strata::kernels {
+namespace {
+
+/// Rows that are contiguous on both sides. Short lengths that layouts have are copied inline.
+void copy_runs(std::int64_t runs, std::size_t bytes, std::int64_t in_stride,
+               std::int64_t out_stride, const std::byte* in, std::byte* out) {
+  const auto each = [&](auto length) {
+    for (std::int64_t i = 0; i < runs; ++i) {
+      std::memcpy(out + i * out_stride, in + i * in_stride, length());
+    }
+  };
+  switch (bytes) {
+    case 16:
+      return each([] { return std::size_t(16); });
+    case 32:
+      return each([] { return std::size_t(32); });
+    case 64:
+      return each([] { return std::size_t(64); });
+    default:
+      return each([bytes] { return bytes; });
+  }
+}
+
+/// Strides in bytes. Constants need no alignment, so elements are copied as bytes.
+template <std::size_t Size>
+void copy_elements(const Copy2d& s, const std::byte* in, std::byte* out) {
+  for (std::int64_t r = 0; r < s.rows; ++r) {
+    for (std::int64_t c = 0; c < s.columns; ++c) {
+      std::memcpy(out + r * s.out_row + c * s.out_column, in + r * s.in_row + c * s.in_column,
+                  Size);
+    }
+  }
+}
+
+using Four = std::uint32_t __attribute__((vector_size(16)));
+
+/// Transposes 4 x 4 words; strides in bytes.
+[[gnu::always_inline]] inline void transpose_4x4(const std::byte* in, std::int64_t in_stride,
+                                                 std::byte* out, std::int64_t out_stride) {
+  Four a, b, c, d;
+  std::memcpy(&a, in, sizeof a);
+  std::memcpy(&b, in + in_stride, sizeof b);
+  std::memcpy(&c, in + 2 * in_stride, sizeof c);
+  std::memcpy(&d, in + 3 * in_stride, sizeof d);
+  const Four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  const Four ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const Four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  const Four cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  const Four rows[4] = {__builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5),
+                        __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
+                        __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5),
+                        __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
+  for (int j = 0; j < 4; ++j) std::memcpy(out + j * out_stride, &rows[j], sizeof(Four));
+}
+
+/// Either X is contiguous along rows and Y along columns, or the reverse. Strides in bytes.
+void transpose_tiles(const Copy2d& s, const std::byte* in, std::byte* out) {
+  const std::int64_t rows = s.rows / 4 * 4;
+  const std::int64_t columns = s.columns / 4 * 4;
+  const std::int64_t in_stride = s.in_row == 4 ? s.in_column : s.in_row;
+  const std::int64_t out_stride = s.out_row == 4 ? s.out_column : s.out_row;
+  for (std::int64_t c = 0; c < columns; c += 4) {
+    for (std::int64_t r = 0; r < rows; r += 4) {
+      transpose_4x4(in + r * s.in_row + c * s.in_column, in_stride,
+                    out + r * s.out_row + c * s.out_column, out_stride);
+    }
+  }
+  Copy2d bottom = s;
+  bottom.rows -= rows;
+  copy_elements<4>(bottom, in + rows * s.in_row, out + rows * s.out_row);
+  Copy2d right = s;
+  right.rows = rows;
+  right.columns -= columns;
+  copy_elements<4>(right, in + columns * s.in_column, out + columns * s.out_column);
+}
+
+}  // namespace
+
+void copy_2d(const Copy2d& copy, std::size_t element_size, const std::byte* in, std::byte* out) {
+  const auto size = std::int64_t(element_size);
+  const Copy2d s{.rows = copy.rows,
+                 .columns = copy.columns,
+                 .in_row = copy.in_row * size,
+                 .in_column = copy.in_column * size,
+                 .out_row = copy.out_row * size,
+                 .out_column = copy.out_column * size};
+  const bool in_rows = copy.in_row == 1, in_columns = copy.in_column == 1;
+  const bool out_rows = copy.out_row == 1, out_columns = copy.out_column == 1;
+  if (in_columns && out_columns) {
+    return copy_runs(s.rows, std::size_t(s.columns * size), s.in_row, s.out_row, in, out);
+  }
+  if (in_rows && out_rows) {
+    return copy_runs(s.columns, std::size_t(s.rows * size), s.in_column, s.out_column, in, out);
+  }
+  switch (element_size) {
+    case 1:
+      return copy_elements<1>(s, in, out);
+    case 2:
+      return copy_elements<2>(s, in, out);
+    case 4:
+      if ((in_rows && out_columns) || (in_columns && out_rows)) return transpose_tiles(s, in, out);
+      return copy_elements<4>(s, in, out);
+    case 8:
+      return copy_elements<8>(s, in, out);
+  }
+}
+
+}  // namespace strata::kernels

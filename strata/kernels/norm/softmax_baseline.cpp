@@ -1,0 +1,1 @@
+#include "strata/kernels/norm/softmax_kernel.hpp"

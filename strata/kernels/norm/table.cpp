@@ -1,0 +1,64 @@
+#include <algorithm>
+
+#include "strata/kernels/cost.hpp"
+#include "strata/kernels/norm/runs.hpp"
+
+namespace strata::kernels {
+
+std::int64_t softmax_rows(const SoftmaxProblem& problem) {
+  constexpr std::int64_t unit_elements = 4096;
+  return std::max<std::int64_t>(1, unit_elements / std::max<std::int64_t>(problem.size, 1));
+}
+
+namespace {
+
+const SoftmaxProblem& softmax(const Problem& problem) {
+  return static_cast<const SoftmaxProblem&>(problem);
+}
+
+const char* accept(const Problem&) { return nullptr; }
+
+void layouts(const Problem&, std::vector<OperandLayouts>& options) {
+  options.push_back({{plain_layout}, {plain_layout}});
+}
+
+template <Isa isa>
+CostEstimate cost(const Problem& problem, const Machine& machine) {
+  const SoftmaxProblem& p = softmax(problem);
+  const double elements = double(p.outer) * double(p.size) * double(p.inner);
+  return estimate(isa, 30 * elements, 16 * elements, machine);
+}
+
+std::int64_t units(const Problem& problem, int) {
+  const SoftmaxProblem& p = softmax(problem);
+  if (p.size == 0) return 0;
+  if (p.inner == 1) return (p.outer + softmax_rows(p) - 1) / softmax_rows(p);
+  return p.outer * ((p.inner + softmax_columns - 1) / softmax_columns);
+}
+
+std::uint32_t in_place(const Problem&) { return 1; }
+
+template <Isa isa>
+constexpr Row row(std::string_view name, decltype(Row::run) run) {
+  return {.name = name,
+          .kind = ProblemKind::softmax,
+          .isa = isa,
+          .rejects = accept,
+          .layouts = layouts,
+          .cost = cost<isa>,
+          .units = units,
+          .run = run,
+          .in_place = in_place};
+}
+
+constexpr Row table[] = {
+    row<Isa::avx512>("softmax_f32_threepass_avx512", avx512::run_softmax),
+    row<Isa::avx2>("softmax_f32_threepass_avx2", avx2::run_softmax),
+    row<Isa::baseline>("softmax_f32_threepass_baseline", baseline::run_softmax),
+};
+
+}  // namespace
+
+std::span<const Row> norm_rows() { return table; }
+
+}  // namespace strata::kernels

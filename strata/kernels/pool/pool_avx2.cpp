@@ -1,0 +1,1 @@
+#include "strata/kernels/pool/pool_kernel.hpp"

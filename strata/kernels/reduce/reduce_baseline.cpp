@@ -1,0 +1,1 @@
+#include "strata/kernels/reduce/reduce_kernel.hpp"
