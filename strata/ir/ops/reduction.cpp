@@ -184,7 +184,8 @@ Status reference(const EvalArgs& args) {
   const ReduceWalk walk(x.shape(), reduced_axes(args));
   if (walk.count() == 0) {
     // Computed in double, whose infinities become the limits of an integer type when stored.
-    const double nothing = F::template finish<double>(F::template start<double>(), 0);
+    double nothing = F::template finish<double>(F::template start<double>(), 0);
+    if (x.dtype() == DType::boolean) nothing = std::fmax(nothing, 0);  // the least bool is false
     for (std::int64_t i = 0; i < walk.outputs(); ++i) store_one(nothing, args.outputs[0], i);
     return {};
   }

@@ -33,6 +33,7 @@ void infer_depth_to_space(InferContext& context) {
 }
 
 void infer_space_to_depth(InferContext& context) {
+  expect_word(context.attributes(), "mode", "DCR", modes);
   const std::int64_t block = block_of(context);
   const auto [type, x] = context.input(0);
   context.set_output(0, {type,
@@ -93,24 +94,24 @@ std::vector<OpCase> depth_to_space_cases() {
 std::vector<OpCase> space_to_depth_cases() {
   using namespace example;
   return {{"two", {f32({2, 2, 4, 6})}, {{"blocksize", std::int64_t(2)}}},
+          {"crd", {f32({1, 3, 4, 2})}, {{"blocksize", std::int64_t(2)}, {"mode", "CRD"}}},
           {"three", {f32({1, 1, 3, 6})}, {{"blocksize", std::int64_t(3)}}}};
 }
 
-constexpr AttributeDef depth_attributes[] = {{"blocksize", AttributeKind::integer, true},
-                                             {"mode", AttributeKind::string}};
-constexpr AttributeDef space_attributes[] = {{"blocksize", AttributeKind::integer, true}};
+constexpr AttributeDef attributes[] = {{"blocksize", AttributeKind::integer, true},
+                                       {"mode", AttributeKind::string}};
 
 }  // namespace
 
 extern const OpDef depth_to_space_op, space_to_depth_op;
 
 constinit const OpDef depth_to_space_op = {.name = "DepthToSpace",
-                                           .attributes = depth_attributes,
+                                           .attributes = attributes,
                                            .infer = infer_depth_to_space,
                                            .reference = depth_to_space,
                                            .cases = depth_to_space_cases};
 constinit const OpDef space_to_depth_op = {.name = "SpaceToDepth",
-                                           .attributes = space_attributes,
+                                           .attributes = attributes,
                                            .infer = infer_space_to_depth,
                                            .reference = space_to_depth,
                                            .cases = space_to_depth_cases};
