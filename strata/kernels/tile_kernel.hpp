@@ -80,7 +80,7 @@ template <int N, int V, int P = 0>
 /// Bias per lane, all lanes written.
 template <bool Scaled, bool Residual, int Columns, int N, int V, int P = 0>
 [[gnu::always_inline]] inline void finish(Vec (&acc)[N][V], const TileShape& s,
-                                          const TileOperands& t, Vec lower, Vec upper) {
+                                          const TileOperands& t, const EpilogueBounds& bounds) {
   if constexpr (P < N * V) {
     constexpr int position = P / V;
     constexpr int j = P % V;
@@ -90,8 +90,8 @@ template <bool Scaled, bool Residual, int Columns, int N, int V, int P = 0>
     const std::ptrdiff_t at =
         position / Columns * s.y_row + position % Columns * s.y_column + j * s.y_vector;
     if constexpr (Residual) v = v + load(t.residual + at);
-    store(t.y + at, min(upper, max(lower, v)));
-    finish<Scaled, Residual, Columns, N, V, P + 1>(acc, s, t, lower, upper);
+    store(t.y + at, bounds.apply(v));
+    finish<Scaled, Residual, Columns, N, V, P + 1>(acc, s, t, bounds);
   }
 }
 
@@ -106,8 +106,8 @@ template <int N, int V, int P = 0>
 /// The same for any kind of bias and count of lanes, from sums in memory.
 template <bool Scaled>
 [[gnu::noinline]] void finish_stored(const float* sums, const TileShape& s, const TileOperands& t,
-                                     int columns, int positions, int vectors, Vec lower,
-                                     Vec upper) {
+                                     int columns, int positions, int vectors,
+                                     const EpilogueBounds& bounds) {
   for (int p = 0; p < positions; ++p) {
     for (int j = 0; j < vectors; ++j) {
       Vec v = load(sums + (p * vectors + j) * Vec::size);
@@ -116,7 +116,7 @@ template <bool Scaled>
       const int lanes = j + 1 < vectors ? Vec::size : t.last_lanes;
       const std::ptrdiff_t at = p / columns * s.y_row + p % columns * s.y_column + j * s.y_vector;
       if (t.residual) v = v + load(t.residual + at, lanes);
-      store(t.y + at, min(upper, max(lower, v)), lanes);
+      store(t.y + at, bounds.apply(v), lanes);
     }
   }
 }
@@ -131,10 +131,6 @@ template <bool Scaled>
       store(at, activate(load(at, lanes), s.epilogue), lanes);
     }
   }
-}
-
-inline bool is_bound(Activation a) {
-  return a == Activation::none || a == Activation::relu || a == Activation::clip;
 }
 
 template <class Weight, int Rows, int Columns, int V>
@@ -174,23 +170,18 @@ void run_tile(const TileShape& s, const TileOperands& t) noexcept {
       }
     }
   }
-  const Epilogue& e = s.epilogue;
-  const float infinity = __builtin_inff();
-  const Vec lower = broadcast(e.activation == Activation::relu   ? 0.0f
-                              : e.activation == Activation::clip ? e.alpha
-                                                                 : -infinity);
-  const Vec upper = broadcast(e.activation == Activation::clip ? e.beta : infinity);
+  const EpilogueBounds bounds(s.epilogue);
   constexpr bool scaled = sizeof(Weight) == 1;
   if (!s.bias_per_lane || t.last_lanes != Vec::size) {
     float sums[Rows * Columns * V * Vec::size];
     spill(acc, sums);
-    finish_stored<scaled>(sums, s, t, Columns, Rows * Columns, V, lower, upper);
+    finish_stored<scaled>(sums, s, t, Columns, Rows * Columns, V, bounds);
   } else if (t.residual) {
-    finish<scaled, true, Columns>(acc, s, t, lower, upper);
+    finish<scaled, true, Columns>(acc, s, t, bounds);
   } else {
-    finish<scaled, false, Columns>(acc, s, t, lower, upper);
+    finish<scaled, false, Columns>(acc, s, t, bounds);
   }
-  if (!is_bound(e.activation)) activate_tile(s, t, Columns, Rows * Columns, V);
+  if (!is_bounding(s.epilogue.activation)) activate_tile(s, t, Columns, Rows * Columns, V);
 }
 
 /// run_tile by columns and vectors, for one or two rows.

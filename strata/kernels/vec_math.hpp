@@ -123,5 +123,22 @@ inline Vec activate(Vec x, const Epilogue& e) {
   return x;
 }
 
+/// Activations that EpilogueBounds applies; the others take a pass of their own with activate().
+inline bool is_bounding(Activation a) {
+  return a == Activation::none || a == Activation::relu || a == Activation::clip;
+}
+
+/// Lowest and highest result of a bounding activation; infinities for all others.
+struct EpilogueBounds {
+  explicit EpilogueBounds(const Epilogue& e)
+      : lower(broadcast(e.activation == Activation::relu   ? 0.0f
+                        : e.activation == Activation::clip ? e.alpha
+                                                           : -__builtin_inff())),
+        upper(broadcast(e.activation == Activation::clip ? e.beta : __builtin_inff())) {}
+  Vec apply(Vec x) const { return min(upper, max(lower, x)); }
+
+  Vec lower, upper;
+};
+
 }  // namespace
 }  // namespace strata::kernels::STRATA_VEC_NAMESPACE

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "strata/kernels/conv/depthwise.hpp"
 #include "strata/kernels/conv/direct.hpp"
 
 namespace strata::kernels {
@@ -120,6 +121,66 @@ struct Direct {
   }
 };
 
+/// The functions of a depthwise row.
+template <bool ChannelsLast, const VectorForm& Vector, DepthwiseFunction* Rows>
+struct Depthwise {
+  static DepthwisePlan plan(const Problem& problem) {
+    return plan_depthwise(conv(problem), ChannelsLast, Vector);
+  }
+
+  static const char* rejects(const Problem& problem) {
+    const ConvProblem& p = conv(problem);
+    if (!p.constant_weights) return "weights are not constant";
+    if (p.groups != p.channels || p.out_channels != p.channels) return "not depthwise";
+    return fits_int(p) ? nullptr : "more than 2^31 elements";
+  }
+
+  static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
+    const Layout layout =
+        ChannelsLast ? channels_last_layout : channel_blocked_layout(Vector.block);
+    OperandLayouts option{{layout}, {layout}};
+    if (conv(problem).epilogue.residual) option.in.push_back(layout);
+    options.push_back(option);
+  }
+
+  static CostEstimate cost(const Problem& problem, const Machine&) {
+    const DepthwisePlan d = plan(problem);
+    const ConvProblem& p = conv(problem);
+    const double per_cycle = Vector.lanes == 16 ? 0.7 : Vector.lanes == 8 ? 1.2 : 0.5;
+    const double per_position = p.kernel_h * p.kernel_w / per_cycle + 2.0;
+    const double positions = double(p.batch * d.vectors) * double(p.out_height * p.out_width);
+    return {positions * per_position / 3.5e9 +
+            traffic_seconds(p, double(depthwise_packed_bytes(d)))};
+  }
+
+  static std::size_t packed_bytes(const Problem& problem) {
+    return depthwise_packed_bytes(plan(problem));
+  }
+  static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+    pack_depthwise(plan(problem), conv(problem), constants, packed);
+  }
+  static std::int64_t units(const Problem& problem, int) {
+    return depthwise_units(plan(problem), conv(problem));
+  }
+  static const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
+    run_depthwise(plan(*args.problem), Vector, Rows, args, begin, end);
+    return nullptr;
+  }
+
+  static constexpr Row row(std::string_view name, Isa isa) {
+    return {.name = name,
+            .kind = ProblemKind::conv,
+            .isa = isa,
+            .rejects = rejects,
+            .layouts = layouts,
+            .cost = cost,
+            .packed_bytes = packed_bytes,
+            .pack = pack,
+            .units = units,
+            .run = run};
+  }
+};
+
 template <const VectorForm& Vector, FindTile* Find, std::size_t Element = sizeof(float)>
 using Blocked = Direct<DirectForm::blocked, Vector, Element, Find>;
 template <const VectorForm& Vector, FindTile* Find>
@@ -127,17 +188,34 @@ using ChannelsLast = Direct<DirectForm::channels_last, Vector, sizeof(float), Fi
 template <const VectorForm& Vector, FindTile* Find>
 using Stem = Direct<DirectForm::stem, Vector, sizeof(float), Find>;
 
+template <const VectorForm& Vector, DepthwiseFunction* Rows>
+using DepthwiseBlocked = Depthwise<false, Vector, Rows>;
+template <const VectorForm& Vector, DepthwiseFunction* Rows>
+using DepthwiseChannelsLast = Depthwise<true, Vector, Rows>;
+
 constexpr std::array rows{
+    DepthwiseBlocked<avx512_form, avx512::depthwise_rows>::row("conv_f32_depthwise_nchwc_avx512",
+                                                               Isa::avx512),
+    DepthwiseChannelsLast<avx512_form, avx512::depthwise_rows>::row(
+        "conv_f32_depthwise_nhwc_avx512", Isa::avx512),
     Stem<avx512_form, avx512::f32_tile>::row("conv_f32_stem_avx512", Isa::avx512),
     Blocked<avx512_form, avx512::f32_tile>::row("conv_f32_direct_nchwc_avx512", Isa::avx512),
     Blocked<avx512_form, avx512::f16_tile, 2>::row("conv_f32f16_direct_nchwc_avx512", Isa::avx512),
     Blocked<avx512_form, avx512::i8_tile, 1>::row("conv_f32i8_direct_nchwc_avx512", Isa::avx512),
     ChannelsLast<avx512_form, avx512::f32_tile>::row("conv_f32_direct_nhwc_avx512", Isa::avx512),
+    DepthwiseBlocked<avx2_form, avx2::depthwise_rows>::row("conv_f32_depthwise_nchwc_avx2",
+                                                           Isa::avx2),
+    DepthwiseChannelsLast<avx2_form, avx2::depthwise_rows>::row("conv_f32_depthwise_nhwc_avx2",
+                                                                Isa::avx2),
     Stem<avx2_form, avx2::f32_tile>::row("conv_f32_stem_avx2", Isa::avx2),
     Blocked<avx2_form, avx2::f32_tile>::row("conv_f32_direct_nchwc_avx2", Isa::avx2),
     Blocked<avx2_form, avx2::f16_tile, 2>::row("conv_f32f16_direct_nchwc_avx2", Isa::avx2),
     Blocked<avx2_form, avx2::i8_tile, 1>::row("conv_f32i8_direct_nchwc_avx2", Isa::avx2),
     ChannelsLast<avx2_form, avx2::f32_tile>::row("conv_f32_direct_nhwc_avx2", Isa::avx2),
+    DepthwiseBlocked<baseline_form, baseline::depthwise_rows>::row(
+        "conv_f32_depthwise_nchwc_baseline", Isa::baseline),
+    DepthwiseChannelsLast<baseline_form, baseline::depthwise_rows>::row(
+        "conv_f32_depthwise_nhwc_baseline", Isa::baseline),
     Stem<baseline_form, baseline::f32_tile>::row("conv_f32_stem_baseline", Isa::baseline),
     Blocked<baseline_form, baseline::f32_tile>::row("conv_f32_direct_nchwc_baseline",
                                                     Isa::baseline),

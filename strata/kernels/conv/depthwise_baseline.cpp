@@ -1,0 +1,1 @@
+#include "strata/kernels/conv/depthwise_kernel.hpp"
