@@ -53,6 +53,19 @@ TEST(Text, BitsOfNumbersSurvive) {
   EXPECT_TRUE(identical(parse_text(text), graph)) << text;
 }
 
+/// The example of docs/graph.md reads as documented and prints as it stands there.
+TEST(Text, DocumentedExampleIsCurrent) {
+  std::ifstream file(STRATA_SOURCE_DIR "/docs/graph.md");
+  std::stringstream page;
+  page << file.rdbuf();
+  const std::string all = page.str();
+  const std::size_t begin = all.find("```\n") + 4;
+  const std::string text = all.substr(begin, all.find("```", begin) - begin);
+  const Graph graph = parse_text(text);
+  verify(graph);
+  EXPECT_EQ(to_text(graph), text);
+}
+
 TEST(Text, StatesAndSourcesSurvive) {
   Graph graph;
   const ValueId x = graph.add_input("x", f32({1}));

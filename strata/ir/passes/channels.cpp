@@ -14,9 +14,10 @@ std::vector<double> to_double(const Tensor& tensor) {
   return {elements.begin(), elements.end()};
 }
 
-/// Channel axis of the weight operand: 0 for (channels, inputs...), 1 for (inputs, channels).
+/// Channel axis of the weight operand: 0 for (channels, inputs...), 1 for (inputs, channels...).
 std::optional<int> weight_axis(const Graph& graph, const Node& node) {
   if (is_op(node, "Conv")) return 0;
+  if (is_op(node, "ConvTranspose")) return 1;
   if (is_op(node, "Gemm")) return node.attributes.integer("transB", 0) != 0 ? 0 : 1;
   if (!is_op(node, "MatMul")) return std::nullopt;
   const bool matrices = graph.value(node.inputs[0]).type.shape.size() == 2 &&
@@ -38,7 +39,7 @@ std::optional<std::vector<double>> channel_constant(const Graph& graph, ValueId 
     const bool fits = shape[i] == 1 || (i + missing == axis && shape[i] == channels);
     if (!fits) return std::nullopt;
   }
-  std::vector<double> elements = to_double(constant.parts[0]);
+  std::vector<double> elements = to_double(constant.decode());
   if (elements.size() == 1) elements.resize(std::size_t(channels), elements[0]);
   return elements;
 }
@@ -52,8 +53,10 @@ std::optional<Linear> read_linear(const Graph& graph, const Node& node) {
   if (linear.channels <= 0) return std::nullopt;
   if (graph.is_constant(node.inputs[1])) {
     const EncodedTensor& weight = *graph.value(node.inputs[1]).constant;
-    linear.dense_weight = weight.is_dense();
+    linear.dense_weight = weight.is_dense() && weight.shape.elements() > 0;
     linear.inner = weight.shape.elements(*axis + 1, weight.shape.rank());
+    linear.group_size = weight.shape[*axis];
+    linear.group_stride = weight.shape.elements() / (linear.channels / linear.group_size);
   }
   linear.bias.resize(std::size_t(linear.channels));
   if (node.inputs.size() > 2 && node.inputs[2] != no_value) {

@@ -11,12 +11,14 @@ namespace strata::ir {
 /// axis 1.
 struct Linear {
   std::int64_t channels = 0;
-  std::vector<double> bias;   ///< [channels], times Gemm's beta; zeros if there is none
-  bool dense_weight = false;  ///< a constant float tensor that may be scaled per channel
-  std::int64_t inner = 1;     ///< elements of the weight from one channel to the next
+  std::vector<double> bias;       ///< [channels], times Gemm's beta; zeros if there is none
+  bool dense_weight = false;      ///< a constant float tensor that may be scaled per channel
+  std::int64_t inner = 1;         ///< elements of the weight from one channel to the next
+  std::int64_t group_size = 0;    ///< channels of one group: `channels`, but for ConvTranspose
+  std::int64_t group_stride = 1;  ///< elements of the weight that one group has
   /// Channel of an element of the weight, by its row-major index.
   std::size_t channel_of(std::int64_t element) const {
-    return std::size_t(element / inner % channels);
+    return std::size_t(element / group_stride * group_size + element / inner % group_size);
   }
 };
 /// Nothing for other ops, non-constant or encoded biases, and biases that are not per channel.

@@ -8,6 +8,7 @@
 
 #include "strata/ir/builder.hpp"
 #include "strata/ir/passes/check_results.hpp"
+#include "strata/ir/text.hpp"
 #include "strata/ir/verify.hpp"
 
 namespace strata::ir {
@@ -74,13 +75,14 @@ std::vector<PassRecord> run_passes(Graph& graph, std::span<const Pass* const> pa
   for (const Pass* pass : passes) {
     if (std::ranges::count(options.off, pass->name)) continue;
     PassRecord record{pass->name, 0, graph.order().size(), 0};
+    const std::optional<Graph> before = check ? std::optional(graph) : std::nullopt;
     const auto start = std::chrono::steady_clock::now();
     run_one(graph, *pass, options);
     record.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     record.nodes_after = graph.order().size();
     records.push_back(record);
-    if (!check) continue;
+    if (!check || identical(*before, graph)) continue;
     if (const auto difference = check->difference(graph)) {
       fail(ErrorCode::internal, "pass {} changes results: {}", pass->name, *difference);
     }

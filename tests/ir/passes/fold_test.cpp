@@ -126,6 +126,21 @@ TEST(FoldBatchNorm, GoesIntoMatrixProducts) {
   EXPECT_EQ(nodes_of(graph), "Gemm:matmul");
 }
 
+TEST(FoldBatchNorm, GoesIntoGroupedAndTransposedConvolutions) {
+  Random random(9);
+  for (const char* op : {"Conv", "ConvTranspose"}) {
+    Graph graph;
+    const ValueId x = graph.add_input("x", f32({Dim::symbol("N"), 4, 8, 8}));
+    // 2 groups: 6 channels out of (6, 4/2, 3, 2), or (4, 6/2, 3, 2) transposed.
+    const Shape shape = std::string(op) == "Conv" ? Shape{6, 2, 3, 2} : Shape{4, 3, 3, 2};
+    const ValueId c = user_node(graph, op, {x, weight(graph, random, "w", shape)}, "conv",
+                                {{"group", std::int64_t(2)}});
+    graph.outputs = {batch_norm(graph, random, c, "bn", 6)};
+    run(graph, {"fold_batch_norm"});
+    EXPECT_EQ(nodes_of(graph), std::string(op) + ":conv");
+  }
+}
+
 TEST(FoldBatchNorm, LeavesSharedAndEncodedWeightsAndOtherReaders) {
   Random random(8);
   {
