@@ -181,6 +181,20 @@ TEST(Conv, EpiloguesInAllCombinations) {
   }
 }
 
+TEST(Conv, WeightsThatAreActivations) {
+  std::uint64_t seed = 5000;
+  for (const Shape& s : shapes) {
+    ConvProblem p = problem_of(s);
+    p.constant_weights = false;
+    for (const Epilogue& e : {Epilogue{}, Epilogue{true, false}, Epilogue{true, true},
+                              Epilogue{false, true, Activation::relu}}) {
+      p.epilogue = e;
+      EXPECT_GT(check_rows(p, ++seed), 0) << text_of(p);
+      if (HasFailure()) return;
+    }
+  }
+}
+
 TEST(Conv, NamesFollowTheGrammarAndAreUnique) {
   const std::regex grammar("[a-z0-9]+_[a-z0-9]+_[a-z0-9]+(_[a-z0-9]+)?_(avx512|avx2|baseline)");
   std::set<std::string> names;

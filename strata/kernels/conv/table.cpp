@@ -3,6 +3,7 @@
 
 #include "strata/kernels/conv/depthwise.hpp"
 #include "strata/kernels/conv/direct.hpp"
+#include "strata/kernels/conv/im2col.hpp"
 
 namespace strata::kernels {
 namespace {
@@ -181,6 +182,65 @@ struct Depthwise {
   }
 };
 
+/// The functions of an im2col row.
+template <const VectorForm& Vector, FindTile* Find>
+struct Im2col {
+  static Im2colPlan plan(const Problem& problem) { return plan_im2col(conv(problem), Vector); }
+
+  static const char* rejects(const Problem& problem) {
+    return fits_int(conv(problem)) ? nullptr : "more than 2^31 elements";
+  }
+
+  static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
+    const ConvProblem& p = conv(problem);
+    const std::size_t weights = p.constant_weights ? 0 : p.epilogue.bias ? 2 : 1;
+    const std::size_t inputs = 1 + weights + (p.epilogue.residual ? 1 : 0);
+    options.push_back({std::vector<Layout>(inputs, plain_layout), {plain_layout}});
+  }
+
+  static CostEstimate cost(const Problem& problem, const Machine&) {
+    const Im2colPlan d = plan(problem);
+    const ConvProblem& p = conv(problem);
+    const double per_cycle = Vector.lanes == 8 ? 2 : 1;
+    const double vectors = double(p.batch) * (2 * (d.panels - 1) + d.last_vectors);
+    const double products = vectors * double(p.out_channels) * d.reduction / (0.85 * per_cycle);
+    const double gathered = 4 * vectors * d.reduction * double(p.groups);
+    return {(products + gathered) / 3.5e9 +
+            traffic_seconds(p, double(im2col_packed_bytes(p)) * d.chunks)};
+  }
+
+  static std::size_t packed_bytes(const Problem& problem) {
+    return im2col_packed_bytes(conv(problem));
+  }
+  static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+    pack_im2col(conv(problem), constants, packed);
+  }
+  static std::size_t worker_scratch_bytes(const Problem& problem) {
+    return im2col_worker_bytes(plan(problem));
+  }
+  static std::int64_t units(const Problem& problem, int) {
+    return im2col_units(plan(problem), conv(problem));
+  }
+  static const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
+    run_im2col(plan(*args.problem), Find, args, begin, end);
+    return nullptr;
+  }
+
+  static constexpr Row row(std::string_view name, Isa isa) {
+    return {.name = name,
+            .kind = ProblemKind::conv,
+            .isa = isa,
+            .rejects = rejects,
+            .layouts = layouts,
+            .cost = cost,
+            .packed_bytes = packed_bytes,
+            .pack = pack,
+            .worker_scratch_bytes = worker_scratch_bytes,
+            .units = units,
+            .run = run};
+  }
+};
+
 template <const VectorForm& Vector, FindTile* Find, std::size_t Element = sizeof(float)>
 using Blocked = Direct<DirectForm::blocked, Vector, Element, Find>;
 template <const VectorForm& Vector, FindTile* Find>
@@ -203,6 +263,7 @@ constexpr std::array rows{
     Blocked<avx512_form, avx512::f16_tile, 2>::row("conv_f32f16_direct_nchwc_avx512", Isa::avx512),
     Blocked<avx512_form, avx512::i8_tile, 1>::row("conv_f32i8_direct_nchwc_avx512", Isa::avx512),
     ChannelsLast<avx512_form, avx512::f32_tile>::row("conv_f32_direct_nhwc_avx512", Isa::avx512),
+    Im2col<avx512_form, avx512::f32_tile>::row("conv_f32_im2col_avx512", Isa::avx512),
     DepthwiseBlocked<avx2_form, avx2::depthwise_rows>::row("conv_f32_depthwise_nchwc_avx2",
                                                            Isa::avx2),
     DepthwiseChannelsLast<avx2_form, avx2::depthwise_rows>::row("conv_f32_depthwise_nhwc_avx2",
@@ -212,6 +273,7 @@ constexpr std::array rows{
     Blocked<avx2_form, avx2::f16_tile, 2>::row("conv_f32f16_direct_nchwc_avx2", Isa::avx2),
     Blocked<avx2_form, avx2::i8_tile, 1>::row("conv_f32i8_direct_nchwc_avx2", Isa::avx2),
     ChannelsLast<avx2_form, avx2::f32_tile>::row("conv_f32_direct_nhwc_avx2", Isa::avx2),
+    Im2col<avx2_form, avx2::f32_tile>::row("conv_f32_im2col_avx2", Isa::avx2),
     DepthwiseBlocked<baseline_form, baseline::depthwise_rows>::row(
         "conv_f32_depthwise_nchwc_baseline", Isa::baseline),
     DepthwiseChannelsLast<baseline_form, baseline::depthwise_rows>::row(
@@ -221,6 +283,7 @@ constexpr std::array rows{
                                                     Isa::baseline),
     ChannelsLast<baseline_form, baseline::f32_tile>::row("conv_f32_direct_nhwc_baseline",
                                                          Isa::baseline),
+    Im2col<baseline_form, baseline::f32_tile>::row("conv_f32_im2col_baseline", Isa::baseline),
 };
 
 }  // namespace
