@@ -43,6 +43,8 @@ DirectPlan plan_direct(const ConvProblem& p, DirectForm form, VectorForm vector)
 /// Bytes of the padded copy; 0 if none is needed.
 std::size_t direct_scratch_bytes(const DirectPlan& plan);
 std::int64_t direct_units(const DirectPlan& plan, const ConvProblem& p, int phase);
+/// Bytes of the packed weights up to the bias, for weights of `element` bytes.
+std::size_t direct_weight_bytes(const DirectPlan& plan, std::size_t element);
 /// Packed constants with weights of `element` bytes: 4 is f32, else as they are stored (f16, i8).
 std::size_t direct_packed_bytes(const DirectPlan& plan, std::size_t element);
 void pack_direct(const DirectPlan& plan, const ConvProblem& p, DirectForm form,

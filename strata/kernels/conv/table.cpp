@@ -1,9 +1,6 @@
-#include <algorithm>
 #include <array>
 
-#include "strata/kernels/conv/depthwise.hpp"
-#include "strata/kernels/conv/direct.hpp"
-#include "strata/kernels/conv/im2col.hpp"
+#include "strata/kernels/conv/cost.hpp"
 
 namespace strata::kernels {
 namespace {
@@ -18,31 +15,11 @@ bool fits_int(const ConvProblem& p) {
       double(p.out_height) * double(p.out_width) * double(p.out_channels + 16 * p.groups);
   const double weights = double(p.channels) * double(p.kernel_h) * double(p.kernel_w) *
                          double(p.out_channels + 32 * p.groups);
-  return double(p.batch) * padded < most && double(p.batch) * out < most && weights < most;
-}
-
-/// Cycles of one core at 3.5 GHz for all vector operations of a direct convolution: a tile's step
-/// takes its products, its loads or the latency of one accumulator, whichever is longest.
-double direct_seconds(const DirectPlan& plan, const ConvProblem& p) {
-  const double per_cycle = plan.vector.lanes == 16 ? 1 : plan.vector.lanes == 8 ? 2 : 1;
-  const double loads_per_cycle = 2;
-  const double rows = plan.tile_rows;
-  const double positions = rows * plan.out_width / plan.column_tiles;
-  double step_cycles = 0;
-  for (int panel = 0; panel < plan.panels; ++panel) {
-    const double vectors = panel + 1 < plan.panels ? 2 : plan.last_vectors;
-    step_cycles +=
-        std::max({positions * vectors / per_cycle, (positions + vectors) / loads_per_cycle, 4.0});
+  for (const std::int64_t size : {p.kernel_h, p.kernel_w, p.stride_h, p.stride_w, p.dilation_h,
+                                  p.dilation_w, p.pad_top, p.pad_left, p.pad_bottom, p.pad_right}) {
+    if (double(size) >= most) return false;
   }
-  const double tiles = double(plan.tiles) * double(p.batch * p.groups);
-  return tiles * (step_cycles * plan.reduction + 100.0 * plan.panels) / 3.5e9;
-}
-
-/// Seconds to move operands that are not in a near cache.
-double traffic_seconds(const ConvProblem& p, double weight_bytes) {
-  const double x = double(p.batch * p.channels) * double(p.height * p.width);
-  const double y = double(p.batch * p.out_channels) * double(p.out_height * p.out_width);
-  return (4 * (x + y * (p.epilogue.residual ? 2 : 1)) + weight_bytes) / 60e9;
+  return double(p.batch) * padded < most && double(p.batch) * out < most && weights < most;
 }
 
 /// The functions of a direct row.
@@ -55,7 +32,8 @@ struct Direct {
   static const char* rejects(const Problem& problem) {
     const ConvProblem& p = conv(problem);
     if (!p.constant_weights) return "weights are not constant";
-    if (!fits_int(p)) return "more than 2^31 elements";
+    if (!fits_int(p)) return "a size beyond 2^31";
+    if (p.pad_top < 0 || p.pad_left < 0) return "negative padding";
     if (Element == 2 && p.weights != WeightType::f16) return "weights are not f16";
     if (Element == 1 && p.weights != WeightType::i8_tensor && p.weights != WeightType::i8_channel) {
       return "weights are not i8";
@@ -79,11 +57,7 @@ struct Direct {
   }
 
   static CostEstimate cost(const Problem& problem, const Machine&) {
-    const DirectPlan d = plan(problem);
-    const ConvProblem& p = conv(problem);
-    const double copied = d.padded ? 2.0 * double(direct_scratch_bytes(d)) / 60e9 : 0.0;
-    return {direct_seconds(d, p) + copied +
-            traffic_seconds(p, double(direct_packed_bytes(d, Element)))};
+    return direct_cost(plan(problem), conv(problem), Element);
   }
 
   static std::size_t packed_bytes(const Problem& problem) {
@@ -133,7 +107,7 @@ struct Depthwise {
     const ConvProblem& p = conv(problem);
     if (!p.constant_weights) return "weights are not constant";
     if (p.groups != p.channels || p.out_channels != p.channels) return "not depthwise";
-    return fits_int(p) ? nullptr : "more than 2^31 elements";
+    return fits_int(p) ? nullptr : "a size beyond 2^31";
   }
 
   static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
@@ -145,13 +119,7 @@ struct Depthwise {
   }
 
   static CostEstimate cost(const Problem& problem, const Machine&) {
-    const DepthwisePlan d = plan(problem);
-    const ConvProblem& p = conv(problem);
-    const double per_cycle = Vector.lanes == 16 ? 0.7 : Vector.lanes == 8 ? 1.2 : 0.5;
-    const double per_position = p.kernel_h * p.kernel_w / per_cycle + 2.0;
-    const double positions = double(p.batch * d.vectors) * double(p.out_height * p.out_width);
-    return {positions * per_position / 3.5e9 +
-            traffic_seconds(p, double(depthwise_packed_bytes(d)))};
+    return depthwise_cost(plan(problem), conv(problem));
   }
 
   static std::size_t packed_bytes(const Problem& problem) {
@@ -188,7 +156,7 @@ struct Im2col {
   static Im2colPlan plan(const Problem& problem) { return plan_im2col(conv(problem), Vector); }
 
   static const char* rejects(const Problem& problem) {
-    return fits_int(conv(problem)) ? nullptr : "more than 2^31 elements";
+    return fits_int(conv(problem)) ? nullptr : "a size beyond 2^31";
   }
 
   static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
@@ -199,14 +167,7 @@ struct Im2col {
   }
 
   static CostEstimate cost(const Problem& problem, const Machine&) {
-    const Im2colPlan d = plan(problem);
-    const ConvProblem& p = conv(problem);
-    const double per_cycle = Vector.lanes == 8 ? 2 : 1;
-    const double vectors = double(p.batch) * (2 * (d.panels - 1) + d.last_vectors);
-    const double products = vectors * double(p.out_channels) * d.reduction / (0.85 * per_cycle);
-    const double gathered = 4 * vectors * d.reduction * double(p.groups);
-    return {(products + gathered) / 3.5e9 +
-            traffic_seconds(p, double(im2col_packed_bytes(p)) * d.chunks)};
+    return im2col_cost(plan(problem), conv(problem));
   }
 
   static std::size_t packed_bytes(const Problem& problem) {

@@ -1,0 +1,78 @@
+#include "strata/kernels/conv/cost.hpp"
+
+#include <algorithm>
+
+namespace strata::kernels {
+namespace {
+
+constexpr double cycles_per_second = 3.5e9;
+constexpr double bytes_per_second = 60e9;  // from the caches beyond the first
+constexpr double call_seconds = 1e-7;
+
+/// Multiply-adds of a whole vector per cycle.
+double products_per_cycle(const VectorForm& vector) { return vector.lanes == 8 ? 2 : 1; }
+
+/// Bytes of the activations, each moved once.
+double activation_bytes(const ConvProblem& p) {
+  const double x = double(p.batch * p.channels) * double(p.height * p.width);
+  const double y = double(p.batch * p.out_channels) * double(p.out_height * p.out_width);
+  return 4 * (x + (p.epilogue.residual ? 2 : 1) * y);
+}
+
+}  // namespace
+
+/// A step of a tile takes its products, its loads or the latency of one accumulator, whichever is
+/// longest; each round of the outer loops and each tile have a fixed cost besides.
+CostEstimate direct_cost(const DirectPlan& plan, const ConvProblem& p, std::size_t element) {
+  constexpr double loads_per_cycle = 2, latency = 4, round_cycles = 8, tile_cycles = 60;
+  const TileShape& s = plan.shape;
+  const double rounds = double(s.count[0]) * s.count[1] * s.count[2];
+  const double positions = double(plan.tile_rows) * plan.out_width / std::max(1, plan.column_tiles);
+  const double conversions = element == sizeof(float) ? 0 : 2;  // cycles per vector of weights
+  double cycles = 0;
+  for (const bool last : {false, true}) {
+    const double panels = last ? 1 : plan.panels - 1;
+    const double vectors = last ? plan.last_vectors : 2;
+    const double products = positions * vectors / products_per_cycle(plan.vector);
+    const double step = std::max(
+        {products + conversions * vectors, (positions + vectors) / loads_per_cycle, latency});
+    // Partly written vectors go through memory.
+    const bool partial = last && plan.last_lanes < plan.vector.lanes;
+    const double store = positions * vectors * (partial ? 8 : 2);
+    cycles += panels * (step * plan.reduction + round_cycles * rounds + tile_cycles + store);
+  }
+  cycles *= double(plan.tiles) * double(p.batch * p.groups);
+  const double bytes = activation_bytes(p) + 2.0 * double(direct_scratch_bytes(plan)) +
+                       double(direct_packed_bytes(plan, element));
+  return {call_seconds + cycles / cycles_per_second + bytes / bytes_per_second};
+}
+
+CostEstimate depthwise_cost(const DepthwisePlan& plan, const ConvProblem& p) {
+  const double products_cycle = plan.lanes == 4 ? 0.6 : 1;
+  // Only kernels of a known width are unrolled.
+  const bool unrolled =
+      plan.dilation_w == 1 && plan.stride_w <= 2 && (plan.kernel_w == 3 || plan.kernel_w == 5);
+  const double per_tap = (unrolled ? 1 : 4) / products_cycle;
+  const double outputs = double(p.batch * plan.vectors) * double(p.out_height * p.out_width);
+  const double cycles = outputs * (per_tap * double(p.kernel_h * p.kernel_w) + 2);
+  // Neighbours in memory are other channels: each vector of a row touches every line anew.
+  const double moved = activation_bytes(p) * (plan.channels_last ? 1.5 : 0.7);
+  return {call_seconds + cycles / cycles_per_second + moved / bytes_per_second};
+}
+
+CostEstimate im2col_cost(const Im2colPlan& plan, const ConvProblem& p) {
+  constexpr double efficiency = 0.85, gather_cycles = 4, tile_cycles = 200;
+  const double vectors = double(p.batch) * (2.0 * (plan.panels - 1) + plan.last_vectors);
+  const double products = vectors * double(p.out_channels) * plan.reduction /
+                          (efficiency * products_per_cycle(plan.vector));
+  const double gathered = gather_cycles * vectors * plan.reduction * double(p.groups) * plan.parts;
+  const double channels = double(p.out_channels / p.groups);
+  const double tiles_per_group =
+      std::max(1.0, channels / plan.vector.positions) * double(p.batch) * plan.panels;
+  const double cycles = products + gathered + tile_cycles * tiles_per_group * double(p.groups);
+  const double weights = double(im2col_packed_bytes(p)) * std::max(1, plan.chunks);
+  return {call_seconds + cycles / cycles_per_second +
+          (activation_bytes(p) + weights) / bytes_per_second};
+}
+
+}  // namespace strata::kernels

@@ -1,0 +1,15 @@
+#pragma once
+
+#include "strata/kernels/conv/depthwise.hpp"
+#include "strata/kernels/conv/direct.hpp"
+#include "strata/kernels/conv/im2col.hpp"
+
+namespace strata::kernels {
+
+/// Estimates that follow the loops of each algorithm; the constants are fitted to measurements of
+/// the layers in bench/kernels/conv_bench.cpp.
+CostEstimate direct_cost(const DirectPlan& plan, const ConvProblem& p, std::size_t element);
+CostEstimate depthwise_cost(const DepthwisePlan& plan, const ConvProblem& p);
+CostEstimate im2col_cost(const Im2colPlan& plan, const ConvProblem& p);
+
+}  // namespace strata::kernels

@@ -1,0 +1,117 @@
+#include <algorithm>
+#include <cstring>
+
+#include "strata/kernels/conv/direct.hpp"
+
+namespace strata::kernels {
+namespace {
+
+void copy_padded(const DirectPlan& plan, const ConvProblem& p, const float* x, float* padded,
+                 std::int64_t begin, std::int64_t end) {
+  const std::int64_t unit = plan.copy_unit;
+  const std::int64_t width = plan.padded_width * unit;
+  const std::int64_t left = std::min(width, p.pad_left * unit);
+  const std::int64_t copied = std::clamp<std::int64_t>(width - left, 0, p.width * unit);
+  for (std::int64_t u = begin; u < end; ++u) {
+    const std::int64_t plane = u / plan.padded_height;
+    const std::int64_t row = u % plan.padded_height - p.pad_top;
+    float* to = padded + u * width;
+    if (row < 0 || row >= p.height) {
+      std::memset(to, 0, std::size_t(width) * sizeof(float));
+      continue;
+    }
+    const float* from = x + (plane * p.height + row) * p.width * unit;
+    std::memset(to, 0, std::size_t(left) * sizeof(float));
+    std::memcpy(to + left, from, std::size_t(copied) * sizeof(float));
+    std::memset(to + left + copied, 0, std::size_t(width - left - copied) * sizeof(float));
+  }
+}
+
+/// Where the work units find their operands.
+struct Operands {
+  const float* x;
+  const float* residual;  // or null
+  float* y;
+  const std::byte* weights;
+  const float* bias;
+};
+
+/// All tiles of one block, for one panel of output channels.
+void run_unit(const DirectPlan& plan, FindTile* find, std::size_t element, const Operands& o,
+              std::int64_t groups, std::int64_t image, std::int64_t group, int block, int panel) {
+  const bool last = panel + 1 == plan.panels;
+  const int vectors = last ? plan.last_vectors : 2;
+  const std::int64_t lane = group * (plan.bias_count / groups) + panel * plan.panel_lanes;
+  const auto slab = [&](std::int64_t first_lane) {
+    return o.weights + std::size_t(first_lane) * std::size_t(plan.reduction) * element;
+  };
+  TileOperands t;
+  t.w = slab(lane);
+  t.bias = o.bias + lane;
+  t.scale = element == 1 ? t.bias + plan.bias_count : nullptr;
+  t.last_lanes = last ? plan.last_lanes : plan.vector.lanes;
+  // Each tile fetches its share of the next unit's weights: the next panel's, or the first again.
+  const std::byte* ahead = slab(last ? 0 : lane + plan.panel_lanes);
+  const std::size_t ahead_bytes = std::size_t(slab(plan.panel_lanes) - slab(0));
+  const std::size_t share = std::size_t(plan.reduction) / 4 * tile_prefetch_bytes;
+
+  const TileShape& s = plan.shape;
+  const std::ptrdiff_t x = image * plan.x_image + group * plan.x_group;
+  const std::ptrdiff_t y = image * plan.y_image + group * plan.y_group + panel * plan.y_panel;
+  const int begin = int(std::int64_t(plan.tiles) * block / plan.blocks);
+  const int end = int(std::int64_t(plan.tiles) * (block + 1) / plan.blocks);
+  int row = begin / plan.column_tiles * plan.tile_rows;
+  int column_tile = begin % plan.column_tiles;
+  for (int tile = begin; tile < end; ++tile) {
+    const std::int64_t width = plan.out_width;
+    const int column = int(width * column_tile / plan.column_tiles);
+    const int columns = int(width * (column_tile + 1) / plan.column_tiles) - column;
+    const int rows = row + plan.tile_rows <= plan.out_height ? plan.tile_rows : 1;
+    const std::ptrdiff_t at = y + row * s.y_row + column * s.y_column;
+    t.x = o.x + x + row * s.x_row + column * s.x_column;
+    t.y = o.y + at;
+    t.residual = o.residual ? o.residual + at : nullptr;
+    const std::size_t done = std::size_t(tile - begin) * share;
+    t.prefetch = done < ahead_bytes ? ahead + done : static_cast<const std::byte*>(t.w);
+    find(rows, columns, vectors)(s, t);
+    if (++column_tile == plan.column_tiles) {
+      column_tile = 0;
+      row += plan.tile_rows;
+    }
+  }
+}
+
+}  // namespace
+
+void run_direct(const DirectPlan& plan, FindTile* find, std::size_t element, const Args& args,
+                int phase, std::int64_t begin, std::int64_t end) noexcept {
+  const ConvProblem& p = *static_cast<const ConvProblem*>(args.problem);
+  const float* x = static_cast<const float*>(args.in[0]);
+  if (plan.padded) {
+    float* padded = reinterpret_cast<float*>(args.scratch);
+    if (phase == 0) return copy_padded(plan, p, x, padded, begin, end);
+    x = padded;
+  }
+  const Operands operands{
+      x, p.epilogue.residual ? static_cast<const float*>(args.in[1]) : nullptr,
+      static_cast<float*>(args.out[0]), args.packed,
+      reinterpret_cast<const float*>(args.packed + direct_weight_bytes(plan, element))};
+  int panel = int(begin % plan.panels);
+  std::int64_t rest = begin / plan.panels;
+  int block = int(rest % plan.blocks);
+  rest /= plan.blocks;
+  std::int64_t group = rest % p.groups;
+  std::int64_t image = rest / p.groups;
+  for (std::int64_t u = begin; u < end; ++u) {
+    run_unit(plan, find, element, operands, p.groups, image, group, block, panel);
+    if (++panel < plan.panels) continue;
+    panel = 0;
+    if (++block < plan.blocks) continue;
+    block = 0;
+    if (++group < p.groups) continue;
+    group = 0;
+    ++image;
+  }
+}
+
+}  // namespace strata::kernels
