@@ -67,11 +67,9 @@ const char* reject_images(const Problem& problem) {
   if (!copies_elements_of(p.element_size)) return "elements have 1, 2, 4 or 8 bytes";
   for (const Layout& layout : {from(p), into(p)}) {
     if (!image_strides(layout, p)) return "other layouts than of images";
-    if (layout.block != 1 && layout.block % 8 != 0)
-      return "blocks of channels are no multiple of 8";
-  }
-  if (std::max(from(p).block, into(p).block) % unit_channels(p) != 0) {
-    return "neither block divides the other";
+    if (layout.blocked_axis >= 0 && layout.block % unit_channels(p) != 0) {
+      return "neither block divides the other";
+    }
   }
   return nullptr;
 }

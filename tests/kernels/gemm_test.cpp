@@ -1,0 +1,209 @@
+#include "strata/kernels/gemm/gemm.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "strata/tensor/dtype.hpp"
+#include "tests/kernels/activation_reference.hpp"
+#include "tests/kernels/harness.hpp"
+#include "tests/kernels/tolerance.hpp"
+
+namespace strata::kernels {
+namespace {
+
+/// Constant weights as stored, one byte behind an aligned address, and what they stand for.
+struct Weights {
+  std::vector<std::byte> stored;
+  std::vector<float> scales;
+  std::vector<double> values;
+  const void* data() const { return stored.data() + 1; }
+};
+
+template <class T, class Encode>
+void encode(Weights& w, std::span<const float> values, Encode code) {
+  w.stored.resize(values.size() * sizeof(T) + 1);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto [stored, value] = code(i);
+    std::memcpy(w.stored.data() + 1 + i * sizeof(T), &stored, sizeof(T));
+    w.values.push_back(value);
+  }
+}
+
+Weights weights_of(const GemmProblem& p, std::span<const float> values) {
+  Weights w;
+  switch (p.weights) {
+    case WeightType::f32:
+      encode<float>(w, values,
+                    [&](std::size_t i) { return std::pair(values[i], double(values[i])); });
+      break;
+    case WeightType::f16:
+      encode<Half>(w, values, [&](std::size_t i) {
+        return std::pair(Half(values[i]), double(float(Half(values[i]))));
+      });
+      break;
+    case WeightType::bf16:
+      encode<BFloat16>(w, values, [&](std::size_t i) {
+        return std::pair(BFloat16(values[i]), double(float(BFloat16(values[i]))));
+      });
+      break;
+    case WeightType::i8_tensor:
+    case WeightType::i8_channel:
+      const bool each = p.weights == WeightType::i8_channel;
+      for (std::int64_t c = 0; c < (each ? p.n : 1); ++c) {
+        w.scales.push_back(0.004f + 0.001f * float(c % 5));
+      }
+      encode<std::int8_t>(w, values, [&](std::size_t i) {
+        const auto column =
+            std::size_t(p.transpose_b ? std::int64_t(i) / p.k : std::int64_t(i) % p.n);
+        const auto code = std::int8_t(std::lround(values[i] * 127));
+        return std::pair(code, double(code) * double(w.scales[each ? column : 0]));
+      });
+      break;
+  }
+  return w;
+}
+
+std::string text_of(const GemmProblem& p) {
+  return fmt::format(
+      "batch {} m {} n {} k {} transposed {} {} constant {} weights {} alpha {} epilogue {} {} {}",
+      p.batch, p.m, p.n, p.k, p.transpose_a, p.transpose_b, p.constant_b, int(p.weights), p.alpha,
+      p.epilogue.bias, p.epilogue.residual, int(p.epilogue.activation));
+}
+
+/// Every row that takes the problem computes what plain loops in double precision do.
+int check(GemmProblem p, std::uint64_t seed) {
+  const Dims a_dims{p.a_stride == 0 ? 1 : p.batch, p.m, p.k};
+  const Dims b_dims{p.b_stride == 0 ? 1 : p.batch, p.k, p.n};
+  const Plain a = random_floats(a_dims, seed);
+  const Plain b = random_floats(b_dims, seed + 1);
+  const Plain bias = random_floats({p.n}, seed + 2);
+  const Plain residual = random_floats({p.batch, p.m, p.n}, seed + 3);
+  const Weights w = weights_of(p, floats(b));
+
+  std::vector<double> expected;
+  double largest = 0, largest_weight = 0;
+  for (double v : w.values) largest_weight = std::max(largest_weight, std::abs(v));
+  for (std::int64_t i = 0; i < p.batch; ++i) {
+    for (std::int64_t r = 0; r < p.m; ++r) {
+      for (std::int64_t c = 0; c < p.n; ++c) {
+        double sum = 0;
+        for (std::int64_t k = 0; k < p.k; ++k) {
+          const std::int64_t at = p.transpose_a ? k * p.m + r : r * p.k + k;
+          const std::int64_t from = p.transpose_b ? c * p.k + k : k * p.n + c;
+          sum += double(floats(a)[std::size_t(i * p.a_stride + at)]) *
+                 w.values[std::size_t(i * p.b_stride + from)];
+        }
+        sum *= double(p.alpha);
+        if (p.epilogue.bias) sum += double(floats(bias)[std::size_t(c)]);
+        if (p.epilogue.residual) sum += double(floats(residual)[expected.size()]);
+        largest = std::max(largest, std::abs(sum));
+        expected.push_back(activation_reference(sum, p.epilogue));
+      }
+    }
+  }
+  const double tolerance =
+      activation_slope(p.epilogue) *
+          (std::abs(double(p.alpha)) * dot_tolerance(p.k + 1, 1, largest_weight) +
+           rounding_tolerance(3, largest)) +
+      rounding_tolerance(activation_units, std::max(largest, 1.0));
+
+  std::vector<Plain> inputs{a};
+  if (!p.constant_b) inputs.push_back(b);
+  if (p.epilogue.residual) inputs.push_back(residual);
+  const std::vector<const void*> constants{p.constant_b ? w.data() : nullptr, w.scales.data(),
+                                           p.epilogue.bias ? bias.bytes.data() : nullptr};
+  return for_each_option(gemm_rows(), p, text_of(p), [&](const Row& row) {
+    const Plain y = run_row(row, p, inputs, {p.batch, p.m, p.n}, constants);
+    expect_close(y, expected, [&](std::size_t) { return tolerance; });
+  });
+}
+
+GemmProblem product(std::int64_t m, std::int64_t n, std::int64_t k) {
+  GemmProblem p;
+  p.m = m;
+  p.n = n;
+  p.k = k;
+  return p;
+}
+
+const std::int64_t sizes[][3] = {
+    {1, 12, 64},  {1, 1, 1},    {1, 1000, 512}, {2, 33, 17}, {3, 48, 5},
+    {4, 31, 100}, {5, 16, 7},   {7, 32, 64},    {14, 64, 9}, {15, 65, 31},
+    {29, 17, 40}, {57, 100, 3}, {120, 40, 512}, {3, 5, 0},
+};
+
+TEST(Gemm, EverySizeWithEveryWeightType) {
+  std::uint64_t seed = 1;
+  for (const auto& [m, n, k] : sizes) {
+    for (const WeightType type : {WeightType::f32, WeightType::f16, WeightType::bf16,
+                                  WeightType::i8_tensor, WeightType::i8_channel}) {
+      GemmProblem p = product(m, n, k);
+      p.weights = type;
+      p.epilogue.bias = m % 2 == 1;
+      p.transpose_b = n % 2 == 0;
+      EXPECT_GT(check(p, seed += 10), 0);
+    }
+  }
+}
+
+TEST(Gemm, TransposesAlphaAndBatches) {
+  std::uint64_t seed = 1000;
+  for (const auto& [m, n, k] : sizes) {
+    for (int form = 0; form < 16; ++form) {
+      GemmProblem p = product(m, n, k);
+      p.transpose_a = (form & 1) != 0;
+      p.transpose_b = (form & 2) != 0;
+      p.constant_b = (form & 4) != 0;
+      if (form & 8) {
+        p.alpha = -0.75f;
+        p.batch = 3;
+        p.a_stride = m * k;
+        p.b_stride = p.constant_b ? 0 : n * k;
+      }
+      p.epilogue.residual = form % 3 == 0;
+      EXPECT_GT(check(p, seed += 10), 0);
+    }
+  }
+}
+
+TEST(Gemm, OneAForABatchOfB) {
+  GemmProblem p = product(6, 20, 30);
+  p.constant_b = false;
+  p.batch = 4;
+  p.b_stride = 600;
+  EXPECT_GT(check(p, 77), 0);
+}
+
+TEST(Gemm, EveryActivation) {
+  std::uint64_t seed = 5000;
+  for (const Epilogue& e : activation_cases) {
+    for (const std::int64_t m : {1, 9}) {
+      GemmProblem p = product(m, 37, 20);
+      p.epilogue = e;
+      p.epilogue.bias = true;
+      p.epilogue.residual = m == 9;
+      EXPECT_GT(check(p, seed += 10), 0);
+    }
+  }
+}
+
+TEST(Gemm, PackingDoesNotDependOnRowsOrBatch) {
+  for (const Row& row : gemm_rows()) {
+    GemmProblem p = product(1, 37, 20), q = product(500, 37, 20);
+    q.batch = 3;
+    EXPECT_EQ(row.packed_bytes(p), row.packed_bytes(q)) << row.name;
+  }
+}
+
+TEST(Gemm, RejectsConstantMatricesThatDifferWithinTheBatch) {
+  GemmProblem p = product(2, 3, 4);
+  p.batch = 2;
+  p.b_stride = 12;
+  for (const Row& row : gemm_rows()) EXPECT_NE(row.rejects(p), nullptr) << row.name;
+}
+
+}  // namespace
+}  // namespace strata::kernels

@@ -1,0 +1,68 @@
+#include "strata/kernels/norm/norm.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tests/kernels/harness.hpp"
+#include "tests/kernels/tolerance.hpp"
+
+namespace strata::kernels {
+namespace {
+
+void check(SoftmaxProblem p, const Plain& x) {
+  std::vector<double> expected(floats(x).size());
+  for (std::int64_t o = 0; o < p.outer; ++o) {
+    for (std::int64_t i = 0; i < p.inner; ++i) {
+      const auto at = [&](std::int64_t s) { return std::size_t((o * p.size + s) * p.inner + i); };
+      double top = -HUGE_VAL, sum = 0;
+      for (std::int64_t s = 0; s < p.size; ++s) top = std::max(top, double(floats(x)[at(s)]));
+      for (std::int64_t s = 0; s < p.size; ++s) sum += std::exp(double(floats(x)[at(s)]) - top);
+      for (std::int64_t s = 0; s < p.size; ++s) {
+        const double shifted = double(floats(x)[at(s)]) - top;
+        expected[at(s)] = p.log ? shifted - std::log(sum) : std::exp(shifted) / sum;
+      }
+    }
+  }
+  // The shifted argument and the sum of `size` terms are rounded; exp is right to 2 units.
+  double range = 1;
+  for (const float v : floats(x)) range = std::max(range, 2 * std::abs(double(v)));
+  const double units = double(p.size) + range + 6;
+  const auto tolerance = [&](std::size_t i) {
+    return rounding_tolerance(units, p.log ? 1 + std::abs(expected[i]) / units : expected[i]) +
+           0x1p-148;
+  };
+  const std::string what = fmt::format("{} x {} x {} log {}", p.outer, p.size, p.inner, p.log);
+  const int rows = for_each_option(norm_rows(), p, what, [&](const Row& row) {
+    expect_close(run_row(row, p, {{x}}, x.dims), expected, tolerance);
+  });
+  EXPECT_GT(rows, 0);
+}
+
+TEST(Softmax, EveryShape) {
+  std::uint64_t seed = 1;
+  const std::int64_t shapes[][3] = {{1, 12, 1},   {1, 1000, 1}, {7, 33, 1}, {600, 9, 1},
+                                    {2, 21, 100}, {3, 1, 5},    {1, 5, 1}};
+  for (const auto& [outer, size, inner] : shapes) {
+    for (const bool log : {false, true}) {
+      SoftmaxProblem p;
+      p.outer = outer;
+      p.size = size;
+      p.inner = inner;
+      p.log = log;
+      check(p, random_floats({outer, size, inner}, ++seed, -8, 8));
+    }
+  }
+}
+
+TEST(Softmax, LargeAndInfiniteArguments) {
+  SoftmaxProblem p;
+  p.size = 4;
+  const std::vector<float> x{1000, -1000, 999, -HUGE_VALF};
+  check(p, of_floats({1, 4, 1}, x));
+}
+
+}  // namespace
+}  // namespace strata::kernels
