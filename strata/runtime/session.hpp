@@ -39,6 +39,8 @@ class Session {
   Context& context(std::span<const Shape> input_shapes);
 
   const Program& program() const { return *program_; }
+  /// The same for contexts of the caller's own.
+  std::shared_ptr<const Program> shared_program() const { return program_; }
   const std::vector<ir::PassRecord>& passes() const { return passes_; }
   int threads() const { return pool_->size(); }
 
