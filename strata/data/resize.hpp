@@ -8,8 +8,8 @@ enum class Interpolation { bilinear, bicubic };
 
 /// Scales to exactly this size: separable, first along rows, then along columns, with 8-bit pixels
 /// in between. Centres of pixels lie at half-integers, and the filter widens by the factor by
-/// which a side shrinks. The arithmetic is Pillow's (22-bit fixed point), so the bits are too.
-/// Throws model beyond the limits.
+/// which a side shrinks. The arithmetic is Pillow's (22-bit fixed point), and so are the bits where
+/// it too goes along rows first. Throws model beyond the limits.
 Image resize(const Image& image, int height, int width, Interpolation interpolation,
              const ImageLimits& limits = {});
 

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <vector>
+
+namespace strata::eval {
+
+/// Wall times of single runs, in seconds.
+struct Latency {
+  double cold = 0;           ///< the first run of all, before the warm-up
+  std::vector<double> runs;  ///< the counted ones, in the order they were made
+  double fastest = 0;
+  double mean = 0;
+  double p50 = 0, p90 = 0, p99 = 0;
+};
+
+struct LatencyOptions {
+  double warm_up_s = 0.1;  ///< runs that are not counted, at least one
+  double seconds = 1.0;    ///< counted runs go on for this long,
+  int min_runs = 10;       ///< but are at least
+  int max_runs = 100'000;  ///< and at most so many
+  const std::atomic<bool>* cancel = nullptr;
+};
+
+/// Times `run` call by call, on its own. A cancelled measurement returns what it has. To compare
+/// two programs, let them race instead (tune/timing.hpp): machines drift.
+Latency measure_latency(const std::function<void()>& run, const LatencyOptions& options = {});
+
+/// The figures of `runs`, cold aside.
+Latency summarize(std::vector<double> runs);
+/// Quantile q in [0, 1] of sorted values, interpolated between neighbours; 0 if there are none.
+double quantile(const std::vector<double>& sorted, double q);
+
+}  // namespace strata::eval
