@@ -1,0 +1,21 @@
+#pragma once
+
+#include <pybind11/numpy.h>
+
+#include <string>
+#include <string_view>
+
+#include "strata/tensor/dtype.hpp"
+
+namespace strata::python {
+
+/// "tensor(float)", as ONNX Runtime spells element types.
+std::string onnx_type_name(DType type);
+
+/// "float32"; "bfloat16" for the type that ml_dtypes adds.
+std::string_view numpy_type_name(DType type);
+
+/// The numpy type of elements; ml_dtypes.bfloat16 for bf16. Throws unsupported without ml_dtypes.
+pybind11::dtype numpy_type(DType type);
+
+}  // namespace strata::python
