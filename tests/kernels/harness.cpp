@@ -104,9 +104,7 @@ struct Run {
     const auto size = [&](auto function) { return function ? function(problem) : std::size_t(0); };
     Unaligned packed(size(row.packed_bytes), 0), scratch(size(row.scratch_bytes), 0),
         worker(size(row.worker_scratch_bytes), 0);
-    if (row.pack && size(row.packed_bytes) > 0) {
-      row.pack(problem, {constants.data()}, packed.data());
-    }
+    if (row.pack) row.pack(problem, {constants.data()}, packed.data());
     run_phases(row, {&problem, in.data(), &out, packed.data(), scratch.data(), worker.data()},
                seed);
     const auto* result = static_cast<const std::byte*>(out);

@@ -125,6 +125,7 @@ std::size_t binary_packed_bytes(const Problem& problem) {
 }
 
 void binary_pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+  if (binary_packed_bytes(problem) == 0) return;
   const std::size_t bytes = constant_elements(binary(problem)) * sizeof(float);
   std::memcpy(packed, constants.data[0], bytes);
   std::memset(packed + bytes, 0, constant_margin * sizeof(float));

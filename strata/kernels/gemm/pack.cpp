@@ -69,6 +69,7 @@ std::size_t gemm_packed_bytes(const GemmPlan& plan, const GemmProblem& p, std::s
 
 void pack_gemm(const GemmPlan& plan, const GemmProblem& p, const Constants& constants,
                std::size_t element, std::byte* packed) {
+  if (gemm_packed_bytes(plan, p, element) == 0) return;
   const std::int64_t panel = 2 * plan.vector.lanes;
   for (std::int64_t i = 0; p.constant_b && i < plan.panels; ++i) {
     const std::int64_t column = i * panel;
