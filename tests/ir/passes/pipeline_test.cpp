@@ -85,6 +85,26 @@ TEST(Pipeline, RandomGraphsKeepTheirResults) {
   }
 }
 
+/// Passes are sweeps; quadratic ones would run for minutes here.
+TEST(Pipeline, LargeGraphsAreLinear) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", f32({Dim::symbol("N"), 2}));
+  const std::vector<std::int64_t> swap = {1, 0};
+  ValueId v = x;
+  constexpr int repeats = 4'000;
+  for (int i = 0; i < repeats; ++i) {
+    v = user_node(graph, "Identity", {v}, "identity");
+    v = user_node(graph, "Transpose", {v}, "there", {{"perm", swap}});
+    v = user_node(graph, "Relu", {v}, "relu");
+    v = user_node(graph, "Transpose", {v}, "back", {{"perm", swap}});
+    v = user_node(graph, "Add", {v, x}, "add");
+  }
+  graph.outputs = {v};
+  optimize(graph);
+  // The first Relu, each Add with the Relu that follows, and the last Add.
+  EXPECT_EQ(graph.order().size(), std::size_t(repeats + 1));
+}
+
 const Pass swap_operands = {"swap_operands", "wrong on purpose: a - b becomes b - a",
                             [](Graph& graph, const PassOptions&) {
                               for (NodeId id : graph.order()) {
