@@ -6,10 +6,10 @@ namespace strata::kernels {
 
 CostEstimate estimate(Isa isa, double operations, double bytes, const Machine& machine) {
   constexpr double call = 4e-8;
-  const double per_second = has_isa(isa, Isa::avx512) ? 2e11
-                            : has_isa(isa, Isa::avx2) ? 1e11
-                                                      : 1e10;
-  const double bandwidth = bytes <= double(machine.l1_bytes)   ? 1e11
+  const double per_second = has_isa(isa, Isa::avx512) ? 1.1e11
+                            : has_isa(isa, Isa::avx2) ? 9e10
+                                                      : 2.5e10;
+  const double bandwidth = bytes <= double(machine.l1_bytes)   ? 9e10
                            : bytes <= double(machine.l2_bytes) ? 5e10
                            : bytes <= double(machine.l3_bytes) ? 3e10
                                                                : 1.5e10;

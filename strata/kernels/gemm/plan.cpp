@@ -16,9 +16,6 @@ std::int64_t block_tiles(std::int64_t k, int tile_rows) {
                                   most);
 }
 
-/// So few rows never collide.
-constexpr int few_rows = 4;
-
 /// Rows of A that lie a multiple of 2 KB apart fall into few sets of the first cache.
 bool rows_collide(std::int64_t stride) { return stride % 512 == 0; }
 
@@ -34,9 +31,11 @@ GemmPlan plan_gemm(const GemmProblem& p, const VectorForm& vector) {
   plan.last_vectors = plan.columns % (2 * lanes) == 0 ? 2 : 1;
   plan.last_lanes = int(p.n - (plan.columns - lanes));
   plan.tiles = divide_up(p.m, tile_rows);
-  plan.packs_b = !p.constant_b;
+  plan.few_rows = p.m <= most_few_rows;
+  plan.direct_b = !p.constant_b && !p.transpose_b && plan.few_rows;
+  plan.packs_b = !p.constant_b && !plan.direct_b;
   plan.b_copies = p.b_stride == 0 ? 1 : p.batch;
-  plan.copies_a = p.transpose_a || p.alpha != 1 || (p.m > few_rows && rows_collide(p.k));
+  plan.copies_a = p.transpose_a || p.alpha != 1 || (!plan.few_rows && rows_collide(p.k));
   plan.a_row = plan.copies_a ? divide_up(p.k, 16) * 16 + 16 : p.k;
 
   plan.row_blocks = divide_up(plan.tiles, block_tiles(p.k, tile_rows));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "strata/kernels/gemm/few_rows.hpp"
 #include "strata/kernels/gemm/gemm.hpp"
 #include "strata/kernels/tile.hpp"
 
@@ -18,6 +19,8 @@ struct GemmPlan {
   int last_lanes = 0;        ///< columns to write of its last vector
   std::int64_t columns = 0;  ///< of all panels
   std::int64_t tiles = 0, row_blocks = 0, column_blocks = 0;
+  bool few_rows = false;        ///< one tile, whose time goes into reading B
+  bool direct_b = false;        ///< few rows, and B (k, n) is read as it lies
   bool packs_b = false;         ///< phase 0 packs B into scratch
   std::int64_t b_copies = 0;    ///< different B in a batch
   bool copies_a = false;        ///< each unit copies its rows of A into the worker's scratch
@@ -38,9 +41,17 @@ void pack_gemm(const GemmPlan& plan, const GemmProblem& problem, const Constants
 
 std::size_t gemm_scratch_bytes(const GemmPlan& plan, const GemmProblem& problem);
 std::size_t gemm_worker_scratch_bytes(const GemmPlan& plan, const GemmProblem& problem);
-/// Executes units of a phase with the tiles of `find`; packed weights have `element` bytes.
-void run_gemm(const GemmPlan& plan, FindTile* find, std::size_t element, const Args& args,
-              int phase, std::int64_t begin, std::int64_t end);
+/// The functions of an instruction set for one type of packed weights.
+struct GemmKernels {
+  FindTile* tile;
+  FindFewRows* few_rows;
+  FindFewRows* unpacked_few_rows;
+  std::size_t element;  ///< bytes of a packed weight
+};
+
+/// Executes units of a phase.
+void run_gemm(const GemmPlan& plan, const GemmKernels& kernels, const Args& args, int phase,
+              std::int64_t begin, std::int64_t end);
 
 /// Phase 0: packs panels [begin, end) of all batches' B.
 void pack_panels(const GemmPlan& plan, const GemmProblem& problem, const float* b, float* packed,

@@ -15,8 +15,10 @@ void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
 }
 
 /// The functions of a row.
-template <Isa isa, const VectorForm& Vector, FindTile* Find, std::size_t Element>
+template <Isa isa, const VectorForm& Vector, const GemmKernels& Kernels>
 struct Packed {
+  static constexpr std::size_t Element = Kernels.element;
+
   static GemmPlan plan(const Problem& problem) { return plan_gemm(gemm(problem), Vector); }
 
   static const char* rejects(const Problem& problem) {
@@ -65,14 +67,14 @@ struct Packed {
   }
   static const char* run(const Args& args, int phase, std::int64_t begin,
                          std::int64_t end) noexcept {
-    run_gemm(plan(*args.problem), Find, Element, args, phase, begin, end);
+    run_gemm(plan(*args.problem), Kernels, args, phase, begin, end);
     return nullptr;
   }
 };
 
-template <Isa isa, const VectorForm& Vector, FindTile* Find, std::size_t Element = sizeof(float)>
+template <Isa isa, const VectorForm& Vector, const GemmKernels& Kernels>
 constexpr Row row(std::string_view name) {
-  using Functions = Packed<isa, Vector, Find, Element>;
+  using Functions = Packed<isa, Vector, Kernels>;
   return {.name = name,
           .kind = ProblemKind::gemm,
           .isa = isa,
@@ -88,14 +90,25 @@ constexpr Row row(std::string_view name) {
           .run = Functions::run};
 }
 
+constexpr GemmKernels avx512_f32{avx512::f32_tile, avx512::f32_few_rows, avx512::unpacked_few_rows,
+                                 4};
+constexpr GemmKernels avx512_f16{avx512::f16_tile, avx512::f16_few_rows, avx512::unpacked_few_rows,
+                                 2};
+constexpr GemmKernels avx512_i8{avx512::i8_tile, avx512::i8_few_rows, avx512::unpacked_few_rows, 1};
+constexpr GemmKernels avx2_f32{avx2::f32_tile, avx2::f32_few_rows, avx2::unpacked_few_rows, 4};
+constexpr GemmKernels avx2_f16{avx2::f16_tile, avx2::f16_few_rows, avx2::unpacked_few_rows, 2};
+constexpr GemmKernels avx2_i8{avx2::i8_tile, avx2::i8_few_rows, avx2::unpacked_few_rows, 1};
+constexpr GemmKernels baseline_f32{baseline::f32_tile, baseline::f32_few_rows,
+                                   baseline::unpacked_few_rows, 4};
+
 constexpr Row table[] = {
-    row<Isa::avx512, avx512_form, avx512::i8_tile, 1>("gemm_f32i8_packed_14x32_avx512"),
-    row<Isa::avx512, avx512_form, avx512::f16_tile, 2>("gemm_f32f16_packed_14x32_avx512"),
-    row<Isa::avx512, avx512_form, avx512::f32_tile>("gemm_f32_packed_14x32_avx512"),
-    row<Isa::avx2, avx2_form, avx2::i8_tile, 1>("gemm_f32i8_packed_6x16_avx2"),
-    row<Isa::avx2, avx2_form, avx2::f16_tile, 2>("gemm_f32f16_packed_6x16_avx2"),
-    row<Isa::avx2, avx2_form, avx2::f32_tile>("gemm_f32_packed_6x16_avx2"),
-    row<Isa::baseline, baseline_form, baseline::f32_tile>("gemm_f32_packed_4x8_baseline"),
+    row<Isa::avx512, avx512_form, avx512_i8>("gemm_f32i8_packed_14x32_avx512"),
+    row<Isa::avx512, avx512_form, avx512_f16>("gemm_f32f16_packed_14x32_avx512"),
+    row<Isa::avx512, avx512_form, avx512_f32>("gemm_f32_packed_14x32_avx512"),
+    row<Isa::avx2, avx2_form, avx2_i8>("gemm_f32i8_packed_6x16_avx2"),
+    row<Isa::avx2, avx2_form, avx2_f16>("gemm_f32f16_packed_6x16_avx2"),
+    row<Isa::avx2, avx2_form, avx2_f32>("gemm_f32_packed_6x16_avx2"),
+    row<Isa::baseline, baseline_form, baseline_f32>("gemm_f32_packed_4x8_baseline"),
 };
 
 }  // namespace
