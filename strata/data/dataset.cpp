@@ -141,4 +141,13 @@ std::unique_ptr<Dataset> open_dataset(const fs::path& path, const DatasetOptions
                       });
 }
 
+std::unique_ptr<Dataset> open_pictures(std::vector<std::string> files,
+                                       const DatasetOptions& options) {
+  return open_picture_list(std::move(files), make_context(options, nullptr, true));
+}
+
+std::vector<std::string> find_class_names(const DatasetOptions& options) {
+  return make_context(options, nullptr, true).class_names;
+}
+
 }  // namespace strata::data

@@ -165,6 +165,16 @@ std::unique_ptr<Dataset> open_picture_folder(const fs::path& folder, const Sourc
                                           std::move(paths));
 }
 
+std::unique_ptr<Dataset> open_picture_list(std::vector<std::string> files,
+                                           const SourceContext& context) {
+  Preprocess preprocess = make_preprocess(context);
+  Dataset::About about = describe(context, preprocess);
+  about.size = std::int64_t(files.size());
+  about.description = "pictures";
+  return std::make_unique<FolderPictures>(std::move(about), std::move(preprocess), fs::path(),
+                                          std::move(files));
+}
+
 std::unique_ptr<Dataset> open_picture_archive(const MappedFile& file,
                                               const SourceContext& context) {
   Preprocess preprocess = make_preprocess(context);

@@ -30,6 +30,8 @@ std::unique_ptr<Dataset> open_cifar(const std::filesystem::path& path,
                                     const SourceContext& context);
 std::unique_ptr<Dataset> open_picture_folder(const std::filesystem::path& folder,
                                              const SourceContext& context);
+std::unique_ptr<Dataset> open_picture_list(std::vector<std::string> files,
+                                           const SourceContext& context);
 std::unique_ptr<Dataset> open_picture_archive(const MappedFile& file, const SourceContext& context);
 
 }  // namespace strata::data

@@ -140,7 +140,10 @@ void bind(Job& job, const std::shared_ptr<const runtime::Program>& program) {
     extents.insert(extents.end(), shape.begin(), shape.end());
     shape = Shape(extents);
   }
-  job.binding = runtime::Binding::bind(program, ir::bind_inputs(graph, std::span(&shape, 1)));
+  runtime::BindOptions bind_options;
+  bind_options.memory_budget = job.options.memory_budget;
+  job.binding =
+      runtime::Binding::bind(program, ir::bind_inputs(graph, std::span(&shape, 1)), bind_options);
   const Shape& scores = job.binding->shapes()[ir::index(graph.outputs[job.output])];
   const bool per_item =
       !job.feed.has_batch_axis || (scores.rank() > 0 && scores[0] == job.feed.batch);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@ struct EvalOptions {
   int threads = 0;  ///< workers that each take whole batches; 0: all this process may use
   /// Items that run together; 0: one, or as many as the model fixes. Ignored where it does.
   std::int64_t batch = 0;
+  /// Most bytes the arena of a worker may have; see runtime::BindOptions.
+  std::optional<std::size_t> memory_budget;
   std::string output;   ///< the graph output that is judged; empty: the first
   std::size_t top = 5;  ///< also counts labels among this many best scores
   /// Called with the number of items just finished, from any worker.

@@ -15,16 +15,17 @@ std::string list_inputs(const ir::Graph& graph) {
   return text;
 }
 
-/// Position of the input that data feed.
+/// Position of the input of this name; of the only one if the name is empty.
 std::size_t find_input(const ir::Graph& graph, const std::string& name) {
-  if (graph.inputs.size() != 1) {
-    fail(ErrorCode::unsupported, "the model has {} inputs ({}); data can feed models with one",
+  if (name.empty() && graph.inputs.size() == 1) return 0;
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    if (graph.value(graph.inputs[i]).name == name) return i;
+  }
+  if (name.empty()) {
+    fail(ErrorCode::usage, "the model has {} inputs, say which one the data are for: {}",
          graph.inputs.size(), list_inputs(graph));
   }
-  if (!name.empty() && graph.value(graph.inputs[0]).name != name) {
-    fail(ErrorCode::usage, "the data are for input {}, the model has {}", name, list_inputs(graph));
-  }
-  return 0;
+  fail(ErrorCode::usage, "the data are for input {}, the model has {}", name, list_inputs(graph));
 }
 
 /// Whether extents of a type admit those of items, axis by axis from `first` on.
@@ -42,6 +43,10 @@ bool admits(const SymbolicShape& type, std::size_t first, const Shape& item) {
 Feed make_feed(const ir::Graph& graph, const data::Dataset& dataset, std::int64_t batch) {
   Feed feed;
   feed.input = find_input(graph, dataset.input_name());
+  if (graph.inputs.size() != 1) {
+    fail(ErrorCode::unsupported, "the model has {} inputs ({}); data can feed models with one",
+         graph.inputs.size(), list_inputs(graph));
+  }
   const ir::TensorType& type = graph.value(graph.inputs[feed.input]).type;
   const Shape& item = dataset.item_shape();
   const bool batched = !type.shape.empty() && admits(type.shape, 1, item);

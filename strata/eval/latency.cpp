@@ -16,23 +16,18 @@ double since(Clock::time_point start) {
 
 }  // namespace
 
-Latency measure_latency(const std::function<void()>& run, const LatencyOptions& options) {
-  const auto timed = [&] {
-    const Clock::time_point start = Clock::now();
-    run();
-    return since(start);
-  };
+Latency measure_latency(Runner& runner, const LatencyOptions& options) {
   const auto cancelled = [&] { return options.cancel && *options.cancel; };
-  const double cold = timed();
+  const double cold = runner.timed_run();
   Clock::time_point start = Clock::now();
   do {
-    run();
+    runner.run();
   } while (since(start) < options.warm_up_s && !cancelled());
   std::vector<double> runs;
   start = Clock::now();
   while (int(runs.size()) < options.max_runs && !cancelled() &&
          (int(runs.size()) < options.min_runs || since(start) < options.seconds)) {
-    runs.push_back(timed());
+    runs.push_back(runner.timed_run());
   }
   Latency latency = summarize(std::move(runs));
   latency.cold = cold;

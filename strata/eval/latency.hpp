@@ -1,8 +1,9 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
 #include <vector>
+
+#include "strata/eval/runner.hpp"
 
 namespace strata::eval {
 
@@ -23,9 +24,9 @@ struct LatencyOptions {
   const std::atomic<bool>* cancel = nullptr;
 };
 
-/// Times `run` call by call, on its own. A cancelled measurement returns what it has. To compare
-/// two programs, let them race instead (tune/timing.hpp): machines drift.
-Latency measure_latency(const std::function<void()>& run, const LatencyOptions& options = {});
+/// Times single runs on their own. A cancelled measurement returns what it has. To compare
+/// programs, let them race instead (tune/timing.hpp): machines drift.
+Latency measure_latency(Runner& runner, const LatencyOptions& options = {});
 
 /// The figures of `runs`, cold aside.
 Latency summarize(std::vector<double> runs);
