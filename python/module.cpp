@@ -48,12 +48,13 @@ void register_error(py::module_& module) {
 
 runtime::SessionOptions session_options(int threads, bool optimize,
                                         const std::vector<std::string>& passes_off,
-                                        std::optional<std::size_t> memory_budget,
+                                        bool check_passes, std::optional<std::size_t> memory_budget,
                                         const std::map<std::string, std::string>& kernels) {
   runtime::SessionOptions options;
   options.threads = threads;
   options.optimize = optimize;
   options.passes.off = passes_off;
+  options.passes.check = check_passes;
   options.memory_budget = memory_budget;
   for (const auto& [node, row] : kernels) options.target.pins.push_back({node, row});
   return options;
@@ -74,15 +75,16 @@ PYBIND11_MODULE(_strata, module) {
 
   py::class_<InferenceSession>(module, "InferenceSession")
       .def(py::init([](const py::object& model, int threads, bool optimize,
-                       const std::vector<std::string>& passes_off,
+                       const std::vector<std::string>& passes_off, bool check_passes,
                        std::optional<std::size_t> memory_budget,
                        const std::map<std::string, std::string>& kernels) {
              return std::make_unique<InferenceSession>(
-                 model, session_options(threads, optimize, passes_off, memory_budget, kernels));
+                 model, session_options(threads, optimize, passes_off, check_passes, memory_budget,
+                                        kernels));
            }),
            py::arg("path_or_bytes"), py::arg("threads") = 1, py::kw_only(),
            py::arg("optimize") = true, py::arg("passes_off") = std::vector<std::string>{},
-           py::arg("memory_budget") = py::none(),
+           py::arg("check_passes") = false, py::arg("memory_budget") = py::none(),
            py::arg("kernels") = std::map<std::string, std::string>{})
       .def("get_inputs", &InferenceSession::inputs)
       .def("get_outputs", &InferenceSession::outputs)

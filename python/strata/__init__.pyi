@@ -33,17 +33,19 @@ class InferenceSession:
         threads: int = 1,
         *,
         optimize: bool = True,
-        passes_off: Sequence[str] = (),
+        passes_off: Sequence[str] = [],
+        check_passes: bool = False,
         memory_budget: int | None = None,
         kernels: Mapping[str, str] = {},
     ) -> None:
         """threads: 0 takes all this process may use. passes_off: names of passes to skip.
-        memory_budget: most bytes for activations; too few fails before the first run.
-        kernels: node name to kernel name, forced."""
+        check_passes: names the first pass that changes results, slowly. memory_budget: most bytes
+        for activations; too few fails before the run. kernels: node name to kernel name, forced.
+        """
     def get_inputs(self) -> list[NodeArg]: ...
     def get_outputs(self) -> list[NodeArg]: ...
     def run(
         self, output_names: Sequence[str] | None, input_feed: Mapping[str, NDArray[Any]]
     ) -> list[NDArray[Any]]:
-        """Arrays for all outputs (None) or the named ones. Inputs in row-major order are used
+        """New arrays for all outputs (None) or the named ones. Inputs in row-major order are used
         where they lie; others are copied."""
