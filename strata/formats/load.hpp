@@ -18,8 +18,8 @@ enum class ExternalData {
 };
 
 struct LoadOptions {
-  /// Bytes that constants may take which cannot be used where they lie in the file (misaligned,
-  /// or written as lists of numbers). More is refused.
+  /// Bytes that constants may take which cannot be used where they lie in the file (bools, and what
+  /// is written as lists of numbers). More is refused.
   std::int64_t byte_limit = std::int64_t(16) << 30;
   ExternalData external = ExternalData::beneath;
   /// What external data is relative to; load(path) sets it. Empty: external data is refused.

@@ -113,7 +113,7 @@ class Binder {
       if (!same) continue;
       bound_step.row = row;
       bound_step.packed = target.packed->pack(*row, *lowered.problem,
-                                              constant_tensors(program_.graph(), lowered.operands));
+                                              pack_sources(program_.graph(), lowered.operands));
       return;
     }
     fail(ErrorCode::unsupported, "node {} ({}): kernel {}: {}", step.name, step.op, step.row->name,

@@ -7,15 +7,15 @@
 
 #include "strata/ir/graph.hpp"
 #include "strata/kernels/row.hpp"
+#include "strata/runtime/packing.hpp"
 
 namespace strata::runtime {
 
 /// A constant that a kernel packs: one part of its encoding as it lies in memory, or the decoded
 /// elements.
 struct ConstantOperand {
-  static constexpr int decoded = -1;
   ir::ValueId value = ir::no_value;  ///< no_value: the kernel gets a null pointer
-  int part = decoded;
+  int part = PackSource::decoded;
 };
 
 /// Which values of the graph a Problem's operands are.

@@ -5,26 +5,50 @@
 #include "strata/tensor/arena.hpp"
 
 namespace strata::runtime {
+namespace {
 
-Packed PackedStore::pack(const kernels::Row& row, const kernels::Problem& problem,
-                         std::span<const Tensor> constants) {
-  const std::size_t size = row.packed_bytes ? row.packed_bytes(problem) : 0;
-  if (size == 0) return nullptr;
+Packed pack_now(const kernels::Row& row, const kernels::Problem& problem,
+                std::span<const PackSource> sources, std::size_t size) {
+  std::vector<Tensor> tensors;
   std::vector<const void*> data;
-  for (const Tensor& tensor : constants) data.push_back(tensor.raw());
-
-  std::lock_guard lock(mutex_);
-  Key key{&row, data, size};
-  if (auto entry = entries_.find(key); entry != entries_.end()) {
-    if (Packed packed = entry->second.packed.lock()) return packed;
+  for (const auto& [constant, part] : sources) {
+    if (constant) {
+      tensors.push_back(part == PackSource::decoded ? constant->decode()
+                                                    : constant->parts[std::size_t(part)].aligned());
+    }
+    data.push_back(constant ? tensors.back().raw() : nullptr);
   }
   const auto alignment = std::align_val_t(arena_alignment);
   std::shared_ptr<std::byte> packed(static_cast<std::byte*>(::operator new(size, alignment)),
                                     [alignment](std::byte* p) { ::operator delete(p, alignment); });
   row.pack(problem, kernels::Constants{data.data()}, packed.get());
+  return packed;
+}
+
+}  // namespace
+
+Packed PackedStore::pack(const kernels::Row& row, const kernels::Problem& problem,
+                         std::span<const PackSource> sources) {
+  const std::size_t size = row.packed_bytes ? row.packed_bytes(problem) : 0;
+  if (size == 0) return nullptr;
+  Entry entry;
+  std::vector<std::pair<const void*, int>> addresses;
+  for (const PackSource& source : sources) {
+    if (source.constant) entry.constants.push_back(source.constant->parts[0]);
+    addresses.emplace_back(source.constant ? source.constant->parts[0].raw() : nullptr,
+                           source.part);
+  }
+
+  std::lock_guard lock(mutex_);
+  Key key{&row, std::move(addresses), size};
+  if (auto found = entries_.find(key); found != entries_.end()) {
+    if (Packed packed = found->second.packed.lock()) return packed;
+  }
+  Packed packed = pack_now(row, problem, sources, size);
   ++packings_;
   std::erase_if(entries_, [](const auto& item) { return item.second.packed.expired(); });
-  entries_[std::move(key)] = {packed, {constants.begin(), constants.end()}};
+  entry.packed = packed;
+  entries_[std::move(key)] = std::move(entry);
   return packed;
 }
 

@@ -5,23 +5,30 @@
 #include <mutex>
 #include <span>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "strata/kernels/row.hpp"
-#include "strata/tensor/tensor.hpp"
+#include "strata/tensor/encoding.hpp"
 
 namespace strata::runtime {
 
 /// Weights in a kernel's own order. Kept alive by the programs that use them.
 using Packed = std::shared_ptr<const std::byte>;
 
+/// What a kernel packs: one part of a constant as it is encoded, or its decoded elements.
+struct PackSource {
+  static constexpr int decoded = -1;
+  const EncodedTensor* constant = nullptr;  ///< null: the kernel gets a null pointer
+  int part = decoded;
+};
+
 /// Packs each (constants, row, size) once, however many programs and bindings ask for it.
 class PackedStore {
  public:
-  /// `constants` as the row's problem lists them; absent tensors become null pointers. Null where
-  /// the row packs nothing.
+  /// `sources` as the row's problem lists its constants. Null where the row packs nothing.
   Packed pack(const kernels::Row& row, const kernels::Problem& problem,
-              std::span<const Tensor> constants);
+              std::span<const PackSource> sources);
 
   /// How many times packing really ran.
   std::size_t packings() const;
@@ -31,7 +38,9 @@ class PackedStore {
     std::weak_ptr<const std::byte> packed;
     std::vector<Tensor> constants;  // keep the addresses in the key taken
   };
-  using Key = std::tuple<const kernels::Row*, std::vector<const void*>, std::size_t>;
+  /// Row, address and part of each source, packed size.
+  using Key =
+      std::tuple<const kernels::Row*, std::vector<std::pair<const void*, int>>, std::size_t>;
 
   mutable std::mutex mutex_;
   std::map<Key, Entry> entries_;

@@ -238,7 +238,7 @@ class ProgramBuilder {
       if (&lowered.operands != candidate.operands) continue;
       lowered.problem->layouts = candidate.layouts;
       step.packed = program_.target_.packed->pack(*step.row, *lowered.problem,
-                                                  constant_tensors(graph(), lowered.operands));
+                                                  pack_sources(graph(), lowered.operands));
     }
   }
 

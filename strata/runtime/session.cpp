@@ -73,6 +73,7 @@ std::vector<Tensor> Session::run(std::span<const Tensor> inputs) {
          accepted_inputs(input_names_, input_types_));
   }
   std::vector<Shape> shapes;
+  std::vector<Tensor> readable;
   std::vector<const void*> in;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].present() || inputs[i].dtype() != input_types_[i].dtype) {
@@ -81,7 +82,8 @@ std::vector<Tensor> Session::run(std::span<const Tensor> inputs) {
            to_string(input_types_[i]));
     }
     shapes.push_back(inputs[i].shape());
-    in.push_back(inputs[i].raw());
+    readable.push_back(inputs[i].aligned());
+    in.push_back(readable.back().raw());
   }
   Context& ready = context(shapes);
   std::vector<Tensor> outputs;

@@ -49,19 +49,14 @@ std::unique_ptr<kernels::ReorderProblem> reorder_problem(const ir::Graph& graph,
   return problem;
 }
 
-std::vector<Tensor> constant_tensors(const ir::Graph& graph, const Operands& operands) {
-  std::vector<Tensor> tensors;
+std::vector<PackSource> pack_sources(const ir::Graph& graph, const Operands& operands) {
+  std::vector<PackSource> sources;
   for (const ConstantOperand& operand : operands.constants) {
-    if (operand.value == ir::no_value) {
-      tensors.emplace_back();
-      continue;
-    }
-    const EncodedTensor& constant = *graph.value(operand.value).constant;
-    tensors.push_back(operand.part == ConstantOperand::decoded
-                          ? constant.decode()
-                          : constant.parts[std::size_t(operand.part)]);
+    PackSource source{nullptr, operand.part};
+    if (operand.value != ir::no_value) source.constant = &*graph.value(operand.value).constant;
+    sources.push_back(source);
   }
-  return tensors;
+  return sources;
 }
 
 }  // namespace strata::runtime

@@ -21,7 +21,7 @@ std::unique_ptr<kernels::ReorderProblem> reorder_problem(const ir::Graph& graph,
                                                          const Shape& shape,
                                                          const kernels::OperandLayouts& layouts);
 
-/// What a row packs: parts of encodings, or decoded elements. Absent where it gets null.
-std::vector<Tensor> constant_tensors(const ir::Graph& graph, const Operands& operands);
+/// The constants of the graph that a row packs.
+std::vector<PackSource> pack_sources(const ir::Graph& graph, const Operands& operands);
 
 }  // namespace strata::runtime

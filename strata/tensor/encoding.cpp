@@ -25,8 +25,10 @@ bool EncodedTensor::is_dense() const { return encoding == &dense_encoding; }
 
 Tensor EncodedTensor::decode() const {
   STRATA_ASSERT(encoding != nullptr);
+  EncodedTensor readable = *this;
+  for (Tensor& part : readable.parts) part = part.aligned();
   return with_context([&] { return fmt::format("decoding {}", encoding->name); },
-                      [&] { return encoding->decode(*this); });
+                      [&] { return encoding->decode(readable); });
 }
 
 std::int64_t EncodedTensor::size_bytes() const {

@@ -14,7 +14,8 @@ namespace strata {
 struct Encoding;
 
 /// A constant as it lies in memory: logical type and shape, and the encoding with its parts
-/// (codes, scales, ...; what each part is, the encoding's file says).
+/// (codes, scales, ...; what each part is, the encoding's file says). Parts of files may be
+/// misaligned.
 struct EncodedTensor {
   const Encoding* encoding = nullptr;
   DType dtype = DType::f32;  // of the decoded elements
@@ -27,7 +28,7 @@ struct EncodedTensor {
   EncodedTensor(Tensor tensor);  // NOLINT: every tensor is its own dense encoding
 
   bool is_dense() const;
-  /// The elements; shares the bytes if dense, else computes them.
+  /// The elements, aligned; shares the bytes if dense and aligned, else computes them.
   Tensor decode() const;
   /// Exactly what the parts occupy.
   std::int64_t size_bytes() const;

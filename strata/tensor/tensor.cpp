@@ -1,6 +1,5 @@
 #include "strata/tensor/tensor.hpp"
 
-#include <cstdint>
 #include <cstring>
 
 #include "strata/base/checked.hpp"
@@ -22,10 +21,6 @@ std::size_t checked_bytes(DType type, const Shape& shape) {
   return std::size_t(*bytes);
 }
 
-bool aligned_for(DType type, const void* data) {
-  return reinterpret_cast<std::uintptr_t>(data) % size_of(type) == 0;
-}
-
 }  // namespace
 
 Tensor Tensor::zeros(DType type, const Shape& shape) {
@@ -36,28 +31,22 @@ Tensor Tensor::zeros(DType type, const Shape& shape) {
 
 Tensor Tensor::borrow(DType type, const Shape& shape, void* data,
                       std::shared_ptr<const void> owner) {
-  checked_bytes(type, shape);
-  Tensor tensor;
-  tensor.elements_ = shape.elements();
-  STRATA_ASSERT(data != nullptr || tensor.elements_ == 0);
-  STRATA_ASSERT(aligned_for(type, data));
-  tensor.data_ = data != nullptr ? data : nothing;
-  tensor.shape_ = shape;
-  tensor.dtype_ = type;
+  Tensor tensor = borrow(type, shape, static_cast<const void*>(data), std::move(owner));
+  STRATA_ASSERT(tensor.is_aligned());
   tensor.writable_ = true;
-  tensor.owner_ = std::move(owner);
   return tensor;
 }
 
 Tensor Tensor::borrow(DType type, const Shape& shape, const void* data,
                       std::shared_ptr<const void> owner) {
-  if (!aligned_for(type, data)) {
-    Tensor copy = zeros(type, shape);
-    std::memcpy(copy.data_, data, copy.size_bytes());
-    return copy;
-  }
-  Tensor tensor = borrow(type, shape, const_cast<void*>(data), std::move(owner));
-  tensor.writable_ = false;
+  checked_bytes(type, shape);
+  Tensor tensor;
+  tensor.elements_ = shape.elements();
+  STRATA_ASSERT(data != nullptr || tensor.elements_ == 0);
+  tensor.data_ = data != nullptr ? const_cast<void*>(data) : nothing;
+  tensor.shape_ = shape;
+  tensor.dtype_ = type;
+  tensor.owner_ = std::move(owner);
   return tensor;
 }
 
@@ -81,7 +70,7 @@ Tensor Tensor::clone() const {
 Tensor Tensor::cast(DType type) const {
   STRATA_ASSERT(present());
   Tensor result = zeros(type, shape_);
-  convert_elements(dtype_, data_, type, result.data_, elements_);
+  convert_elements(dtype_, aligned().raw(), type, result.data_, elements_);
   return result;
 }
 
@@ -91,12 +80,12 @@ std::vector<std::int64_t> Tensor::to_int64() const {
     fail(ErrorCode::model, "integers expected, got elements of type {}", to_string(dtype_));
   }
   std::vector<std::int64_t> result(static_cast<std::size_t>(elements_));
-  convert_elements(dtype_, data_, DType::i64, result.data(), elements_);
+  convert_elements(dtype_, aligned().raw(), DType::i64, result.data(), elements_);
   if (dtype_ == DType::u64) {
     for (std::size_t i = 0; i < result.size(); ++i) {
       if (result[i] < 0) {
         fail(ErrorCode::model, "element {} is {}, which exceeds 63 bits", i,
-             data<std::uint64_t>()[i]);
+             aligned().data<std::uint64_t>()[i]);
       }
     }
   }
@@ -106,7 +95,7 @@ std::vector<std::int64_t> Tensor::to_int64() const {
 std::vector<float> Tensor::to_float() const {
   STRATA_ASSERT(present());
   std::vector<float> result(static_cast<std::size_t>(elements_));
-  convert_elements(dtype_, data_, DType::f32, result.data(), elements_);
+  convert_elements(dtype_, aligned().raw(), DType::f32, result.data(), elements_);
   return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -26,8 +27,8 @@ class Tensor {
   /// Refers to bytes of the caller, aligned for the type; writable. No heap if `owner` is null.
   static Tensor borrow(DType type, const Shape& shape, void* data,
                        std::shared_ptr<const void> owner = {});
-  /// Refers to read-only bytes (a mapped file, a caller's const array). Bytes that are not aligned
-  /// for the type, as happens in files, are copied instead.
+  /// Refers to read-only bytes (a mapped file, a caller's const array). Bytes in files need not be
+  /// aligned for the type: then `aligned` must come before `data`.
   static Tensor borrow(DType type, const Shape& shape, const void* data,
                        std::shared_ptr<const void> owner = {});
   template <class T>
@@ -47,6 +48,11 @@ class Tensor {
   std::int64_t elements() const { return elements_; }
   std::size_t size_bytes() const { return std::size_t(elements_) * size_of(dtype_); }
 
+  /// Whether the bytes may be read as elements where they lie.
+  bool is_aligned() const { return reinterpret_cast<std::uintptr_t>(data_) % size_of(dtype_) == 0; }
+  /// This tensor, or a copy of it that is aligned.
+  Tensor aligned() const { return is_aligned() ? *this : clone(); }
+
   const void* raw() const { return data_; }
   void* mutable_raw() {
     STRATA_ASSERT(writable_);
@@ -57,7 +63,7 @@ class Tensor {
   }
   template <class T>
   std::span<const T> data() const {
-    STRATA_ASSERT(dtype_of<T> == dtype_);
+    STRATA_ASSERT(dtype_of<T> == dtype_ && is_aligned());
     return {static_cast<const T*>(data_), std::size_t(elements_)};
   }
   template <class T>

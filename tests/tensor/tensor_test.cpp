@@ -9,6 +9,7 @@
 
 #include "strata/base/random.hpp"
 #include "strata/tensor/arena.hpp"
+#include "strata/tensor/encoding.hpp"
 #include "tests/tensor/expect_error.hpp"
 
 namespace strata {
@@ -89,13 +90,17 @@ TEST(Tensor, OwnerLivesAsLongAsAnyCopy) {
   EXPECT_TRUE(watch.expired());
 }
 
-TEST(Tensor, MisalignedFileBytesAreCopied) {
+TEST(Tensor, MisalignedFileBytesStayWhereTheyAreUntilTheyAreRead) {
   alignas(8) std::byte bytes[9]{};
   const float value = 2.5f;
   std::memcpy(bytes + 1, &value, 4);
   const Tensor tensor = Tensor::borrow(DType::f32, Shape{2}, static_cast<const void*>(bytes + 1));
-  EXPECT_TRUE(is_aligned(tensor.raw()));
-  EXPECT_EQ(tensor.data<float>()[0], 2.5f);
+  EXPECT_EQ(tensor.raw(), bytes + 1);
+  EXPECT_THROW(tensor.data<float>(), Error);
+  EXPECT_TRUE(is_aligned(tensor.aligned().raw()));
+  EXPECT_EQ(tensor.aligned().data<float>()[0], 2.5f);
+  EXPECT_EQ(tensor.to_float()[0], 2.5f);
+  EXPECT_EQ(EncodedTensor(tensor).decode().data<float>()[0], 2.5f);
 }
 
 TEST(Tensor, ReshapeKeepsTheNumberOfElements) {

@@ -11,7 +11,7 @@
 namespace strata::formats::onnx {
 
 /// Makes tensors of the TensorProtos of one model file. Bytes stay in the mapped file (or the
-/// external one) unless they are misaligned for their type or written as lists of numbers.
+/// external one) unless they are bools or written as lists of numbers.
 class TensorReader {
  public:
   TensorReader(MappedFile file, const LoadOptions& options)

@@ -184,7 +184,7 @@ WeightOperands weight_operands(const LowerContext& context, ir::ValueId weight, 
   using kernels::WeightType;
   const EncodedTensor& constant = *context.graph().value(weight).constant;
   WeightOperands operands;
-  operands.weights = {weight, ConstantOperand::decoded};
+  operands.weights.value = weight;
   const Encoding* encoding = constant.encoding;
   if (encoding == &f16_encoding || encoding == &bf16_encoding) {
     operands.type = encoding == &f16_encoding ? WeightType::f16 : WeightType::bf16;
