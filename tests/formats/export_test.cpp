@@ -2,12 +2,12 @@
 
 #include <filesystem>
 
-#include "strata/base/random.hpp"
 #include "strata/formats/load.hpp"
 #include "strata/formats/onnx/message.hpp"
 #include "strata/formats/save.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/interpreter.hpp"
+#include "strata/ir/passes/pipeline.hpp"
 #include "strata/ir/text.hpp"
 
 namespace strata::formats {
@@ -90,6 +90,22 @@ TEST(Export, EncodedWeightsComputeTheSame) {
     EXPECT_TRUE(identical(expected, actual)) << encoding->name;
     EXPECT_TRUE(read.find_value("w")) << encoding->name;
     EXPECT_TRUE(read.find_node("layer")) << encoding->name;
+  }
+}
+
+// Folding finds the encoding again in what ONNX can say.
+TEST(Export, EncodingsComeBack) {
+  for (const Encoding* encoding : all_encodings()) {
+    const EncodedTensor weights = encoding->encode(ramp({4, 3}), 1);
+    ir::Graph read = load_bytes(onnx_bytes(product(weights)));
+    ir::optimize(read);
+    const auto& constant = read.value(*read.find_value("w")).constant;
+    ASSERT_TRUE(constant) << encoding->name;
+    EXPECT_EQ(constant->encoding, encoding);
+    ASSERT_EQ(constant->parts.size(), weights.parts.size());
+    for (std::size_t i = 0; i < weights.parts.size(); ++i) {
+      EXPECT_TRUE(identical(constant->parts[i], weights.parts[i])) << encoding->name << i;
+    }
   }
 }
 

@@ -83,11 +83,8 @@ class Importer {
   }
 
  private:
-  // Every name is defined once; `what` defines it.
-  void define(std::string_view name, ir::ValueId id, std::string_view what) {
-    if (!values_.emplace(name, id).second) {
-      fail(ErrorCode::model, "{} \"{}\": the name is already defined", what, name);
-    }
+  void define(std::string_view name, ir::ValueId id) {
+    if (!values_.emplace(name, id).second) fail(ErrorCode::model, "the name is already defined");
   }
 
   void add_constants() {
@@ -98,10 +95,7 @@ class Importer {
       with_context([&] { return fmt::format("initializer \"{}\"", tensor.name); },
                    [&] {
                      if (tensor.name.empty()) fail(ErrorCode::model, "it has no name");
-                     if (values_.contains(tensor.name))
-                       fail(ErrorCode::model, "the name is already defined");
-                     define(tensor.name, graph_.add_constant(tensor.name, tensors_.read(tensor)),
-                            "initializer");
+                     define(tensor.name, graph_.add_constant(tensor.name, tensors_.read(tensor)));
                    });
     }
   }
@@ -109,15 +103,10 @@ class Importer {
   void add_inputs() {
     std::unordered_set<std::string_view> seen;
     for (const ValueInfoProto& info : proto_.inputs) {
-      if (!seen.insert(info.name).second) {
-        fail(ErrorCode::model, "graph input \"{}\": the name is already defined", info.name);
-      }
       // Old files list their initializers as inputs too; newer ones mean a default value.
-      if (values_.contains(info.name)) continue;
-      const ir::TensorType type =
-          with_context([&] { return fmt::format("graph input \"{}\"", info.name); },
-                       [&] { return input_type(info); });
-      define(info.name, graph_.add_input(info.name, type), "graph input");
+      if (seen.insert(info.name).second && values_.contains(info.name)) continue;
+      with_context([&] { return fmt::format("graph input \"{}\"", info.name); },
+                   [&] { define(info.name, graph_.add_input(info.name, input_type(info))); });
     }
   }
 
@@ -143,13 +132,8 @@ class Importer {
     for (const NodeProto& node : proto_.nodes) {
       for (std::string_view name : node.outputs) {
         if (name.empty()) continue;
-        with_context([&] { return describe(node); },
-                     [&] {
-                       if (values_.contains(name)) {
-                         fail(ErrorCode::model, "output \"{}\": the name is already defined", name);
-                       }
-                       define(name, graph_.add_value(name), "output");
-                     });
+        with_context([&] { return fmt::format("{}: output \"{}\"", describe(node), name); },
+                     [&] { define(name, graph_.add_value(name)); });
       }
     }
   }
