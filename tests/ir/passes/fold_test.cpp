@@ -63,6 +63,76 @@ TEST(FoldConstants, LeavesOutputsAndEncodedOperands) {
   EXPECT_EQ(nodes_of(graph), "Relu:relu MatMul:matmul Abs:abs");
 }
 
+TEST(FoldConstants, ResultsOfShapeRulesNeedNoConstantOperand) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", f32({2, 3, 4}));
+  const ValueId shape = user_node(graph, "Shape", {x}, "shape");
+  const ValueId last = user_node(graph, "Gather", {shape, Builder(graph).integers({2})}, "gather");
+  const ValueId target = user_node(graph, "Concat", {Builder(graph).integers({-1}), last}, "concat",
+                                   {{"axis", std::int64_t(0)}});
+  graph.outputs = {user_node(graph, "Reshape", {x, target}, "reshape")};
+  run(graph, {"fold_constants"});
+  EXPECT_EQ(nodes_of(graph), "Reshape:reshape");
+  EXPECT_EQ(graph.value(node_named(graph, "reshape").inputs[1]).constant->decode().to_int64(),
+            (std::vector<std::int64_t>{-1, 4}));
+}
+
+/// x * DequantizeLinear(codes, scale, zero_point) after folding; the weight of the product.
+EncodedTensor folded_weight(const Tensor& codes, const Tensor& scale, const Tensor& zero_point,
+                            std::int64_t axis) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", f32({1, 2}));
+  std::vector<ValueId> inputs = {graph.add_constant("codes", codes, {"codes"}),
+                                 graph.add_constant("scale", scale)};
+  if (zero_point.present()) inputs.push_back(graph.add_constant("zero", zero_point));
+  const ValueId w = user_node(graph, "DequantizeLinear", inputs, "dequantize", {{"axis", axis}});
+  graph.outputs = {user_node(graph, "MatMul", {x, w}, "matmul")};
+  run(graph, {"fold_constants"});
+  EXPECT_EQ(nodes_of(graph), "MatMul:matmul");
+  const ValueId weight = node_named(graph, "matmul").inputs[1];
+  EXPECT_EQ(graph.sources(weight), (Sources{"codes", "dequantize"}));
+  return *graph.value(weight).constant;
+}
+
+TEST(FoldConstants, KeepsInt8WeightsEncoded) {
+  const Tensor codes = Tensor::from<std::int8_t>({2, 2}, {1, -2, 3, 127});
+  const Tensor one = Tensor::scalar(0.5f);
+  const Tensor each = Tensor::from<float>({2}, {0.5f, 0.25f});
+  const Tensor zeros = Tensor::from<std::int8_t>({2}, {0, 0});
+  const Tensor zero = Tensor::scalar(std::int8_t(0));
+
+  EXPECT_EQ(folded_weight(codes, one, {}, 1).encoding, &i8_tensor_encoding);
+  EXPECT_EQ(folded_weight(codes, one, zero, 1).encoding, &i8_tensor_encoding);
+  for (const std::int64_t axis : {1, -1, 0}) {
+    const EncodedTensor weight = folded_weight(codes, each, zeros, axis);
+    EXPECT_EQ(weight.encoding, &i8_channel_encoding);
+    EXPECT_EQ(weight.axis, axis == 0 ? 0 : 1);
+    EXPECT_EQ(weight.parts[0].raw(), codes.raw());  // shared, not copied
+  }
+  // What the encodings cannot say is computed.
+  const Tensor ones = Tensor::from<std::int8_t>({2}, {0, 1});
+  EXPECT_TRUE(folded_weight(codes, each, ones, 1).is_dense());
+  EXPECT_TRUE(folded_weight(codes, Tensor::scalar(-1.0f), {}, 1).is_dense());
+  EXPECT_TRUE(folded_weight(codes.cast(DType::u8), one, {}, 1).is_dense());
+}
+
+TEST(FoldConstants, KeepsHalfPrecisionWeightsEncoded) {
+  Random random(4);
+  for (const DType type : {DType::f16, DType::bf16}) {
+    Graph graph;
+    const ValueId x = graph.add_input("x", f32({1, 2}));
+    const ValueId half =
+        graph.add_constant("half", random_tensor(random, {2, 2}).cast(type), {"half"});
+    const ValueId w = user_node(graph, "Cast", {half}, "cast", {{"to", DType::f32}});
+    graph.outputs = {user_node(graph, "MatMul", {x, w}, "matmul")};
+    run(graph, {"fold_constants"});
+    EXPECT_EQ(nodes_of(graph), "MatMul:matmul");
+    const EncodedTensor& weight = *graph.value(node_named(graph, "matmul").inputs[1]).constant;
+    EXPECT_EQ(weight.encoding->name, to_string(type));
+    EXPECT_EQ(weight.size_bytes(), 8);
+  }
+}
+
 ValueId conv(Graph& graph, Random& random, ValueId x, std::string_view name, std::int64_t in,
              std::int64_t out, bool bias) {
   const std::string prefix(name);
