@@ -9,10 +9,9 @@ CostEstimate estimate(Isa isa, double operations, double bytes, const Machine& m
   const double per_second = has_isa(isa, Isa::avx512) ? 1.1e11
                             : has_isa(isa, Isa::avx2) ? 9e10
                                                       : 2.5e10;
-  const double bandwidth = bytes <= double(machine.l1_bytes)   ? 9e10
-                           : bytes <= double(machine.l2_bytes) ? 5e10
-                           : bytes <= double(machine.l3_bytes) ? 3e10
-                                                               : 1.5e10;
+  const double bandwidth = bytes <= double(machine.l2_bytes)   ? 8e10
+                           : bytes <= double(machine.l3_bytes) ? 5e10
+                                                               : 1.6e10;
   return {call + std::max(operations / per_second, bytes / bandwidth)};
 }
 

@@ -7,12 +7,14 @@ namespace {
 
 /// What a reduction joins its elements with; `start` changes nothing.
 struct Maximum {
+  static constexpr bool averages = false;
   static Vec start() { return broadcast(-__builtin_inff()); }
   static Vec join(Vec total, Vec x) { return max(x, total); }
   static float join(float total, float x) { return x > total ? x : total; }
   static float across(Vec v) { return largest(v); }
 };
 struct Sum {
+  static constexpr bool averages = true;  ///< a mean is made of it
   static Vec start() { return zero(); }
   static Vec join(Vec total, Vec x) { return total + x; }
   static float join(float total, float x) { return total + x; }

@@ -81,7 +81,8 @@ void run_block(const GemmPlan& plan, const GemmProblem& p, const GemmKernels& ke
     tile.bias = s.bias ? s.bias + column : no_bias;
     tile.scale = s.scale ? s.scale + column : nullptr;
     tile.last_lanes = last ? plan.last_lanes : plan.vector.lanes;
-    tile.prefetch = static_cast<const std::byte*>(tile.w) + std::size_t(panel * p.k) * kernels.element;
+    tile.prefetch =
+        static_cast<const std::byte*>(tile.w) + std::size_t(panel * p.k) * kernels.element;
     for (std::int64_t t = tile_begin; t < tile_end; ++t) {
       const std::int64_t row = tile_row(plan, p, t);
       const int rows = int(tile_row(plan, p, t + 1) - row);

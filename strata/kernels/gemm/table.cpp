@@ -38,11 +38,10 @@ struct Packed {
     const GemmPlan s = plan(problem);
     const double batch = double(p.batch), m = double(p.m), n = double(p.n), k = double(p.k);
     const double rows = s.tiles == 0 ? 1 : m / double(s.tiles);
-    // Low tiles wait for their loads; weights are converted once per tile.
-    const double full = Vector.positions;
-    const double conversion = Element == sizeof(float) ? 0 : 2;
-    const double slowdown = std::max(1.0, (rows / 2 + 2 + conversion) / rows) *
-                            std::max(1.0, std::min(full, 8.0) / rows / 2);
+    // Low tiles wait for their loads, and convert weights for few products.
+    const double conversion = Element == sizeof(float) ? 1 : 1.2;
+    const double slowdown = s.few_rows ? std::max(1.0, 2.2 * conversion / rows)
+                                       : std::max(1.0, (rows / 2 + 2 * conversion) / rows);
     double bytes = 4 * batch * m * (k + 2 * n) + double(Element) * double(s.b_copies) * k * n;
     if (s.packs_b) bytes += 8 * double(s.b_copies) * k * n;
     if (s.copies_a) bytes += 8 * batch * m * k * double(s.column_blocks);

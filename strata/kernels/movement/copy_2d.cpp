@@ -15,6 +15,10 @@ void copy_runs(std::int64_t runs, std::size_t bytes, std::int64_t in_stride,
     }
   };
   switch (bytes) {
+    case 4:
+      return each([] { return std::size_t(4); });
+    case 12:  // three channels
+      return each([] { return std::size_t(12); });
     case 16:
       return each([] { return std::size_t(16); });
     case 32:
@@ -28,12 +32,22 @@ void copy_runs(std::int64_t runs, std::size_t bytes, std::int64_t in_stride,
 
 /// Strides in bytes. Constants need no alignment, so elements are copied as bytes.
 template <std::size_t Size>
-void copy_elements(const Copy2d& s, const std::byte* in, std::byte* out) {
-  for (std::int64_t r = 0; r < s.rows; ++r) {
+void copy_elements(const Copy2d s, const std::byte* in, std::byte* out) {  // out aliases no local
+  const auto columns_of = [&](auto rows) {
     for (std::int64_t c = 0; c < s.columns; ++c) {
-      std::memcpy(out + r * s.out_row + c * s.out_column, in + r * s.in_row + c * s.in_column,
-                  Size);
+      for (std::int64_t r = 0; r < rows(); ++r) {
+        std::memcpy(out + r * s.out_row + c * s.out_column, in + r * s.in_row + c * s.in_column,
+                    Size);
+      }
     }
+  };
+  switch (s.rows) {  // the channels of pictures
+    case 1:
+      return columns_of([] { return 1; });
+    case 3:
+      return columns_of([] { return 3; });
+    default:
+      return columns_of([&] { return s.rows; });
   }
 }
 
@@ -59,7 +73,7 @@ using Four = std::uint32_t __attribute__((vector_size(16)));
 }
 
 /// Either X is contiguous along rows and Y along columns, or the reverse. Strides in bytes.
-void transpose_tiles(const Copy2d& s, const std::byte* in, std::byte* out) {
+void transpose_tiles(const Copy2d s, const std::byte* in, std::byte* out) {
   const std::int64_t rows = s.rows / 4 * 4;
   const std::int64_t columns = s.columns / 4 * 4;
   const std::int64_t in_stride = s.in_row == 4 ? s.in_column : s.in_row;

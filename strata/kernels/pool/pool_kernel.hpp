@@ -12,60 +12,85 @@ struct Taps {
   std::int64_t padded = 0;  ///< taps in the input or its stated padding
 };
 
+/// Taps at positions start + i * dilation below `limit`.
+inline std::int64_t taps_below(std::int64_t limit, std::int64_t start, std::int64_t kernel,
+                               std::int64_t dilation) {
+  if (limit <= start) return 0;
+  const std::int64_t extent = limit - start;
+  // Divisions would take longer than a small window.
+  const std::int64_t count = dilation == 1 ? extent : (extent + dilation - 1) / dilation;
+  return count < kernel ? count : kernel;
+}
+
 inline Taps taps_of(std::int64_t out, std::int64_t kernel, std::int64_t stride,
                     std::int64_t dilation, std::int64_t input, std::int64_t pad_begin,
                     std::int64_t pad_end) {
   const std::int64_t start = out * stride - pad_begin;
-  const auto below = [&](std::int64_t limit) {  // taps at positions below limit
-    if (limit <= start) return std::int64_t(0);
-    const std::int64_t count = (limit - start + dilation - 1) / dilation;
-    return count < kernel ? count : kernel;
-  };
-  const std::int64_t skipped = below(0);
-  return {start + skipped * dilation, below(input) - skipped, below(input + pad_end)};
+  const std::int64_t skipped = taps_below(0, start, kernel, dilation);
+  return {start + skipped * dilation, taps_below(input, start, kernel, dilation) - skipped,
+          taps_below(input + pad_end, start, kernel, dilation)};
 }
 
-/// Reduces V vectors of neighbouring floats over rows x columns of places. Two chains of additions
-/// alternate; `lanes` exist in the last vector.
+/// Output columns whose windows lie inside the input's width: [begin, end).
+struct Interior {
+  std::int64_t begin, end;
+};
+
+inline Interior interior_of(const PoolProblem& p) {
+  const std::int64_t reach = (p.kernel_w - 1) * p.dilation_w + 1;
+  const std::int64_t room = p.width + p.pad_left - reach;
+  const std::int64_t begin = (p.pad_left + p.stride_w - 1) / p.stride_w;
+  const std::int64_t end = room < 0 ? 0 : room / p.stride_w + 1;
+  const std::int64_t last = end < p.out_width ? end : p.out_width;
+  return {begin, last > begin ? last : begin};
+}
+
+/// The places of a window: rows x columns, so many floats apart.
+struct Places {
+  std::int64_t rows, columns, row_stride, column_stride;
+};
+
+/// Reduces V vectors that are `spacing` floats apart, at all places. Two chains of additions
+/// alternate. `lanes` exist in each vector.
 template <class Op, int V>
-inline void reduce_places(Vec (&result)[V], const float* x, std::int64_t rows, std::int64_t columns,
-                          std::int64_t row_stride, std::int64_t column_stride, int lanes) {
+inline void reduce_places(Vec (&result)[V], const float* x, const Places& places,
+                          std::int64_t spacing, int lanes) {
   Vec even[V], odd[V];
   for (int v = 0; v < V; ++v) even[v] = odd[v] = Op::start();
-  const auto take = [&](Vec(&sum)[V], const float* at) {
-    for (int v = 0; v + 1 < V; ++v) sum[v] = Op::join(sum[v], load(at + v * Vec::size));
-    const float* last = at + (V - 1) * Vec::size;
-    sum[V - 1] = Op::join(sum[V - 1], lanes == Vec::size ? load(last) : load(last, lanes));
-  };
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const float* at = x + r * row_stride;
-    std::int64_t c = 0;
-    for (; c + 2 <= columns; c += 2) {
-      take(even, at + c * column_stride);
-      take(odd, at + (c + 1) * column_stride);
+  const auto take = [&](Vec(&total)[V], const float* at) {
+    for (int v = 0; v < V; ++v) {
+      const float* from = at + v * spacing;
+      total[v] = Op::join(total[v], lanes == Vec::size ? load(from) : load(from, lanes));
     }
-    if (c < columns) take(even, at + c * column_stride);
+  };
+  for (std::int64_t r = 0; r < places.rows; ++r) {
+    const float* at = x + r * places.row_stride;
+    std::int64_t c = 0;
+    for (; c + 2 <= places.columns; c += 2) {
+      take(even, at + c * places.column_stride);
+      take(odd, at + (c + 1) * places.column_stride);
+    }
+    if (c < places.columns) take(even, at + c * places.column_stride);
   }
   for (int v = 0; v < V; ++v) result[v] = Op::join(even[v], odd[v]);
 }
 
-/// What the sum of a window is multiplied with.
+/// What the sum of a window is divided by.
 inline float divisor_of(const PoolProblem& p, const Taps& h, const Taps& w) {
-  if (p.function == PoolProblem::Function::max) return 1;
   const std::int64_t count = p.count_include_pad ? h.padded * w.padded : h.count * w.count;
   return count == 0 ? 1.0f : float(count);
 }
 
+/// V neighbouring vectors of channels of one output, or one vector of V neighbouring outputs.
 template <class Op, int V>
-inline void pool_channels(const float* x, float* y, const PoolProblem& p, std::int64_t pixel,
-                          const Taps& h, const Taps& w, float divisor, int lanes) {
-  Vec sum[V];
-  const std::int64_t row = p.width * pixel;
-  reduce_places<Op, V>(sum, x + h.first * row + w.first * pixel, h.count, w.count,
-                       p.dilation_h * row, p.dilation_w * pixel, lanes);
-  const Vec d = broadcast(divisor);
-  for (int v = 0; v + 1 < V; ++v) store(y + v * Vec::size, sum[v] / d);
-  store(y + (V - 1) * Vec::size, sum[V - 1] / d, lanes);
+inline void pool_window(const float* x, float* y, const Places& places, std::int64_t x_spacing,
+                        std::int64_t y_spacing, float divisor, int lanes) {
+  Vec total[V];
+  reduce_places<Op, V>(total, x, places, x_spacing, lanes);
+  for (int v = 0; v < V; ++v) {
+    if constexpr (Op::averages) total[v] = total[v] / broadcast(divisor);
+    store(y + v * y_spacing, total[v], lanes);
+  }
 }
 
 /// An output row of `channels` neighbouring channels of pixels that are `pixel` floats apart.
@@ -74,19 +99,33 @@ void pool_row(const float* x, float* y, const PoolProblem& p, std::int64_t pixel
               std::int64_t channels, std::int64_t out_row) {
   const Taps h =
       taps_of(out_row, p.kernel_h, p.stride_h, p.dilation_h, p.height, p.pad_top, p.pad_bottom);
-  for (std::int64_t column = 0; column < p.out_width; ++column) {
+  const Interior interior = interior_of(p);
+  const std::int64_t row = p.width * pixel;
+  for (std::int64_t column = 0; column < p.out_width;) {
+    const bool four = column >= interior.begin && column + 4 <= interior.end;
     const Taps w =
         taps_of(column, p.kernel_w, p.stride_w, p.dilation_w, p.width, p.pad_left, p.pad_right);
     const float divisor = divisor_of(p, h, w);
+    const Places places{h.count, w.count, p.dilation_h * row, p.dilation_w * pixel};
+    const float* in = x + h.first * row + w.first * pixel;
     float* out = y + (out_row * p.out_width + column) * pixel;
+    const int outputs = four ? 4 : 1;
     std::int64_t c = 0;
     for (; c + 4 * Vec::size <= channels; c += 4 * Vec::size) {
-      pool_channels<Op, 4>(x + c, out + c, p, pixel, h, w, divisor, Vec::size);
+      for (int i = 0; i < outputs; ++i) {
+        pool_window<Op, 4>(in + i * p.stride_w * pixel + c, out + i * pixel + c, places, Vec::size,
+                           Vec::size, divisor, Vec::size);
+      }
     }
     for (; c < channels; c += Vec::size) {
       const int lanes = channels - c < Vec::size ? int(channels - c) : Vec::size;
-      pool_channels<Op, 1>(x + c, out + c, p, pixel, h, w, divisor, lanes);
+      if (four) {
+        pool_window<Op, 4>(in + c, out + c, places, p.stride_w * pixel, pixel, divisor, lanes);
+      } else {
+        pool_window<Op, 1>(in + c, out + c, places, 0, 0, divisor, lanes);
+      }
     }
+    column += outputs;
   }
 }
 
@@ -98,9 +137,38 @@ inline void reduce_height(const float* plane, float* row, const PoolProblem& p, 
   for (std::int64_t x = 0; x < p.width; x += Vec::size) {
     const int rest = p.width - x < Vec::size ? int(p.width - x) : Vec::size;
     Vec total[1];
-    reduce_places<Op, 1>(total, plane + h.first * p.width + x, h.count, 1, p.dilation_h * p.width,
-                         0, rest);
+    reduce_places<Op, 1>(total, plane + h.first * p.width + x,
+                         {h.count, 1, p.dilation_h * p.width, 0}, 0, rest);
     store(row + p.pad_left + x, total[0], rest);
+  }
+}
+
+/// out[x] = reduction of a row that starts with its padding, for strides that the compiler knows
+/// (or 0: that it does not).
+template <class Op, int Stride>
+inline void reduce_width(const float* row, float* out, const PoolProblem& p) {
+  const std::int64_t stride = Stride == 0 ? p.stride_w : Stride;
+  for (std::int64_t x = 0; x < p.out_width; ++x) out[x] = row[x * stride];
+  for (std::int64_t k = 1; k < p.kernel_w; ++k) {
+    const float* at = row + k * p.dilation_w;
+    for (std::int64_t x = 0; x < p.out_width; ++x) out[x] = Op::join(out[x], at[x * stride]);
+  }
+}
+
+/// Divides the sums of an output row: all of the interior by the same number.
+inline void divide_row(float* out, const PoolProblem& p, const Taps& h) {
+  const Interior interior = interior_of(p);
+  const auto divisor = [&](std::int64_t x) {
+    return divisor_of(
+        p, h, taps_of(x, p.kernel_w, p.stride_w, p.dilation_w, p.width, p.pad_left, p.pad_right));
+  };
+  for (std::int64_t x = 0; x < p.out_width; ++x) {
+    if (x == interior.begin && interior.end > interior.begin) {
+      const float inside = divisor(x);
+      for (; x < interior.end; ++x) out[x] /= inside;
+      if (x == p.out_width) break;
+    }
+    out[x] /= divisor(x);
   }
 }
 
@@ -112,37 +180,20 @@ void pool_plane_row(const float* plane, float* y, const PoolProblem& p, std::int
   if (p.out_width == 1 && p.dilation_h == 1 && p.dilation_w == 1 && p.pad_left == 0 &&
       p.kernel_w >= p.width) {  // whole rows
     const Taps w = taps_of(0, p.kernel_w, 1, 1, p.width, 0, p.pad_right);
-    y[out_row] = reduce_run<Op>(plane + h.first * p.width, h.count * p.width) / divisor_of(p, h, w);
+    const float total = reduce_run<Op>(plane + h.first * p.width, h.count * p.width);
+    y[out_row] = Op::averages ? total / divisor_of(p, h, w) : total;
     return;
   }
   reduce_height<Op>(plane, row, p, h);
   float* out = y + out_row * p.out_width;
   if (p.stride_w == 1) {
-    for (std::int64_t x = 0; x < p.out_width; x += Vec::size) {
-      const int rest = p.out_width - x < Vec::size ? int(p.out_width - x) : Vec::size;
-      Vec total = Op::start();
-      for (std::int64_t k = 0; k < p.kernel_w; ++k) {
-        total = Op::join(total, load(row + x + k * p.dilation_w, rest));
-      }
-      store(out + x, total, rest);
-    }
+    reduce_width<Op, 1>(row, out, p);
+  } else if (p.stride_w == 2) {
+    reduce_width<Op, 2>(row, out, p);
   } else {
-    for (std::int64_t x = 0; x < p.out_width; ++x) {
-      const float* at = row + x * p.stride_w;
-      float total = *at;
-      for (std::int64_t k = 1; k < p.kernel_w; ++k) {
-        total = Op::join(total, at[k * p.dilation_w]);
-      }
-      out[x] = total;
-    }
+    reduce_width<Op, 0>(row, out, p);
   }
-  if (p.function == PoolProblem::Function::average) {
-    for (std::int64_t x = 0; x < p.out_width; ++x) {
-      const Taps w =
-          taps_of(x, p.kernel_w, p.stride_w, p.dilation_w, p.width, p.pad_left, p.pad_right);
-      out[x] /= divisor_of(p, h, w);
-    }
-  }
+  if constexpr (Op::averages) divide_row(out, p, h);
 }
 
 template <class Op>

@@ -6,16 +6,29 @@
 namespace strata::kernels::STRATA_VEC_NAMESPACE {
 namespace {
 
-/// Reduces `size` rows of one vector of columns, `inner` floats apart, in four chains.
-template <class Op>
-inline Vec reduce_down(const float* x, std::int64_t size, std::int64_t inner, int width) {
-  Vec part[4] = {Op::start(), Op::start(), Op::start(), Op::start()};
+/// Reduces `size` rows of V vectors of columns, `inner` floats apart, in two chains; `width`
+/// columns exist in the last vector.
+template <class Op, int V>
+inline void reduce_down(const float* x, std::int64_t size, std::int64_t inner, int width,
+                        float divisor, float* y) {
+  Vec even[V], odd[V];
+  for (int v = 0; v < V; ++v) even[v] = odd[v] = Op::start();
+  const auto take = [&](Vec(&total)[V], const float* at) {
+    for (int v = 0; v < V; ++v) {
+      const float* from = at + v * Vec::size;
+      total[v] = Op::join(total[v], v + 1 < V ? load(from) : load(from, width));
+    }
+  };
   std::int64_t i = 0;
-  for (; i + 4 <= size; i += 4) {
-    for (int j = 0; j < 4; ++j) part[j] = Op::join(part[j], load(x + (i + j) * inner, width));
+  for (; i + 2 <= size; i += 2) {
+    take(even, x + i * inner);
+    take(odd, x + (i + 1) * inner);
   }
-  for (; i < size; ++i) part[0] = Op::join(part[0], load(x + i * inner, width));
-  return Op::join(Op::join(part[0], part[1]), Op::join(part[2], part[3]));
+  if (i < size) take(even, x + i * inner);
+  const Vec d = broadcast(divisor);
+  for (int v = 0; v < V; ++v) {
+    store(y + v * Vec::size, Op::join(even[v], odd[v]) / d, v + 1 < V ? Vec::size : width);
+  }
 }
 
 template <class Op>
@@ -36,10 +49,15 @@ void reduce_units(const Args& args, const ReduceProblem& p, std::int64_t begin, 
     const std::int64_t from = unit % chunks * reduce_columns;
     const std::int64_t to = from + reduce_columns < p.inner ? from + reduce_columns : p.inner;
     const std::int64_t outer = unit / chunks;
-    for (std::int64_t c = from; c < to; c += Vec::size) {
+    const float* at = x + outer * p.size * p.inner;
+    float* result = y + outer * p.inner;
+    std::int64_t c = from;
+    for (; c + 4 * Vec::size <= to; c += 4 * Vec::size) {
+      reduce_down<Op, 4>(at + c, p.size, p.inner, Vec::size, divisor, result + c);
+    }
+    for (; c < to; c += Vec::size) {
       const int width = to - c < Vec::size ? int(to - c) : Vec::size;
-      const Vec total = reduce_down<Op>(x + outer * p.size * p.inner + c, p.size, p.inner, width);
-      store(y + outer * p.inner + c, total / broadcast(divisor), width);
+      reduce_down<Op, 1>(at + c, p.size, p.inner, width, divisor, result + c);
     }
   }
 }
