@@ -30,6 +30,7 @@ double epsilon_of(const EvalArgs& args) { return args.attributes().real("epsilon
 
 /// Normalizes X (N, C, ...) in runs of C / groups channels, then scales and shifts each channel.
 Status normalize_channels(const EvalArgs& args, std::int64_t groups) {
+  if (args.inputs[0].elements() == 0) return {};
   const Shape& shape = args.inputs[0].shape();
   const std::int64_t plane = shape.elements(2, shape.rank());
   const std::int64_t run = shape[1] / groups * plane;
@@ -210,7 +211,8 @@ using example::f32;
 using example::weight;
 
 std::vector<OpCase> instance_cases() {
-  return {{"image", {f32({2, 3, 4, 5}), weight({3}), weight({3})}},
+  return {{"no_channels", {f32({2, 0, 3}), weight({0}), weight({0})}},
+          {"image", {f32({2, 3, 4, 5}), weight({3}), weight({3})}},
           {"sequence", {f32({1, 4, 9}), weight({4}), weight({4})}, {{"epsilon", 0.01f}}},
           {"symbolic", {f32({Dim::symbol("N"), 2, 3, 3}), weight({2}), weight({2})}}};
 }

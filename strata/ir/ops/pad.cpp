@@ -70,6 +70,9 @@ Status reference(const EvalArgs& args) {
   Tensor& y = args.outputs[0];
   const int rank = x.shape().rank();
   const std::string_view mode = text_view(args.attributes(), "mode", "constant");
+  if (mode != "constant" && x.elements() == 0 && y.elements() != 0) {
+    return {"there are no elements to pad with"};
+  }
   std::array<std::int64_t, max_rank> before{};
   const std::int64_t padded = args.inputs[1].elements() / 2;
   for (std::int64_t i = 0; i < padded; ++i) {

@@ -193,6 +193,7 @@ Status reference(const EvalArgs& args) {
   const Tensor& x = args.inputs[data];
   Tensor& y = args.outputs[0];
   const int rank = x.shape().rank();
+  if (x.elements() == 0 && y.elements() != 0) return {"there are no elements to resize"};
   const Resampling resampling(args.attributes());
   const Plan plan = plan_axes(args);
   const bool crops = resampling.coordinates == "tf_crop_and_resize";
