@@ -22,7 +22,8 @@ ir::Attribute to_attribute(const AttributeValue& value, TensorReader& tensors) {
       return std::vector<std::string>(value.strings.begin(), value.strings.end());
     case AttributeType::t:
       if (!value.t) fail(ErrorCode::model, "a tensor is declared but missing");
-      return tensors.read(parse_tensor(*value.t));
+      // Ops read their attributes in place.
+      return tensors.read(parse_tensor(*value.t)).aligned();
     case AttributeType::undefined:
       fail(ErrorCode::model, "it has neither type nor value");
     default:

@@ -87,7 +87,7 @@ class Folder {
     result.encoding = from == DType::f16 ? &f16_encoding : &bf16_encoding;
     result.dtype = DType::f32;
     result.shape = codes->shape;
-    result.parts = {codes->parts[0]};
+    result.parts = {codes->decode()};
     return result;
   }
 
@@ -100,11 +100,11 @@ class Folder {
         (has_zero_point && !zero_points) || node.attributes.integer("block_size", 0) != 0) {
       return std::nullopt;
     }
-    const Tensor& scale = scales->parts[0];
+    const Tensor scale = scales->decode();
     if (!std::ranges::all_of(scale.data<float>(),
                              [](float s) { return s > 0 && std::isfinite(s); }) ||
         (has_zero_point &&
-         !std::ranges::all_of(zero_points->parts[0].to_int64(), [](auto z) { return z == 0; }))) {
+         !std::ranges::all_of(zero_points->decode().to_int64(), [](auto z) { return z == 0; }))) {
       return std::nullopt;
     }
     EncodedTensor result;
@@ -112,7 +112,7 @@ class Folder {
     result.shape = codes->shape;
     if (scale.elements() == 1 && scale.shape().rank() <= 1) {
       result.encoding = &i8_tensor_encoding;
-      result.parts = {codes->parts[0], scale.reshaped(Shape{})};
+      result.parts = {codes->decode(), scale.reshaped(Shape{})};
       return result;
     }
     const auto rank = codes->shape.rank();
@@ -123,7 +123,7 @@ class Folder {
     }
     result.encoding = &i8_channel_encoding;
     result.axis = int(axis);
-    result.parts = {codes->parts[0], scale};
+    result.parts = {codes->decode(), scale};
     return result;
   }
 
