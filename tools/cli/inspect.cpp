@@ -1,0 +1,265 @@
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "strata/base/error.hpp"
+#include "strata/ir/builder.hpp"
+#include "strata/ir/cost.hpp"
+#include "strata/ir/op.hpp"
+#include "strata/report/numbers.hpp"
+#include "strata/report/text.hpp"
+#include "strata/runtime/sizes.hpp"
+#include "tools/cli/command.hpp"
+#include "tools/cli/options.hpp"
+#include "tools/cli/output.hpp"
+
+namespace strata::cli {
+namespace {
+
+using nlohmann::json;
+using report::format_bytes;
+using report::format_count;
+using report::format_si;
+
+struct Options {
+  ModelOptions model;
+  PlanOptions plan;
+  bool json = false;
+};
+
+/// What a node adds to the totals. Costs are missing where sizes are not known.
+struct NodeFacts {
+  const ir::Node* node = nullptr;
+  std::int64_t parameters = 0;  // elements of constants that no earlier node used
+  std::int64_t parameter_bytes = 0;
+  std::optional<ir::Cost> cost;
+};
+
+/// The plan's memory, or why there is none.
+struct Memory {
+  std::optional<std::size_t> peak, bound;
+  std::string problem;
+};
+
+struct Facts {
+  std::int64_t file_bytes = 0;
+  std::vector<NodeFacts> nodes;
+  NodeFacts total;
+  Memory memory;
+};
+
+std::optional<ir::Cost> cost_of(const ir::Graph& graph, const ir::Node& node,
+                                const DimValues& dims) {
+  try {
+    return ir::node_cost(graph, node, dims);
+  } catch (const Error&) {
+    return std::nullopt;  // sizes that only data tell
+  }
+}
+
+std::vector<NodeFacts> gather_nodes(const ir::Graph& graph, const DimValues& dims) {
+  std::vector<NodeFacts> nodes;
+  std::vector<char> counted(graph.value_limit());
+  for (const ir::NodeId id : graph.order()) {
+    NodeFacts facts;
+    facts.node = &graph.node(id);
+    facts.cost = cost_of(graph, *facts.node, dims);
+    for (const ir::ValueId input : facts.node->inputs) {
+      if (!graph.is_constant(input) || counted[ir::index(input)]++) continue;
+      facts.parameters += graph.value(input).constant->shape.elements();
+      facts.parameter_bytes += graph.value(input).constant->size_bytes();
+    }
+    nodes.push_back(facts);
+  }
+  return nodes;
+}
+
+NodeFacts add_up(const std::vector<NodeFacts>& nodes) {
+  NodeFacts total;
+  total.cost.emplace();
+  for (const NodeFacts& facts : nodes) {
+    total.parameters += facts.parameters;
+    total.parameter_bytes += facts.parameter_bytes;
+    if (!facts.cost) continue;
+    total.cost->macs += facts.cost->macs;
+    total.cost->flops += facts.cost->flops;
+  }
+  return total;
+}
+
+/// A model that cannot be planned can still be looked at.
+Memory plan_memory(ir::Graph graph, const Options& options, const DimValues& dims) {
+  Memory memory;
+  try {
+    const runtime::Session session(std::move(graph), options.plan.session(dims));
+    runtime::BindOptions bind_options;
+    bind_options.threads = session.threads();
+    const auto binding = runtime::Binding::bind(session.shared_program(), dims, bind_options);
+    memory.peak = binding->peak_bytes();
+    memory.bound = binding->bound_bytes();
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::internal) throw;
+    memory.problem = error.what();
+  }
+  return memory;
+}
+
+std::string shape_text(const ir::Graph& graph, ir::ValueId id, const DimValues& dims) {
+  if (id == ir::no_value) return "";
+  const ir::TensorType& type = graph.value(id).type;
+  try {
+    return fmt::format("{}{}", to_string(type.dtype), to_string(evaluate(type.shape, dims)));
+  } catch (const Error&) {
+    return to_string(type);
+  }
+}
+
+std::string count_or_dash(const std::optional<ir::Cost>& cost) {
+  return cost ? format_si(double(cost->macs)) : "–";
+}
+
+report::Table node_table(const ir::Graph& graph, const Facts& facts, const DimValues& dims) {
+  using report::Align;
+  report::Table table({{"node", "", Align::left, true},
+                       {"op", "", Align::left},
+                       {"output", "", Align::left, true},
+                       {"parameters", "", Align::right},
+                       {"bytes", "", Align::right},
+                       {"MACs", "", Align::right}});
+  const auto add = [&](const std::string& name, const std::string& op, const std::string& output,
+                       const NodeFacts& row) {
+    table.add_row({name, op, output, row.parameters ? format_count(row.parameters) : "",
+                   row.parameters ? format_bytes(double(row.parameter_bytes)) : "",
+                   count_or_dash(row.cost)});
+  };
+  for (const NodeFacts& row : facts.nodes) {
+    const std::string output =
+        row.node->outputs.empty() ? "" : shape_text(graph, row.node->outputs[0], dims);
+    add(row.node->name, ir::qualified_name(*row.node->op), output, row);
+  }
+  table.add_rule();
+  add("total", fmt::format("{} nodes", facts.nodes.size()), "", facts.total);
+  return table;
+}
+
+void print_text(const ir::Graph& graph, const Options& options, const Facts& facts,
+                const DimValues& dims) {
+  std::string head = fmt::format("{}  {}\n", report::printable(options.model.path),
+                                 format_bytes(double(facts.file_bytes)));
+  for (const ir::ValueId id : graph.inputs) {
+    head += report::printable(
+        fmt::format("input   {} {}", graph.value(id).name, to_string(graph.value(id).type)));
+    head += '\n';
+  }
+  for (const ir::ValueId id : graph.outputs) {
+    head += report::printable(
+        fmt::format("output  {} {}", graph.value(id).name, to_string(graph.value(id).type)));
+    head += '\n';
+  }
+  for (const auto& [symbol, value] : dims.items()) {
+    head += report::printable(fmt::format("with    {} = {}", symbol, value)) + '\n';
+  }
+  print(head + '\n');
+  print(node_table(graph, facts, dims));
+  const Memory& memory = facts.memory;
+  if (memory.peak) {
+    print(fmt::format("\nmemory  {} for activations and scratch at its peak ({} alive at once)\n",
+                      format_bytes(double(*memory.peak)), format_bytes(double(*memory.bound))));
+  } else {
+    print(fmt::format("\nmemory  not planned: {}\n", report::printable(memory.problem)));
+  }
+}
+
+json node_json(const ir::Graph& graph, const NodeFacts& facts) {
+  const auto names = [&](const std::vector<ir::ValueId>& ids) {
+    auto list = json::array();
+    for (const ir::ValueId id : ids) {
+      list.push_back(id == ir::no_value ? "" : graph.value(id).name);
+    }
+    return list;
+  };
+  auto outputs = json::array();
+  for (const ir::ValueId id : facts.node->outputs) {
+    if (id != ir::no_value) outputs.push_back(describe(graph.value(id)));
+  }
+  json node = {{"name", facts.node->name},
+               {"op", ir::qualified_name(*facts.node->op)},
+               {"inputs", names(facts.node->inputs)},
+               {"outputs", outputs},
+               {"parameters", facts.parameters},
+               {"parameter_bytes", facts.parameter_bytes},
+               {"macs", nullptr},
+               {"flops", nullptr}};
+  if (facts.cost) {
+    node["macs"] = facts.cost->macs;
+    node["flops"] = facts.cost->flops;
+  }
+  return node;
+}
+
+void print_json(const ir::Graph& graph, const Options& options, const Facts& facts,
+                const DimValues& dims) {
+  json document = {{"file", options.model.path},
+                   {"file_bytes", facts.file_bytes},
+                   {"graph", graph.name},
+                   {"inputs", json::array()},
+                   {"outputs", json::array()},
+                   {"dims", json::object()},
+                   {"nodes", json::array()},
+                   {"parameters", facts.total.parameters},
+                   {"parameter_bytes", facts.total.parameter_bytes},
+                   {"macs", facts.total.cost->macs},
+                   {"flops", facts.total.cost->flops},
+                   {"peak_arena_bytes", nullptr}};
+  for (const ir::ValueId id : graph.inputs) {
+    document["inputs"].push_back(describe(graph.value(id)));
+  }
+  for (const ir::ValueId id : graph.outputs) {
+    document["outputs"].push_back(describe(graph.value(id)));
+  }
+  for (const auto& [symbol, value] : dims.items()) document["dims"][symbol] = value;
+  for (const NodeFacts& node : facts.nodes) document["nodes"].push_back(node_json(graph, node));
+  if (facts.memory.peak) {
+    document["peak_arena_bytes"] = *facts.memory.peak;
+    document["least_arena_bytes"] = *facts.memory.bound;
+  } else {
+    document["not_planned"] = facts.memory.problem;
+  }
+  print_document(document);
+}
+
+void inspect(const Options& options) {
+  const ir::Graph graph = options.model.load();
+  const DimValues dims = runtime::typical_dims(graph, options.model.dim_values(graph));
+  Facts facts;
+  facts.file_bytes = std::int64_t(std::filesystem::file_size(options.model.path));
+  facts.nodes = gather_nodes(graph, dims);
+  facts.total = add_up(facts.nodes);
+  facts.memory = plan_memory(graph, options, dims);
+  if (options.json) {
+    print_json(graph, options, facts, dims);
+  } else {
+    print_text(graph, options, facts, dims);
+  }
+}
+
+std::function<void()> declare(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  add_model_options(app, options->model);
+  add_plan_options(app, options->plan);
+  app.add_flag("--json", options->json, "print one JSON object");
+  app.footer(
+      "Nodes are those of the file, before any pass; parameters that several nodes share count\n"
+      "once. Memory is that of the plan after all passes, without weights, inputs and outputs.");
+  return [options] { inspect(*options); };
+}
+
+}  // namespace
+
+const Command inspect_command{
+    "inspect", "Show nodes, shapes, parameters, MACs and memory of a model", declare};
+
+}  // namespace strata::cli

@@ -1,0 +1,88 @@
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <new>
+
+#include "strata/base/error.hpp"
+#include "strata/report/terminal.hpp"
+#include "strata/report/text.hpp"
+#include "tools/cli/command.hpp"
+
+namespace strata::cli {
+namespace {
+
+enum ExitCode { success = 0, bad_input = 1, bad_usage = 2, defect = 70 };
+
+constexpr const Command* commands[] = {
+#define STRATA_COMMAND(name) &name##_command,
+#include "tools/cli/commands.def"
+#undef STRATA_COMMAND
+};
+
+int exit_code(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::usage:
+      return bad_usage;
+    case ErrorCode::model:
+    case ErrorCode::unsupported:
+    case ErrorCode::io:
+      return bad_input;
+    case ErrorCode::internal:
+      break;
+  }
+  return defect;
+}
+
+int report_error(std::string_view text, int code) {
+  const bool colour = report::use_colour(stderr);
+  fmt::print(stderr, "strata: {}: {}\n", report::paint("error", report::Style::red, colour),
+             report::printable(text));
+  return code;
+}
+
+int parse_and_run(int argc, char** argv) {
+  CLI::App app(
+      "Strata imports a trained network, shows where its time and memory go, runs it, and makes "
+      "it smaller and faster for this machine.",
+      "strata");
+  app.set_version_flag("--version", "strata " STRATA_VERSION);
+  app.require_subcommand(1);
+  app.get_formatter()->column_width(36);
+  app.footer(
+      "Exit codes: 0 success, 1 bad input, 2 wrong usage, 70 a defect in Strata.\n"
+      "'strata COMMAND --help' explains a command.");
+  std::function<void()> chosen;
+  for (const Command* command : commands) {
+    CLI::App* sub = app.add_subcommand(std::string(command->name), std::string(command->summary));
+    sub->callback([&chosen, run = command->declare(*sub)] { chosen = run; });
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {
+      app.exit(error);
+      return success;
+    }
+    report_error(error.what(), bad_usage);
+    fmt::print(stderr, "Run with --help for usage.\n");
+    return bad_usage;
+  }
+  chosen();
+  return success;
+}
+
+}  // namespace
+}  // namespace strata::cli
+
+int main(int argc, char** argv) {
+  using namespace strata;
+  try {
+    return cli::parse_and_run(argc, argv);
+  } catch (const Error& error) {
+    return cli::report_error(error.what(), cli::exit_code(error.code()));
+  } catch (const std::bad_alloc&) {
+    return cli::report_error("out of memory", cli::bad_input);
+  } catch (const std::exception& error) {
+    return cli::report_error(fmt::format("internal: {}", error.what()), cli::defect);
+  }
+}

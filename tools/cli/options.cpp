@@ -1,0 +1,185 @@
+#include "tools/cli/options.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <charconv>
+
+#include "strata/base/checked.hpp"
+#include "strata/base/error.hpp"
+#include "strata/data/sidecar.hpp"
+#include "strata/eval/evaluate.hpp"
+#include "strata/ir/passes/pipeline.hpp"
+
+namespace strata::cli {
+namespace {
+
+/// Both sides of "NAME=VALUE"; the name may contain '=' itself.
+std::pair<std::string, std::string> split_pair(std::string_view option, const std::string& text,
+                                               std::string_view form) {
+  const std::size_t at = text.rfind('=');
+  if (at == std::string::npos || at == 0 || at + 1 == text.size()) {
+    fail(ErrorCode::usage, "{}: '{}' given, {} expected", option, text, form);
+  }
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
+std::optional<std::int64_t> parse_integer(std::string_view text) {
+  std::int64_t value = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || result.ec != std::errc() || result.ptr != text.data() + text.size())
+    return {};
+  return value;
+}
+
+std::string pass_names() {
+  std::string names;
+  for (const ir::Pass* pass : ir::all_passes()) {
+    names += (names.empty() ? "" : ", ") + std::string(pass->name);
+  }
+  return names;
+}
+
+}  // namespace
+
+std::size_t parse_size(std::string_view option, std::string_view text) {
+  constexpr std::string_view units = "KMG";
+  std::int64_t factor = 1;
+  std::string_view digits = text;
+  const std::size_t unit = text.empty() ? units.npos : units.find(text.back());
+  if (unit != units.npos) {
+    factor = std::int64_t(1) << (10 * (unit + 1));
+    digits.remove_suffix(1);
+  }
+  const auto number = parse_integer(digits);
+  const auto size = number && *number > 0 ? checked_mul(*number, factor) : std::nullopt;
+  if (!size) {
+    fail(ErrorCode::usage,
+         "{}: '{}' given, a number of bytes such as 65536, 64K, 1M or 2G expected", option, text);
+  }
+  return std::size_t(*size);
+}
+
+void add_model_options(CLI::App& app, ModelOptions& options) {
+  app.add_option("MODEL", options.path, "model file: ONNX, or Strata's text form")->required();
+  app.add_option("--dim", options.dims,
+                 "value of a symbolic dimension, as NAME=VALUE; 1 where none is given")
+      ->type_name("NAME=VALUE")
+      ->expected(1)
+      ->take_all();
+  app.add_flag("--follow-links", options.follow_links,
+               "let symbolic links to external weights lead out of the model's folder");
+}
+
+ir::Graph ModelOptions::load() const {
+  formats::LoadOptions load_options;
+  if (follow_links) load_options.external = formats::ExternalData::follow_links;
+  return formats::load(path, load_options);
+}
+
+DimValues ModelOptions::dim_values(const ir::Graph& graph) const {
+  std::vector<std::string> symbols;
+  for (const ir::ValueId id : graph.inputs) {
+    for (const Dim& dim : graph.value(id).type.shape) dim.collect_symbols(symbols);
+  }
+  DimValues values;
+  for (const std::string& text : dims) {
+    const auto [name, value] = split_pair("--dim", text, "NAME=VALUE");
+    const auto number = parse_integer(value);
+    if (!number || *number < 0) {
+      fail(ErrorCode::usage, "--dim {}: '{}' given, a size of 0 or more expected", name, value);
+    }
+    if (std::ranges::find(symbols, name) == symbols.end()) {
+      std::string accepted;
+      for (const std::string& s : symbols) accepted += (accepted.empty() ? "" : ", ") + s;
+      fail(ErrorCode::usage, "--dim {}: the inputs have {}", name,
+           symbols.empty() ? "no symbolic dimensions" : "the dimensions " + accepted);
+    }
+    values.set(name, *number);
+  }
+  return values;
+}
+
+void add_plan_options(CLI::App& app, PlanOptions& options) {
+  app.add_option("--threads", options.threads, "threads; 0: all that this process may use")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 256));
+  app.add_option("--isa", options.isa,
+                 "newest instruction set to use: baseline, avx2, avx512, avx512_vnni, avx512_bf16 "
+                 "or neon (default: all that this machine has)");
+  app.add_option("--off", options.off, "skip a pass; may be repeated. Passes: " + pass_names())
+      ->type_name("PASS")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--kernel", options.kernels,
+                 "run a node with this kernel, as NODE=ROW; may be repeated ('bench --explain' "
+                 "lists them)")
+      ->type_name("NODE=ROW")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--memory-budget", options.memory_budget,
+                 "most bytes for activations and scratch, such as 64K or 1M; refuse to plan beyond")
+      ->type_name("SIZE");
+  app.add_flag("--check-passes", options.check_passes,
+               "run the reference interpreter around each pass and name the first that changes "
+               "results");
+}
+
+runtime::SessionOptions PlanOptions::session(const DimValues& typical) const {
+  runtime::SessionOptions session_options;
+  session_options.threads = threads;
+  session_options.passes.off = off;
+  session_options.passes.check = check_passes;
+  if (!memory_budget.empty()) {
+    session_options.memory_budget = parse_size("--memory-budget", memory_budget);
+  }
+  if (!isa.empty()) session_options.target.isa = parse_isa(isa);
+  for (const std::string& text : kernels) {
+    auto [node, row] = split_pair("--kernel", text, "NODE=ROW");
+    session_options.target.pins.push_back({std::move(node), std::move(row)});
+  }
+  session_options.target.typical = typical;
+  return session_options;
+}
+
+void add_input_options(CLI::App& app, InputOptions& options, bool with_labels) {
+  if (with_labels) {
+    app.add_option("--labels", options.labels,
+                   "labels of data that bring none: an .npy for an .npy, a csv for pictures")
+        ->type_name("FILE");
+  }
+  app.add_option("--preprocess", options.preprocess,
+                 "sidecar that says how pixels become numbers and what the classes are called "
+                 "(pictures: default is a preprocess.toml beside the model)")
+      ->type_name("FILE");
+  constexpr std::pair<const char*, const char*> keys[] = {
+      {"resize", "pictures: the short side becomes this many pixels"},
+      {"crop", "pictures: HEIGHT,WIDTH cut from the centre, after --resize"},
+      {"size", "pictures: resize to exactly HEIGHT,WIDTH"},
+      {"interpolation", "pictures: bilinear (default) or bicubic"},
+      {"channels", "pictures: rgb (default), bgr or gray"},
+      {"layout", "pictures: nchw (default) or nhwc"},
+      {"divide", "value = (pixel / divide - mean) / std; default 1"},
+      {"mean", "one number or one for each channel, as 0.485,0.456,0.406; default 0"},
+      {"std", "one number or one for each channel; default 1"}};
+  for (const auto& [key, text] : keys) {
+    app.add_option_function<std::string>(
+           std::string("--") + key,
+           [&options, key = key](const std::string& value) {
+             options.image_keys.emplace_back(key, value);
+           },
+           text)
+        ->group("Pictures (go before the sidecar)");
+  }
+}
+
+data::DatasetOptions InputOptions::dataset(const ir::Graph& graph, const std::string& model_path,
+                                           const std::string& input_name) const {
+  data::DatasetOptions dataset_options = eval::dataset_options(graph, input_name);
+  dataset_options.labels = labels;
+  dataset_options.preprocess = preprocess;
+  dataset_options.model = model_path;
+  dataset_options.image_keys = image_keys;
+  return dataset_options;
+}
+
+}  // namespace strata::cli

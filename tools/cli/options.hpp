@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "strata/data/dataset.hpp"
+#include "strata/formats/load.hpp"
+#include "strata/runtime/session.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace strata::cli {
+
+/// "64K", "1M", "2G" (powers of 1024) or a number of bytes; throws usage naming the option.
+std::size_t parse_size(std::string_view option, std::string_view text);
+
+/// Options of every command that reads a model.
+struct ModelOptions {
+  std::string path;
+  bool follow_links = false;
+  std::vector<std::string> dims;  // "NAME=VALUE"
+
+  ir::Graph load() const;
+  /// Throws usage for a malformed or unknown name.
+  DimValues dim_values(const ir::Graph& graph) const;
+};
+void add_model_options(CLI::App& app, ModelOptions& options);
+
+/// Options of every command that plans and runs a model.
+struct PlanOptions {
+  int threads = 1;
+  std::string isa;
+  std::vector<std::string> off;
+  std::vector<std::string> kernels;  // "NODE=ROW"
+  std::string memory_budget;
+  bool check_passes = false;
+
+  /// What a session is made with. Throws usage.
+  runtime::SessionOptions session(const DimValues& typical = {}) const;
+};
+void add_plan_options(CLI::App& app, PlanOptions& options);
+
+/// Options that say how bytes and pixels become numbers.
+struct InputOptions {
+  std::string labels;
+  std::string preprocess;
+  std::vector<std::pair<std::string, std::string>> image_keys;
+
+  /// For an input of a model loaded from `model_path`; without a name, the only one.
+  data::DatasetOptions dataset(const ir::Graph& graph, const std::string& model_path,
+                               const std::string& input_name = "") const;
+};
+/// `with_labels`: also --labels.
+void add_input_options(CLI::App& app, InputOptions& options, bool with_labels);
+
+}  // namespace strata::cli

@@ -1,0 +1,41 @@
+#include "tools/cli/output.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "strata/base/error.hpp"
+
+namespace strata::cli {
+
+void print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    fail(ErrorCode::io, "standard output: {}", std::generic_category().message(errno));
+  }
+}
+
+void print(const report::Table& table) {
+  report::TableOptions options;
+  options.colour = report::use_colour(stdout);
+  if (report::is_terminal(stdout)) options.width = report::terminal_width(stdout);
+  print(table.text(options));
+}
+
+void print_document(const nlohmann::json& value) {
+  print(value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+nlohmann::json describe(const ir::Value& value) {
+  auto shape = nlohmann::json::array();
+  for (const Dim& dim : value.type.shape) {
+    if (const auto extent = dim.as_constant()) {
+      shape.push_back(*extent);
+    } else {
+      shape.push_back(to_string(dim));
+    }
+  }
+  return {{"name", value.name}, {"dtype", to_string(value.type.dtype)}, {"shape", shape}};
+}
+
+}  // namespace strata::cli

@@ -1,0 +1,137 @@
+#include "tools/cli/run_inputs.hpp"
+
+#include "strata/base/error.hpp"
+#include "strata/data/image.hpp"
+#include "strata/data/npy.hpp"
+
+namespace strata::cli {
+namespace {
+
+Shape with_batch_axis(const Shape& shape) {
+  std::vector<std::int64_t> extents{1};
+  extents.insert(extents.end(), shape.begin(), shape.end());
+  return Shape(extents);
+}
+
+/// Float types are converted, and a missing axis for the batch is added.
+Tensor fit(Tensor tensor, const ir::TensorType& type) {
+  if (tensor.dtype() != type.dtype && is_float(tensor.dtype()) && is_float(type.dtype)) {
+    tensor = tensor.cast(type.dtype);
+  }
+  const Shape& shape = tensor.shape();
+  const bool one_axis_less = std::size_t(shape.rank()) + 1 == type.shape.size();
+  return one_axis_less && shape.rank() < max_rank ? tensor.reshaped(with_batch_axis(shape))
+                                                  : tensor;
+}
+
+class InputReader {
+ public:
+  InputReader(const ir::Graph& graph, const std::string& model_path, const InputOptions& options)
+      : graph_(graph), model_path_(model_path), options_(options) {}
+
+  void add(const std::string& text, RunInputs& run) const {
+    std::string path = text;
+    std::optional<std::size_t> position;
+    if (const std::size_t at = text.find('='); at != std::string::npos) {
+      position = find(text.substr(0, at));
+      path = text.substr(at + 1);
+    } else if (graph_.inputs.size() == 1) {
+      position = 0;
+    }
+    if (path.ends_with(".npz")) {
+      add_arrays(path, position, run);
+      return;
+    }
+    if (!position) {
+      fail(ErrorCode::usage, "{}: say which input it is for, as NAME={}; the model takes {}", path,
+           path, list_inputs());
+    }
+    if (path.ends_with(".npy")) {
+      set(run, *position, data::read_npy(path));
+    } else if (data::has_image_suffix(path)) {
+      set(run, *position, read_picture(path, *position));
+    } else {
+      fail(ErrorCode::usage, "{}: accepted are .npy, .npz, .png, .jpg, .jpeg and .bmp", path);
+    }
+  }
+
+  void check_complete(const RunInputs& run) const {
+    for (std::size_t i = 0; i < run.tensors.size(); ++i) {
+      if (run.tensors[i].present()) continue;
+      fail(ErrorCode::usage, "input {} is not given; the model takes {}", input(i).name,
+           list_inputs());
+    }
+  }
+
+  std::string list_inputs() const {
+    std::string text;
+    for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
+      text += (i ? ", " : "") + input(i).name + " " + to_string(input(i).type);
+    }
+    return text;
+  }
+
+ private:
+  const ir::Value& input(std::size_t i) const { return graph_.value(graph_.inputs[i]); }
+
+  std::size_t find(std::string_view name) const {
+    for (std::size_t i = 0; i < graph_.inputs.size(); ++i) {
+      if (input(i).name == name) return i;
+    }
+    fail(ErrorCode::usage, "no input '{}'; the model takes {}", name, list_inputs());
+  }
+
+  void set(RunInputs& run, std::size_t i, Tensor tensor) const {
+    if (run.tensors[i].present()) {
+      fail(ErrorCode::usage, "input {} is given twice", input(i).name);
+    }
+    run.tensors[i] = fit(std::move(tensor), input(i).type);
+  }
+
+  /// An archive of one array may call it anything.
+  void add_arrays(const std::string& path, std::optional<std::size_t> position,
+                  RunInputs& run) const {
+    std::vector<data::NamedTensor> arrays = data::read_npz(path);
+    const bool nameless = position && arrays.size() == 1;
+    for (data::NamedTensor& array : arrays) {
+      set(run, nameless ? *position : find(array.name), std::move(array.tensor));
+    }
+  }
+
+  Tensor read_picture(const std::string& path, std::size_t i) const {
+    const auto picture =
+        data::open_pictures({path}, options_.dataset(graph_, model_path_, input(i).name));
+    Tensor tensor = Tensor::zeros(picture->dtype(), picture->item_shape());
+    picture->read(0, tensor.mutable_raw());
+    return tensor;
+  }
+
+  const ir::Graph& graph_;
+  const std::string& model_path_;
+  const InputOptions& options_;
+};
+
+}  // namespace
+
+std::vector<RunInputs> read_run_inputs(const std::vector<std::string>& files,
+                                       const ir::Graph& graph, const std::string& model_path,
+                                       const InputOptions& options) {
+  const InputReader reader(graph, model_path, options);
+  if (files.empty() && !graph.inputs.empty()) {
+    fail(ErrorCode::usage, "no input given; the model takes {}", reader.list_inputs());
+  }
+  std::vector<RunInputs> runs;
+  const std::vector<Tensor> none(graph.inputs.size());
+  if (graph.inputs.size() == 1) {
+    for (const std::string& file : files) {
+      reader.add(file, runs.emplace_back(RunInputs{file, none}));
+    }
+  } else {
+    runs.push_back({"", none});
+    for (const std::string& file : files) reader.add(file, runs[0]);
+  }
+  for (const RunInputs& run : runs) reader.check_complete(run);
+  return runs;
+}
+
+}  // namespace strata::cli
