@@ -166,7 +166,7 @@ TEST(Load, CyclesAreRefused) {
 
 // Longer than any stack of calls would survive.
 TEST(Load, ChainOfManyNodesBackwards) {
-  constexpr int count = 100000;
+  constexpr int count = 50000;
   Model model;
   model.input("v0", DType::f32, {1});
   for (int i = count; i > 0; --i) {
