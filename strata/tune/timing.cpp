@@ -11,6 +11,8 @@ namespace {
 
 /// A sample shorter than this says more about the clock and its call than about the contender.
 constexpr double shortest_sample_s = 20e-6;
+/// To contenders slower than this, caches that another one filled make little difference.
+constexpr double short_s = 2e-3;
 
 double median_of_sorted(std::span<const double> sorted) {
   const std::size_t n = sorted.size();
@@ -75,23 +77,40 @@ Timing Race::ratio(std::size_t contender, std::size_t reference) const {
 
 Race run_race(std::span<const std::function<void()>> contenders, const RaceOptions& options,
               const std::function<bool()>& stopped) {
-  double fastest = shortest_sample_s;
+  double fastest = short_s;
   for (const auto& contender : contenders) {
     time_of(contender, 1);  // cold
     fastest = std::min(fastest, time_of(contender, 1));
   }
-  // All contenders repeat equally often, or caches would favour those that repeat more.
+  const bool prime = fastest < short_s;
   const auto repeats = std::size_t(std::ceil(shortest_sample_s / std::max(fastest, 1e-9)));
   RaceOptions counted = options;
-  counted.seconds /= double(repeats);
+  counted.seconds /= double(repeats + prime);
   Race race(contenders.size(), counted);
   while (!race.done()) {
     if (stopped && race.rounds() > 0 && stopped()) break;
     for (std::size_t i = 0; i < contenders.size(); ++i) {
-      race.tell(time_of(contenders[race.next()], repeats));
+      const auto& contender = contenders[race.next()];
+      if (prime) contender();
+      race.tell(time_of(contender, repeats));
     }
   }
   return race;
+}
+
+std::vector<Timing> time_steps(std::size_t steps, std::size_t rounds,
+                               const std::function<void(std::span<double>)>& run) {
+  std::vector<std::vector<double>> samples(steps);
+  std::vector<double> seconds(steps);
+  run(seconds);  // cold
+  for (std::size_t round = 0; round < rounds; ++round) {
+    std::ranges::fill(seconds, 0);
+    run(seconds);
+    for (std::size_t i = 0; i < steps; ++i) samples[i].push_back(seconds[i]);
+  }
+  std::vector<Timing> timings;
+  for (const auto& of_step : samples) timings.push_back(summarize(of_step));
+  return timings;
 }
 
 }  // namespace strata::tune

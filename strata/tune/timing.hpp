@@ -57,9 +57,14 @@ class Race {
 };
 
 /// Runs a race by the wall clock. Short contenders are run several times for one sample, so that
-/// the clock's resolution does not count. `stopped`, asked once a round, ends it early, but not
-/// before one round was counted.
+/// the clock's resolution does not count, and once before, uncounted, to find their own data in the
+/// caches. `stopped`, asked once a round, ends it early, but not before one round was counted.
 Race run_race(std::span<const std::function<void()>> contenders, const RaceOptions& options = {},
               const std::function<bool()>& stopped = {});
+
+/// Each step's time over this many runs of something that adds the seconds of each of its steps to
+/// the entries of a span (runtime::Context::run_timed).
+std::vector<Timing> time_steps(std::size_t steps, std::size_t rounds,
+                               const std::function<void(std::span<double>)>& run);
 
 }  // namespace strata::tune

@@ -50,18 +50,9 @@ Workload::Workload(std::shared_ptr<const runtime::Program> program, std::vector<
 }
 
 std::vector<Timing> Workload::time_steps(std::size_t rounds) {
-  const std::size_t steps = program().steps().size();
-  std::vector<std::vector<double>> samples(steps);
-  std::vector<double> seconds(steps);
-  run();
-  for (std::size_t round = 0; round < rounds; ++round) {
-    std::ranges::fill(seconds, 0);
+  return tune::time_steps(program().steps().size(), rounds, [&](std::span<double> seconds) {
     context_.run_timed(in_, out_, seconds);
-    for (std::size_t i = 0; i < steps; ++i) samples[i].push_back(seconds[i]);
-  }
-  std::vector<Timing> timings;
-  for (const auto& of_step : samples) timings.push_back(summarize(of_step));
-  return timings;
+  });
 }
 
 }  // namespace strata::tune

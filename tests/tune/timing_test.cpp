@@ -109,5 +109,18 @@ TEST(Race, RunsByTheClockAndStopsWhenAsked) {
   EXPECT_GT(race.timing(0).median, 0);
 }
 
+TEST(Steps, EachIsSummarisedOverItsRuns) {
+  double round = 0;
+  const auto timings = time_steps(2, 3, [&](std::span<double> seconds) {
+    seconds[0] += round;
+    seconds[1] += 10;
+    ++round;
+  });
+  ASSERT_EQ(timings.size(), 2u);
+  EXPECT_EQ(timings[0].median, 2);  // of 1, 2, 3: the first run is cold
+  EXPECT_EQ(timings[1].median, 10);
+  EXPECT_EQ(timings[1].samples, 3u);
+}
+
 }  // namespace
 }  // namespace strata::tune

@@ -1,4 +1,4 @@
-#include "strata/tune/workload.hpp"
+#include "strata/tune/rows.hpp"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 
 #include "strata/ir/builder.hpp"
 #include "strata/ir/passes/pipeline.hpp"
-#include "strata/tune/rows.hpp"
+#include "strata/tune/workload.hpp"
 
 namespace strata::tune {
 namespace {

@@ -128,7 +128,7 @@ void resolve(Options& options) {
 }
 
 /// Columns of the lines that tell of the front while it grows.
-constexpr const char* live_format = "{:>8}  {:<40.40}  {:>9}  {:>8}  {:>12}";
+constexpr const char* live_format = "{:>8}  {:<52.52}  {:>9}  {:>8}  {:>12}";
 
 std::string live_line(const study::Candidate& candidate) {
   const study::Measured& measured = candidate.measured;

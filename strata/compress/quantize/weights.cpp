@@ -72,8 +72,9 @@ class Finder {
     const int rank = constant.shape.rank();
     if (!is_float(constant.dtype) || rank == 0 || constant.shape.elements() == 0) return;
     WeightLayer layer;
-    layer.name = name_of(node, outer);
     layer.op = node.op->name;
+    layer.name = names_.unique(name_of(node, outer), layer.op);
+    names_.take(layer.name, 0);
     layer.weight = weight;
     layer.axis = rule->axis(node, rank);
     layer.elements = constant.shape.elements();
@@ -90,6 +91,7 @@ class Finder {
 
   const ir::Graph& graph_;
   std::set<ir::ValueId> seen_;
+  ir::NameTable names_;
   std::vector<WeightLayer> layers_;
 };
 

@@ -10,7 +10,7 @@ namespace strata::compress {
 
 /// A constant that is the weight of a Conv, Gemm or MatMul, alone or inside a strata.Fused.
 struct WeightLayer {
-  std::string name;               ///< of the user's node that reads it first
+  std::string name;               ///< of the user's node that reads it first; unique
   std::string op;                 ///< "Conv"
   ir::ValueId weight{};           ///< in the outer graph; stays valid as ids do
   int axis = 0;                   ///< of the output channels in the weight

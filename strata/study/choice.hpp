@@ -1,0 +1,45 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "strata/search/pareto.hpp"
+#include "strata/study/evaluator.hpp"
+
+namespace strata::study {
+
+/// What a version must keep to.
+struct Limits {
+  double max_drop = 0.01;           ///< of accuracy on the search records, a fraction
+  double latency_tolerance = 0.01;  ///< by how much a median may exceed the default's for noise
+};
+
+/// A configuration that was measured.
+struct Candidate {
+  int id = 0;
+  std::string name;
+  std::string phase;
+  Configuration configuration;
+  Measured measured;
+  std::string rejected;  ///< why it may not be chosen; empty: it may
+  double at_s = 0;       ///< when, from the start of the search
+};
+
+/// Why the limits rule it out, or an empty text.
+std::string reason_against(const Measured& measured, const Limits& limits);
+
+/// Whether the measured ratios to the default leave no doubt: the intervals do not overlap.
+bool clearly_faster(const Measured& a, const Measured& b);
+
+/// What the Pareto front weighs: accuracy, latency, file size.
+std::vector<search::Objective> objectives();
+/// The values to these. Latency is relative to the default, and exactly 1 where it cannot be told
+/// from it: noise makes no front.
+std::vector<double> objective_values(const Measured& measured, const Limits& limits);
+
+/// The rule: of the candidates that are within the limits, the smallest file; of equal files the
+/// one that is clearly faster, else the one measured first. Null if there is none.
+const Candidate* choose(std::span<const Candidate> candidates);
+
+}  // namespace strata::study

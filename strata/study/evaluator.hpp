@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "strata/study/configuration.hpp"
+#include "strata/tune/rows.hpp"
+#include "strata/tune/timing.hpp"
+
+namespace strata::study {
+
+/// What was found out about one configuration.
+struct Measured {
+  std::string failure;  ///< why it could not be built or run; empty: it could
+  // On the search records, against the default configuration.
+  std::int64_t count = 0;
+  std::int64_t correct = 0;
+  std::int64_t lost = 0;    ///< right only by the default
+  std::int64_t gained = 0;  ///< right only by this one
+  tune::Timing ratio;       ///< time of one inference over that of the default, paired
+  tune::Timing latency;     ///< seconds of one inference
+  std::int64_t file_bytes = 0;
+  std::int64_t peak_bytes = 0;
+
+  bool failed() const { return !failure.empty(); }
+  double accuracy() const { return count ? double(correct) / double(count) : 0; }
+  double drop() const { return count ? double(lost - gained) / double(count) : 0; }
+};
+
+/// Measures configurations of one model: by running it, or from a recording.
+class Evaluator {
+ public:
+  using Stopped = std::function<bool()>;
+
+  virtual ~Evaluator() = default;
+  /// Nothing if `stopped` said so before the end. `effort` multiplies the time spent on latency.
+  virtual std::optional<Measured> measure(const Configuration& configuration, double effort,
+                                          const Stopped& stopped) = 0;
+  /// Which kernels are worth trying in this configuration.
+  virtual std::vector<tune::NodeRows> kernels(const Configuration& configuration) = 0;
+};
+
+}  // namespace strata::study

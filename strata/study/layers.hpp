@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "strata/study/model_evaluator.hpp"
+
+namespace strata::study {
+
+/// A row that does not run a node, and why.
+struct OtherRow {
+  std::string row;
+  std::string reason;
+};
+
+/// One step of a program: what runs, how long, and what else could have.
+struct LayerInfo {
+  std::string name;
+  std::string op;
+  std::vector<std::string> sources;  ///< the user's nodes
+  std::string output;                ///< shape, "1x64x25x5"
+  std::string encoding;              ///< of its weights; empty: none
+  std::string row;
+  double seconds = 0;  ///< median of one run
+  std::int64_t macs = 0;
+  std::int64_t weight_bytes = 0;  ///< of all its constants, as stored in the file
+  std::vector<OtherRow> others;
+};
+
+/// The steps of the chosen version in the order they run, timed here. What the search measured of
+/// other kernels is quoted from its candidates.
+std::vector<LayerInfo> describe_layers(ModelEvaluator& evaluator, const SearchResult& result);
+
+}  // namespace strata::study

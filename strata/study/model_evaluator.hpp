@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "strata/compress/quantize/weights.hpp"
+#include "strata/data/dataset.hpp"
+#include "strata/data/metrics.hpp"
+#include "strata/runtime/target.hpp"
+#include "strata/study/optimizer.hpp"
+#include "strata/tune/workload.hpp"
+
+namespace strata::study {
+
+struct ModelEvaluatorOptions {
+  double race_s = 0.05;  ///< measuring the latency of one candidate against the default's
+  int eval_threads = 0;  ///< for accuracy; 0: all this process may use
+  runtime::Target target = runtime::default_target();
+};
+
+/// What records that the search never saw say of a version and the default.
+struct Verdict {
+  data::Accuracy original;
+  data::Accuracy chosen;
+  data::PairedDrop drop;
+  double agreement = 1;  ///< share of records on which both predict the same
+  bool complete = true;  ///< false: stopped early
+};
+
+/// Measures versions of a model by building, running and exporting them.
+class ModelEvaluator final : public Evaluator {
+ public:
+  /// `model`: as imported. `records`: those of the data set that the search may see. The default
+  /// configuration's file is the user's own, of `file_bytes`.
+  ModelEvaluator(ir::Graph model, std::int64_t file_bytes, const data::Dataset& dataset,
+                 std::vector<std::int64_t> records, ModelEvaluatorOptions options = {});
+  ~ModelEvaluator() override;
+
+  /// Seconds to judge one record, measured on a few.
+  double seconds_per_record() const;
+  /// Searches on this many of the records, evenly spread; all if there are not more.
+  void keep_records(std::size_t count);
+  std::size_t records() const { return records_.size(); }
+
+  /// Every float weight with every encoding; threads 1, 2, 4 ... up to `most_threads`.
+  SearchSpace space(int most_threads) const;
+
+  std::optional<Measured> measure(const Configuration& configuration, double effort,
+                                  const Stopped& stopped) override;
+  std::vector<tune::NodeRows> kernels(const Configuration& configuration) override;
+
+  /// Judged on records that measure() does not look at.
+  Verdict judge(const Configuration& chosen, std::span<const std::int64_t> unseen,
+                const Stopped& stopped);
+
+  /// What is exported: batch norms folded, weights encoded, nothing fused.
+  ir::Graph version(const Configuration& configuration) const;
+  /// What runs.
+  std::shared_ptr<const runtime::Program> program(const Configuration& configuration) const;
+  /// The program ready to run on the first record.
+  std::unique_ptr<tune::Workload> workload(const Configuration& configuration);
+  const std::vector<compress::WeightLayer>& layers() const { return layers_; }
+
+ private:
+  struct Judged;
+  const EncodedTensor& encoded(std::size_t layer, const std::string& encoding) const;
+  std::shared_ptr<ThreadPool> pool(int threads);
+  std::unique_ptr<tune::Workload> workload(std::shared_ptr<const runtime::Program> program,
+                                           int threads);
+  Judged run_on(const std::shared_ptr<const runtime::Program>& program,
+                std::span<const std::int64_t> records, const Stopped& stopped) const;
+  void time(const Configuration& configuration, tune::Workload& candidate, double effort,
+            const Stopped& stopped, Measured& measured);
+
+  ir::Graph model_;  // as exported
+  std::int64_t file_bytes_;
+  const data::Dataset& dataset_;
+  std::vector<std::int64_t> records_;
+  ModelEvaluatorOptions options_;
+  std::vector<compress::WeightLayer> layers_;
+  mutable std::map<std::pair<std::size_t, std::string>, EncodedTensor> encoded_;  // filled on use
+  std::map<int, std::shared_ptr<ThreadPool>> pools_;
+  std::vector<std::uint8_t> default_correct_;
+  std::unique_ptr<tune::Workload> default_workload_;
+  tune::Timing default_latency_;
+};
+
+/// This many of the records, evenly spread.
+std::vector<std::int64_t> spread(const std::vector<std::int64_t>& records, std::size_t count);
+
+}  // namespace strata::study

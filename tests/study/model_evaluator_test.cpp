@@ -1,0 +1,223 @@
+#include "strata/study/model_evaluator.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "strata/base/error.hpp"
+#include "strata/base/random.hpp"
+#include "strata/eval/evaluate.hpp"
+#include "strata/formats/load.hpp"
+#include "strata/formats/save.hpp"
+#include "strata/ir/builder.hpp"
+#include "strata/ir/interpreter.hpp"
+#include "strata/runtime/session.hpp"
+
+namespace strata::study {
+namespace {
+
+constexpr std::uint64_t seed = 7;
+constexpr std::int64_t channels = 8, classes = 4;
+
+Tensor random_tensor(const Shape& shape, Random& random, double scale) {
+  Tensor tensor = Tensor::zeros(DType::f32, shape);
+  for (float& x : tensor.mutable_data<float>()) x = float(scale * random.normal());
+  return tensor;
+}
+
+/// conv "first", conv "planted", gemm "last". int8 ruins the planted one: each of its output
+/// channels has one huge weight, for an input channel that is always zero, so that the float
+/// network does not notice and all other weights round to zero.
+ir::Graph planted_network() {
+  Random random(seed);
+  ir::Graph graph;
+  ir::Builder builder(graph);
+  const auto constant = [&](Tensor tensor, std::string_view name) {
+    return builder.constant(std::move(tensor), name);
+  };
+  const auto conv = [&](ir::ValueId x, ir::ValueId w, ir::ValueId b, std::string_view name) {
+    const ir::ValueId y = builder.op("Conv", {x, w, b}, {}, name);
+    graph.node(graph.value(y).producer).sources = {std::string(name)};
+    return builder.op("Relu", {y});
+  };
+  ir::ValueId x = graph.add_input("x", {DType::f32, {Dim::symbol("N"), 2, 7, 7}});
+  Tensor w1 = random_tensor({channels, 2, 3, 3}, random, 0.4);
+  Tensor b1 = random_tensor({channels}, random, 0.1);
+  std::ranges::fill(w1.mutable_data<float>().first(2 * 9), 0.0f);
+  b1.mutable_data<float>()[0] = -1;  // channel 0 is zero after Relu
+  x = conv(x, constant(w1, "w1"), constant(b1, "b1"), "first");
+  Tensor w2 = random_tensor({channels, channels, 3, 3}, random, 0.2);
+  for (std::int64_t c = 0; c < channels; ++c) {
+    w2.mutable_data<float>()[std::size_t(c * channels * 9)] = 1000;
+  }
+  x = conv(x, constant(w2, "w2"), constant(random_tensor({channels}, random, 0.1), "b2"),
+           "planted");
+  x = builder.op("Flatten", {x});
+  const ir::ValueId w3 = constant(random_tensor({classes, channels * 9}, random, 0.2), "w3");
+  x = builder.op("Gemm", {x, w3}, {{"transB", std::int64_t(1)}}, "last");
+  graph.node(graph.value(x).producer).sources = {"last"};
+  graph.outputs = {x};
+  return graph;
+}
+
+/// Random records that a network classifies with some margin, labelled by it.
+class Labelled final : public data::Dataset {
+ public:
+  static Labelled by(const ir::Graph& graph, std::int64_t count) {
+    Random random(seed + 1);
+    std::vector<Tensor> records;
+    std::vector<std::int32_t> labels;
+    while (std::int64_t(records.size()) < count) {
+      const Tensor input = random_tensor({1, 2, 7, 7}, random, 1);
+      const std::vector<float> scores = ir::interpret(graph, std::span(&input, 1))[0].to_float();
+      const auto best = data::top_k(scores, 2);
+      const auto [low, high] = std::ranges::minmax(scores);
+      if (scores[std::size_t(best[0])] - scores[std::size_t(best[1])] < (high - low) / 10) continue;
+      records.push_back(input);
+      labels.push_back(best[0]);
+    }
+    return Labelled(std::move(records), std::move(labels));
+  }
+
+  void read(std::int64_t index, void* out) const override {
+    const auto bytes = records_[std::size_t(index)].bytes();
+    std::memcpy(out, bytes.data(), bytes.size());
+  }
+
+ private:
+  Labelled(std::vector<Tensor> records, std::vector<std::int32_t> labels)
+      : Dataset({.size = std::int64_t(records.size()),
+                 .item_shape = Shape{2, 7, 7},
+                 .labels = std::move(labels)}),
+        records_(std::move(records)) {}
+
+  std::vector<Tensor> records_;
+};
+
+/// Real accuracies and sizes; time stands still, as tests do not depend on the machine's mood.
+class Timeless final : public Evaluator {
+ public:
+  explicit Timeless(Evaluator& evaluator) : evaluator_(evaluator) {}
+  std::optional<Measured> measure(const Configuration& configuration, double effort,
+                                  const Stopped& stopped) override {
+    auto measured = evaluator_.measure(configuration, effort, stopped);
+    if (measured) measured->ratio = {1, 1, 1, 1};
+    return measured;
+  }
+  std::vector<tune::NodeRows> kernels(const Configuration&) override { return {}; }
+
+ private:
+  Evaluator& evaluator_;
+};
+
+struct Planted {
+  ir::Graph graph = planted_network();
+  Labelled dataset = Labelled::by(graph, 200);
+  ModelEvaluator evaluator{graph, 1000000, dataset, eval::all_items(dataset), {.race_s = 1e-4}};
+};
+
+// Part 8 of the specification, with a real network: exactly the planted layer stays wider.
+TEST(ModelEvaluator, ExactlyThePlantedLayerStaysWider) {
+  Planted planted;
+  for (const char* strategy : {"staged", "exhaustive"}) {
+    SCOPED_TRACE(strategy);
+    Timeless evaluator(planted.evaluator);
+    SearchOptions options;
+    options.limits.max_drop = 0.05;
+    options.strategy = strategy;
+    const SearchResult result = search_versions(planted.evaluator.space(1), evaluator, options);
+    const Configuration& chosen = result.candidates[std::size_t(result.chosen)].configuration;
+    EXPECT_TRUE(chosen.encodings.at("first").starts_with("i8_"));
+    EXPECT_TRUE(chosen.encodings.at("last").starts_with("i8_"));
+    EXPECT_TRUE(chosen.encodings.at("planted").ends_with("f16")) << chosen.encodings.at("planted");
+  }
+}
+
+TEST(ModelEvaluator, CountsAgainstTheDefault) {
+  Planted planted;
+  const Measured original = *planted.evaluator.measure({}, 1, {});
+  EXPECT_FALSE(original.failed()) << original.failure;
+  EXPECT_EQ(original.count, 200);
+  EXPECT_EQ(original.correct, 200);  // it gave the labels
+  EXPECT_EQ(original.file_bytes, 1000000);
+  EXPECT_EQ(original.ratio.median, 1);
+  const Measured ruined =
+      *planted.evaluator.measure({.encodings = {{"planted", "i8_channel"}}}, 1, {});
+  EXPECT_EQ(ruined.gained, 0);
+  EXPECT_EQ(ruined.correct, 200 - ruined.lost);
+  EXPECT_GT(ruined.drop(), 0.2);
+  EXPECT_GT(ruined.latency.median, 0);
+}
+
+// The file is what was measured: loaded again it has the size and gives the same predictions.
+TEST(ModelEvaluator, VersionsSurviveTheirFile) {
+  Planted planted;
+  for (const Encoding* encoding : all_encodings()) {
+    SCOPED_TRACE(encoding->name);
+    Configuration configuration;
+    for (const char* layer : {"first", "planted", "last"}) {
+      configuration.encodings[layer] = encoding->name;
+    }
+    const std::string bytes = formats::onnx_bytes(planted.evaluator.version(configuration));
+    const Measured measured = *planted.evaluator.measure(configuration, 1, {});
+    EXPECT_EQ(std::int64_t(bytes.size()), measured.file_bytes);
+    runtime::Session loaded(formats::load(std::as_bytes(std::span(bytes))));
+    const auto items = eval::all_items(planted.dataset);
+    const auto here =
+        eval::evaluate(planted.evaluator.program(configuration), planted.dataset, items);
+    const auto there = eval::evaluate(loaded.shared_program(), planted.dataset, items);
+    EXPECT_EQ(here.predictions, there.predictions);
+    EXPECT_EQ(here.accuracy().correct, measured.correct);
+    // Node names are the user's.
+    const ir::Graph again = formats::load(std::as_bytes(std::span(bytes)));
+    for (const char* layer : {"first", "planted", "last"}) EXPECT_TRUE(again.find_node(layer));
+  }
+}
+
+TEST(ModelEvaluator, WhatCannotRunIsAFailureWithItsReason) {
+  Planted planted;
+  const Measured unknown = *planted.evaluator.measure({.encodings = {{"middle", "f16"}}}, 1, {});
+  EXPECT_EQ(unknown.failure, "no layer with weights is named middle");
+  const Measured pinned = *planted.evaluator.measure({.kernels = {{"last", "no_such_row"}}}, 1, {});
+  EXPECT_NE(pinned.failure.find("no_such_row"), std::string::npos) << pinned.failure;
+}
+
+TEST(ModelEvaluator, OfferedKernelsRun) {
+  Planted planted;
+  for (const tune::NodeRows& node : planted.evaluator.kernels({})) {
+    for (const tune::RowOption& option : node.options) {
+      const Measured measured =
+          *planted.evaluator.measure({.kernels = {{node.node, option.row}}}, 1, {});
+      EXPECT_FALSE(measured.failed()) << measured.failure;
+      EXPECT_EQ(measured.lost, 0) << node.node << " " << option.row;
+    }
+  }
+}
+
+TEST(ModelEvaluator, StopsWhenAsked) {
+  Planted planted;
+  int asked = 0;
+  EXPECT_FALSE(planted.evaluator.measure({}, 1, [&] { return ++asked > 0; }).has_value());
+}
+
+TEST(ModelEvaluator, JudgesOnlyWhatItIsGiven) {
+  Planted planted;
+  const std::vector<std::int64_t> unseen = {3, 5, 8};
+  const Verdict verdict = planted.evaluator.judge({.encodings = {{"first", "f16"}}}, unseen, {});
+  EXPECT_EQ(verdict.original.count, 3);
+  EXPECT_EQ(verdict.chosen.count, 3);
+  EXPECT_EQ(verdict.drop.count, 3);
+  EXPECT_EQ(verdict.original.correct, 3);
+  EXPECT_TRUE(verdict.complete);
+}
+
+TEST(Spread, IsEvenAndKeepsTheOrder) {
+  const std::vector<std::int64_t> records = {1, 2, 3, 4, 5, 6, 7, 8};
+  EXPECT_EQ(spread(records, 4), (std::vector<std::int64_t>{1, 3, 5, 7}));
+  EXPECT_EQ(spread(records, 100), records);
+}
+
+}  // namespace
+}  // namespace strata::study

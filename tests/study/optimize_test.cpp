@@ -1,0 +1,111 @@
+#include "strata/study/optimize.hpp"
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "strata/base/error.hpp"
+#include "strata/base/file.hpp"
+#include "strata/eval/evaluate.hpp"
+#include "strata/formats/load.hpp"
+
+namespace strata::study {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The demo's material, and a folder for what is made of it.
+struct Demo {
+  fs::path folder = fs::path(STRATA_SOURCE_DIR) / "demo/kws";
+  fs::path out = fs::temp_directory_path() / ("strata_optimize_" + std::to_string(::getpid()));
+  OptimizeOptions options;
+  ir::Graph graph;
+  std::unique_ptr<data::Dataset> dataset;
+
+  Demo() {
+    fs::create_directories(out);
+    options.model = folder / "kws_dscnn_fp32.onnx";
+    options.data_name = "demo/kws";
+    options.output = out / "kws.onnx";
+    options.report = out / "kws.html";
+    options.front = out / "kws.json";
+    options.command = "strata optimize kws_dscnn_fp32.onnx --data 'demo/kws'";
+    options.race_s = 1e-3;
+    graph = formats::load(options.model);
+    dataset = data::open_dataset(folder, eval::dataset_options(graph));
+  }
+  ~Demo() { fs::remove_all(out); }
+};
+
+TEST(Optimize, DeliversModelFrontAndReport) {
+  Demo demo;
+  OptimizeStart start;
+  OptimizeObserver observer;
+  observer.started = [&](const OptimizeStart& s) { start = s; };
+  // Stopped after some candidates: the rest of the job is what is tested here.
+  int measured = 0;
+  observer.search.measured = [&](const Candidate&, bool) { ++measured; };
+  const OptimizeOutcome outcome = optimize_model(
+      demo.options, demo.graph, *demo.dataset, [&] { return measured >= 12; }, observer);
+  EXPECT_EQ(start.layers, 10u);
+  EXPECT_EQ(start.search_records, 340u);
+  EXPECT_EQ(start.verdict_records, 510u);
+  EXPECT_EQ(outcome.search.ended, Ended::interrupted);
+  EXPECT_EQ(outcome.original_bytes, 105658);
+
+  // The written model is the chosen one.
+  const ir::Graph written = formats::load(demo.options.output);
+  EXPECT_EQ(std::int64_t(fs::file_size(demo.options.output)), outcome.chosen().measured.file_bytes);
+  EXPECT_EQ(written.inputs.size(), 1u);
+  for (const char* name : {"conv1", "block1_dw", "block4_pw", "dense"}) {
+    EXPECT_TRUE(written.find_node(name)) << name;
+  }
+
+  const auto front = nlohmann::json::parse(read_file(demo.options.front, 1 << 24));
+  EXPECT_EQ(front.at("schema"), "strata.front/1");
+  EXPECT_EQ(front.at("verdict").at("chosen"), outcome.search.chosen);
+  EXPECT_GE(front.at("candidates").size(), 1u);
+
+  const std::string page = read_file(demo.options.report, 1 << 26);
+  EXPECT_NE(page.find("strata.optimize/1"), std::string::npos);
+  EXPECT_NE(page.find("block3_pw"), std::string::npos);
+  EXPECT_EQ(outcome.layers.empty(), false);
+  std::int64_t macs = 0;
+  for (const LayerInfo& layer : outcome.layers) macs += layer.macs;
+  EXPECT_GT(macs, 2'000'000);  // 2.66 M for DS-CNN
+}
+
+TEST(Optimize, WithoutTimeTheModelStaysByteForByte) {
+  Demo demo;
+  demo.options.time_s = 1e-9;
+  const OptimizeOutcome outcome = optimize_model(demo.options, demo.graph, *demo.dataset);
+  EXPECT_EQ(outcome.search.chosen, 0);
+  EXPECT_TRUE(outcome.holds);
+  EXPECT_EQ(read_file(demo.options.output, 1 << 24), read_file(demo.options.model, 1 << 24));
+}
+
+TEST(Optimize, RefusesWhatMakesNoSense) {
+  Demo demo;
+  demo.options.search_share = 1;
+  EXPECT_THROW(optimize_model(demo.options, demo.graph, *demo.dataset), Error);
+  demo.options.search_share = 0.4;
+  demo.options.max_drop = -0.1;
+  EXPECT_THROW(optimize_model(demo.options, demo.graph, *demo.dataset), Error);
+}
+
+TEST(Environment, FingerprintTellsInstructionSetsApart) {
+  const Environment all = this_environment(Isa::avx2 | Isa::avx512);
+  const Environment some = this_environment(Isa::avx2);
+  EXPECT_EQ(all.isa, (std::vector<std::string>{"avx2", "avx512"}));
+  EXPECT_NE(all.fingerprint, some.fingerprint);
+  EXPECT_EQ(some.fingerprint, this_environment(Isa::avx2).fingerprint);
+  EXPECT_FALSE(all.strata.empty());
+  // The XXH3 test vector of no bytes.
+  EXPECT_EQ(hash_text(""), "xxh3:2d06800538d394c2");
+}
+
+}  // namespace
+}  // namespace strata::study

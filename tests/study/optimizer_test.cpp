@@ -1,0 +1,329 @@
+#include "strata/study/optimizer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "strata/base/error.hpp"
+#include "strata/study/recording.hpp"
+#include "tests/study/tables.hpp"
+
+namespace strata::study {
+namespace {
+
+using testing::TableEvaluator;
+
+TableEvaluator three_layers() {
+  TableEvaluator network;
+  network.layers = {{"a", 1000, 3e-6, 2}, {"b", 9000, 5e-6, 5}, {"c", 400, 1e-6, 60}};
+  network.rows = {"direct", "gathered"};
+  network.row_speed = {1, 0.8};
+  return network;
+}
+
+const Candidate& chosen(const SearchResult& result) {
+  return result.candidates[std::size_t(result.chosen)];
+}
+
+/// Every configuration of the space, by nested counting.
+std::vector<Configuration> enumerate(const TableEvaluator& network) {
+  const SearchSpace space = network.space();
+  std::vector<Configuration> all{Configuration()};
+  const auto multiply = [&](auto&& variants) {
+    std::vector<Configuration> more;
+    for (const Configuration& c : all) variants(c, more);
+    all = std::move(more);
+  };
+  for (const auto& layer : network.layers) {
+    multiply([&](const Configuration& c, std::vector<Configuration>& more) {
+      for (const std::string& encoding : space.encodings) {
+        more.push_back(c);
+        if (encoding != "dense") more.back().encodings[layer.name] = encoding;
+      }
+    });
+    multiply([&](const Configuration& c, std::vector<Configuration>& more) {
+      for (const std::string& row : network.rows) {
+        more.push_back(c);
+        if (row != network.rows.front()) more.back().kernels[layer.name] = row;
+      }
+    });
+  }
+  multiply([&](const Configuration& c, std::vector<Configuration>& more) {
+    more.push_back(c);
+    more.push_back(c);
+    more.back().fusion = false;
+  });
+  return all;
+}
+
+using Values = std::vector<double>;
+
+/// Outcomes that no other outcome beats: all pairs compared, nothing clever.
+std::set<Values> front_of(const std::vector<Measured>& all, const Limits& limits) {
+  std::set<Values> outcomes;
+  for (const Measured& measured : all) {
+    Values values = objective_values(measured, limits);
+    values[0] = -values[0];  // so that less is better everywhere
+    outcomes.insert(values);
+  }
+  std::set<Values> front;
+  for (const Values& a : outcomes) {
+    const bool beaten = std::ranges::any_of(outcomes, [&](const Values& b) {
+      return a != b && b[0] <= a[0] && b[1] <= a[1] && b[2] <= a[2];
+    });
+    if (!beaten) front.insert(a);
+  }
+  return front;
+}
+
+std::set<Values> front_of(const SearchResult& result, const Limits& limits) {
+  std::set<Values> front;
+  for (const int id : result.front) {
+    Values values = objective_values(result.candidates[std::size_t(id)].measured, limits);
+    values[0] = -values[0];
+    front.insert(values);
+  }
+  return front;
+}
+
+// Part 8 of the specification: on three layers the front is that of full enumeration.
+TEST(Optimizer, FrontOfThreeLayersEqualsFullEnumeration) {
+  TableEvaluator network = three_layers();
+  std::vector<Measured> all;
+  Recording recording;
+  for (const Configuration& configuration : enumerate(network)) {
+    all.push_back(network.result(configuration));
+    recording.measured[configuration] = all.back();
+  }
+  recording.kernels[{}] = network.kernels({});
+  ASSERT_EQ(all.size(), 5u * 5 * 5 * 2 * 2 * 2 * 2);
+
+  // The recorded measurements go through their file form.
+  RecordedEvaluator recorded(recording_from_json(to_json(recording)));
+  SearchOptions options;
+  options.strategy = "exhaustive";
+  const SearchResult result = search_versions(network.space(), recorded, options);
+  EXPECT_EQ(result.candidates.size(), all.size());
+  EXPECT_EQ(result.ended, Ended::complete);
+  EXPECT_EQ(front_of(result, options.limits), front_of(all, options.limits));
+
+  // No candidate within the limits has a smaller file, and none of that size is faster.
+  for (const Measured& measured : all) {
+    if (!reason_against(measured, options.limits).empty()) continue;
+    EXPECT_GE(measured.file_bytes, chosen(result).measured.file_bytes);
+    if (measured.file_bytes == chosen(result).measured.file_bytes) {
+      EXPECT_GE(measured.latency.median, chosen(result).measured.latency.median);
+    }
+  }
+}
+
+// The staged search measures a small part of that and ends at the same version.
+TEST(Optimizer, StagedSearchFindsWhatEnumerationFinds) {
+  TableEvaluator network = three_layers();
+  SearchOptions options;
+  options.strategy = "exhaustive";
+  const SearchResult all = search_versions(network.space(), network, options);
+  options.strategy = "staged";
+  const SearchResult staged = search_versions(network.space(), network, options);
+  EXPECT_EQ(chosen(staged).configuration, chosen(all).configuration);
+  EXPECT_LT(staged.candidates.size() * 20, all.candidates.size());
+}
+
+TEST(Optimizer, ExactlyTheFragileLayerStaysWider) {
+  TableEvaluator network;
+  for (int i = 0; i < 8; ++i) {
+    network.layers.push_back({"layer" + std::to_string(i), 1000 + 10 * i, 1e-6, 1});
+  }
+  network.layers[5].fragility = 300;  // int8 costs 30 points, f16 1.5, bf16 3
+  SearchOptions options;
+  options.limits.max_drop = 0.03;
+  options.strategy = "staged";
+  const SearchResult result = search_versions(network.space(), network, options);
+  const auto& encodings = chosen(result).configuration.encodings;
+  for (const auto& layer : network.layers) {
+    const auto found = encodings.find(layer.name);
+    if (layer.name == "layer5") {
+      EXPECT_TRUE(found == encodings.end() || found->second == "f16") << found->second;
+    } else {
+      ASSERT_NE(found, encodings.end()) << layer.name;
+      EXPECT_EQ(found->second, "i8_tensor");
+    }
+  }
+}
+
+TEST(Optimizer, TheFirstCandidateIsTheDefaultAndNoneIsMeasuredTwice) {
+  TableEvaluator network = three_layers();
+  SearchOptions options;
+  options.strategy = "staged";
+  const SearchResult result = search_versions(network.space(), network, options);
+  EXPECT_EQ(result.candidates[0].configuration, Configuration());
+  EXPECT_EQ(result.candidates[0].name, "float");
+  std::set<Configuration> seen;
+  for (const Candidate& candidate : result.candidates) {
+    EXPECT_TRUE(seen.insert(candidate.configuration).second) << candidate.name;
+  }
+  // Only the winner, and the same without its kernels, are measured once more.
+  EXPECT_FALSE(chosen(result).configuration.kernels.empty());
+  EXPECT_EQ(std::size_t(network.measured), result.candidates.size() + 2);
+}
+
+TEST(Optimizer, SaysBeforehandWhatItWillCost) {
+  TableEvaluator network = three_layers();
+  SearchOptions options;
+  options.strategy = "staged";
+  SearchEstimate estimate;
+  std::size_t reported = 0;
+  SearchObserver observer;
+  observer.planned = [&](const SearchEstimate& e) {
+    EXPECT_EQ(reported, 1u);  // the default has been measured
+    estimate = e;
+  };
+  observer.measured = [&](const Candidate&, bool) { ++reported; };
+  const SearchResult result = search_versions(network.space(), network, options, observer);
+  EXPECT_EQ(estimate.strategy, "staged");
+  EXPECT_GE(estimate.candidates, result.candidates.size());
+  EXPECT_EQ(reported, result.candidates.size());
+}
+
+// Whether all combinations fit into half of the time decides what "auto" does.
+TEST(Optimizer, EnumeratesWhereTheTimeSuffices) {
+  TableEvaluator network = three_layers();
+  SearchOptions options;
+  options.time_s = 3600;
+  EXPECT_EQ(search_versions(network.space(), network, options).strategy, "exhaustive");
+  for (int i = 0; i < 20; ++i) network.layers.push_back({"more" + std::to_string(i), 10, 1e-6, 0});
+  EXPECT_EQ(search_versions(network.space(), network, options).strategy, "staged");
+}
+
+TEST(Optimizer, InterruptedItStandsOnWhatItHas) {
+  TableEvaluator network = three_layers();
+  SearchOptions options;
+  options.strategy = "staged";
+  int left = 40;
+  options.interrupted = [&] { return --left < 0; };
+  const SearchResult result = search_versions(network.space(), network, options);
+  EXPECT_EQ(result.ended, Ended::interrupted);
+  EXPECT_GT(result.candidates.size(), 1u);
+  EXPECT_FALSE(result.reason.empty());
+}
+
+TEST(Optimizer, OutOfTimeTheDefaultStays) {
+  TableEvaluator network = three_layers();
+  SearchOptions options;
+  options.strategy = "staged";
+  options.time_s = 0;
+  const SearchResult result = search_versions(network.space(), network, options);
+  EXPECT_EQ(result.ended, Ended::time);
+  EXPECT_EQ(result.chosen, 0);
+  EXPECT_EQ(result.front, std::vector<int>{0});
+}
+
+TEST(Optimizer, FailedCandidatesAreListedAndNeverChosen) {
+  TableEvaluator network = three_layers();
+  network.failing = {"gathered"};
+  SearchOptions options;
+  options.strategy = "staged";
+  const SearchResult result = search_versions(network.space(), network, options);
+  EXPECT_TRUE(chosen(result).configuration.kernels.empty());
+  const auto failed = std::ranges::count_if(result.candidates,
+                                            [](const Candidate& c) { return c.measured.failed(); });
+  EXPECT_EQ(failed, 3);
+  for (const Candidate& candidate : result.candidates) {
+    if (candidate.measured.failed()) {
+      EXPECT_EQ(candidate.rejected, "cannot run with kernel gathered");
+    }
+  }
+}
+
+// Differences inside the noise pin no kernels and put nothing on the front.
+TEST(Optimizer, NoiseChoosesNothing) {
+  TableEvaluator network = three_layers();
+  network.row_speed = {1, 0.999};
+  network.noise = 0.01;
+  SearchOptions options;
+  options.strategy = "staged";
+  const SearchResult result = search_versions(network.space(), network, options);
+  EXPECT_TRUE(chosen(result).configuration.kernels.empty());
+  for (const int id : result.front) {
+    EXPECT_TRUE(result.candidates[std::size_t(id)].configuration.kernels.empty());
+  }
+}
+
+TEST(Optimizer, SlowerVersionsAreNotChosen) {
+  TableEvaluator network = three_layers();
+  const Configuration slow{.fusion = false};
+  EXPECT_EQ(reason_against(network.result(slow), {}),
+            "takes 1.200 times as long as the float default");
+  Measured fragile = network.result({.encodings = {{"c", "i8_tensor"}}});
+  EXPECT_EQ(reason_against(fragile, {}),
+            "accuracy on the search records falls by 6.00 points, the limit is 1.00");
+}
+
+/// A winner by luck: looks small and accurate once, and loses when measured again.
+struct Lucky final : Evaluator {
+  TableEvaluator network = three_layers();
+  std::optional<Measured> measure(const Configuration& configuration, double effort,
+                                  const Stopped&) override {
+    Measured measured = network.result(configuration);
+    if (effort > 1 && configuration.encodings.contains("c")) measured.ratio = {1.1, 1.09, 1.11, 9};
+    return measured;
+  }
+  std::vector<tune::NodeRows> kernels(const Configuration&) override { return {}; }
+};
+
+TEST(Optimizer, TheWinnerIsMeasuredAgainAndMayLose) {
+  Lucky evaluator;
+  SearchOptions options;
+  options.strategy = "staged";
+  const SearchResult result = search_versions(evaluator.network.space(), evaluator, options);
+  EXPECT_FALSE(chosen(result).configuration.encodings.contains("c"));
+  EXPECT_TRUE(std::ranges::any_of(result.candidates, [](const Candidate& c) {
+    return c.rejected.ends_with("(measured again)");
+  }));
+}
+
+TEST(Optimizer, RefusesUnknownStrategies) {
+  TableEvaluator network = three_layers();
+  SearchOptions options;
+  options.strategy = "clever";
+  try {
+    search_versions(network.space(), network, options);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::usage);
+    EXPECT_STREQ(error.what(), "search strategy 'clever', expected auto, staged or exhaustive");
+  }
+}
+
+TEST(Recording, TellsWhatIsMissing) {
+  RecordedEvaluator nothing({});
+  try {
+    nothing.measure({.encodings = {{"a", "f16"}}, .threads = 2}, 1, {});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "no measurement was recorded for: a.encoding=f16 threads=2");
+  }
+  for (const char* text :
+       {"", "{}", "[1]", R"({"measured":[{"configuration":{}}],"kernels":[]})"}) {
+    EXPECT_THROW(recording_from_json(text), Error) << text;
+  }
+}
+
+TEST(Configuration, NamesSayWhatDiffers) {
+  EXPECT_EQ(short_name({}, 3), "default");
+  EXPECT_TRUE(changes({}).empty());
+  Configuration c;
+  c.encodings = {{"a", "f16"}, {"b", "i8_tensor"}, {"c", "i8_tensor"}};
+  c.kernels = {{"a", "conv2d_f32_direct_avx2"}};
+  c.fusion = false;
+  c.threads = 2;
+  EXPECT_EQ(short_name(c, 4),
+            "a f16, 2 layers i8_tensor, a by conv2d_f32_direct_avx2, unfused, 2 threads");
+  EXPECT_EQ(short_name({.encodings = {{"a", "f16"}, {"b", "f16"}}}, 2), "all f16");
+  EXPECT_EQ(changes(c), (std::vector<std::string>{
+                            "a.encoding=f16", "b.encoding=i8_tensor", "c.encoding=i8_tensor",
+                            "a.kernel=conv2d_f32_direct_avx2", "fusion=off", "threads=2"}));
+}
+
+}  // namespace
+}  // namespace strata::study
