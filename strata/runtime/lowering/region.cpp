@@ -44,7 +44,8 @@ class Body {
   const ir::Graph& graph_;
 };
 
-/// Sets the activation if the node is one of those kernels apply in registers.
+/// Sets the activation if the node is one of those kernels apply in registers; else changes
+/// nothing.
 template <class ReadScalar>
 bool read_activation(const ir::Node& node, const ReadScalar& scalar, kernels::Epilogue& epilogue) {
   const std::string_view op = node.op->name;
@@ -52,15 +53,16 @@ bool read_activation(const ir::Node& node, const ReadScalar& scalar, kernels::Ep
   if (op == "Relu") {
     epilogue.activation = Activation::relu;
   } else if (op == "Clip") {
-    epilogue.activation = Activation::clip;
-    epilogue.alpha = std::numeric_limits<float>::lowest();
-    epilogue.beta = std::numeric_limits<float>::max();
+    float bounds[] = {std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max()};
     for (std::size_t i : {1u, 2u}) {
       if (i >= node.inputs.size() || node.inputs[i] == ir::no_value) continue;
       const std::optional<float> bound = scalar(node.inputs[i]);
       if (!bound) return false;
-      (i == 1 ? epilogue.alpha : epilogue.beta) = *bound;
+      bounds[i - 1] = *bound;
     }
+    epilogue.activation = Activation::clip;
+    epilogue.alpha = bounds[0];
+    epilogue.beta = bounds[1];
   } else if (op == "LeakyRelu") {
     epilogue.activation = Activation::leaky_relu;
     epilogue.alpha = attributes.real("alpha", 0.01f);
