@@ -90,6 +90,7 @@ void convert_all(const void* source, void* destination, std::int64_t count) {
 
 void convert_elements(DType from, const void* source, DType to, void* destination,
                       std::int64_t count) noexcept {
+  if (count == 0) return;  // then the pointers may be null
   if (from == to) {
     std::memcpy(destination, source, std::size_t(count) * size_of(from));
     return;
