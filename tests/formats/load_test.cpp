@@ -57,7 +57,8 @@ TEST(Load, WeightsOutliveEverythingElse) {
   for (std::uint32_t i = 0; i < graph.value_limit(); ++i) {
     const ir::Value& value = graph.value(ir::ValueId(i));
     if (!value.constant || value.type.dtype != DType::f32) continue;
-    for (const float x : value.constant->decode().data<float>()) sum += double(x) * double(x);
+    const Tensor weights = value.constant->decode();
+    for (const float x : weights.data<float>()) sum += double(x) * double(x);
   }
   EXPECT_GT(sum, 0);
 }
