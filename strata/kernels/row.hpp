@@ -85,6 +85,9 @@ struct Row {
   /// spatial extents: other sizes are bound without packing again. Null: nothing is packed.
   std::size_t (*packed_bytes)(const Problem& problem) = nullptr;
   void (*pack)(const Problem& problem, const Constants& constants, std::byte* packed) = nullptr;
+  /// A number for what packing depends on besides the row, its constants and the size: problems
+  /// that share all of these share what is packed. Null: on nothing else.
+  std::uint64_t (*packed_form)(const Problem& problem) = nullptr;
 
   /// Null: none is needed.
   std::size_t (*scratch_bytes)(const Problem& problem) = nullptr;

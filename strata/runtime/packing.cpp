@@ -40,7 +40,8 @@ Packed PackedStore::pack(const kernels::Row& row, const kernels::Problem& proble
   }
 
   std::lock_guard lock(mutex_);
-  Key key{&row, std::move(addresses), size};
+  const std::uint64_t form = row.packed_form ? row.packed_form(problem) : 0;
+  Key key{&row, std::move(addresses), size, form};
   if (auto found = entries_.find(key); found != entries_.end()) {
     if (Packed packed = found->second.packed.lock()) return packed;
   }

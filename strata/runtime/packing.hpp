@@ -23,7 +23,7 @@ struct PackSource {
   int part = decoded;
 };
 
-/// Packs each (constants, row, size) once, however many programs and bindings ask for it.
+/// Packs each (constants, row, size, form) once, however many programs and bindings ask for it.
 class PackedStore {
  public:
   /// `sources` as the row's problem lists its constants. Null where the row packs nothing.
@@ -38,9 +38,9 @@ class PackedStore {
     std::weak_ptr<const std::byte> packed;
     std::vector<Tensor> constants;  // keep the addresses in the key taken
   };
-  /// Row, address and part of each source, packed size.
-  using Key =
-      std::tuple<const kernels::Row*, std::vector<std::pair<const void*, int>>, std::size_t>;
+  /// Row, address and part of each source, packed size and form.
+  using Key = std::tuple<const kernels::Row*, std::vector<std::pair<const void*, int>>, std::size_t,
+                         std::uint64_t>;
 
   mutable std::mutex mutex_;
   std::map<Key, Entry> entries_;

@@ -198,6 +198,15 @@ TEST(Gemm, PackingDoesNotDependOnRowsOrBatch) {
   }
 }
 
+TEST(Gemm, PackedFormTellsTransposedSquaresApart) {
+  GemmProblem p = product(1, 32, 32), q = p;
+  q.transpose_b = true;
+  for (const Row& row : gemm_rows()) {
+    ASSERT_EQ(row.packed_bytes(p), row.packed_bytes(q)) << row.name;
+    EXPECT_NE(row.packed_form(p), row.packed_form(q)) << row.name;
+  }
+}
+
 TEST(Gemm, RejectsConstantMatricesThatDifferWithinTheBatch) {
   GemmProblem p = product(2, 3, 4);
   p.batch = 2;

@@ -54,6 +54,7 @@ struct Packed {
   static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
     pack_gemm(plan(problem), gemm(problem), constants, Element, packed);
   }
+  static std::uint64_t packed_form(const Problem& problem) { return gemm(problem).transpose_b; }
   static std::size_t scratch_bytes(const Problem& problem) {
     return gemm_scratch_bytes(plan(problem), gemm(problem));
   }
@@ -82,6 +83,7 @@ constexpr Row row(std::string_view name) {
           .cost = Functions::cost,
           .packed_bytes = Functions::packed_bytes,
           .pack = Functions::pack,
+          .packed_form = Functions::packed_form,
           .scratch_bytes = Functions::scratch_bytes,
           .worker_scratch_bytes = Functions::worker_scratch_bytes,
           .phases = Functions::phases,
