@@ -179,7 +179,7 @@ void bench(const Options& options) {
 
 std::function<void()> declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  add_model_options(app, options->model);
+  add_model_options(app, options->model, true);
   add_plan_options(app, options->plan);
   app.add_option("--seconds", options->seconds, "how long to measure, after the warm-up")
       ->capture_default_str()

@@ -88,8 +88,7 @@ void evaluate(const Options& options) {
   if (!dataset->labelled()) {
     fail(ErrorCode::usage, "{} has no labels; give --labels", options.data);
   }
-  const DimValues dims = options.model.dim_values(graph);
-  runtime::SessionOptions session_options = options.plan.session(dims);
+  runtime::SessionOptions session_options = options.plan.session();
   session_options.threads = 1;  // the workers are eval's
   const runtime::Session session(std::move(graph), session_options);
 
@@ -118,7 +117,7 @@ void evaluate(const Options& options) {
 
 std::function<void()> declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  add_model_options(app, options->model);
+  add_model_options(app, options->model, false);
   app.add_option("--data", options->data,
                  "labelled data: a sidecar (.toml) or a folder with a dataset.toml, an array "
                  "(.npy, with --labels), CIFAR-10 records (.bin), or pictures in a folder, tar or "

@@ -248,7 +248,7 @@ void inspect(const Options& options) {
 
 std::function<void()> declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  add_model_options(app, options->model);
+  add_model_options(app, options->model, true);
   add_plan_options(app, options->plan);
   app.add_flag("--json", options->json, "print one JSON object");
   app.footer(

@@ -111,7 +111,6 @@ std::string command_line(const Options& options) {
 void resolve(Options& options) {
   study::OptimizeOptions& job = options.job;
   job.model = options.model.path;
-  job.data_name = options.data;
   job.max_drop = parse_fraction("--max-drop", options.max_drop);
   job.time_s = parse_time("--time", options.time);
   job.threads = options.threads ? options.threads : usable_threads();
@@ -265,6 +264,7 @@ void optimize(Options& options) {
   ir::Graph graph = options.model.load();
   const auto dataset =
       data::open_dataset(options.data, options.input.dataset(graph, options.model.path));
+  options.job.data_name = fmt::format("{} ({})", options.data, dataset->description());
   fmt::print(stderr, "{}, {}; {}\n", report::printable(options.model.path),
              format_bytes(double(std::filesystem::file_size(options.model.path))),
              report::printable(dataset->description()));

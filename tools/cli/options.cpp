@@ -59,13 +59,17 @@ std::size_t parse_size(std::string_view option, std::string_view text) {
   return std::size_t(*size);
 }
 
-void add_model_options(CLI::App& app, ModelOptions& options) {
-  app.add_option("MODEL", options.path, "model file: ONNX, or Strata's text form")->required();
-  app.add_option("--dim", options.dims,
-                 "value of a symbolic dimension, as NAME=VALUE; 1 where none is given")
-      ->type_name("NAME=VALUE")
-      ->expected(1)
-      ->take_all();
+void add_model_options(CLI::App& app, ModelOptions& options, bool with_dims) {
+  app.add_option("MODEL", options.path, "model file: ONNX, or Strata's text form")
+      ->type_name("FILE")
+      ->required();
+  if (with_dims) {
+    app.add_option("--dim", options.dims,
+                   "value of a symbolic dimension, as NAME=VALUE; 1 where none is given")
+        ->type_name("NAME=VALUE")
+        ->expected(1)
+        ->take_all();
+  }
   app.add_flag("--follow-links", options.follow_links,
                "let symbolic links to external weights lead out of the model's folder");
 }
@@ -105,7 +109,8 @@ void add_plan_options(CLI::App& app, PlanOptions& options) {
       ->check(CLI::Range(0, 256));
   app.add_option("--isa", options.isa,
                  "newest instruction set to use: baseline, avx2, avx512, avx512_vnni, avx512_bf16 "
-                 "or neon (default: all that this machine has)");
+                 "or neon (default: all that this machine has)")
+      ->type_name("NAME");
   app.add_option("--off", options.off, "skip a pass; may be repeated. Passes: " + pass_names())
       ->type_name("PASS")
       ->expected(1)
@@ -168,6 +173,7 @@ void add_input_options(CLI::App& app, InputOptions& options, bool with_labels) {
              options.image_keys.emplace_back(key, value);
            },
            text)
+        ->type_name("VALUE")
         ->group("Pictures (go before the sidecar)");
   }
 }

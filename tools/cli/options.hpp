@@ -30,7 +30,8 @@ struct ModelOptions {
   /// Throws usage for a malformed or unknown name.
   DimValues dim_values(const ir::Graph& graph) const;
 };
-void add_model_options(CLI::App& app, ModelOptions& options);
+/// `with_dims`: also --dim, for commands that make up inputs.
+void add_model_options(CLI::App& app, ModelOptions& options, bool with_dims);
 
 /// Options of every command that plans and runs a model.
 struct PlanOptions {

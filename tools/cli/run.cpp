@@ -76,7 +76,6 @@ void show(const Options& options, const runtime::Session& session, const RunInpu
 
 void run_model(const Options& options) {
   ir::Graph graph = options.model.load();
-  const DimValues dims = options.model.dim_values(graph);
   const std::vector<RunInputs> runs =
       read_run_inputs(options.files, graph, options.model.path, options.input);
   if (!options.output.empty() && runs.size() != 1) {
@@ -86,7 +85,7 @@ void run_model(const Options& options) {
   sidecars.preprocess = options.input.preprocess;
   sidecars.model = options.model.path;
   const std::vector<std::string> names = data::find_class_names(sidecars);
-  runtime::Session session(std::move(graph), options.plan.session(dims));
+  runtime::Session session(std::move(graph), options.plan.session());
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const std::vector<Tensor> outputs =
         with_context([&] { return runs[i].title.empty() ? std::string("running") : runs[i].title; },
@@ -104,10 +103,11 @@ void run_model(const Options& options) {
 
 std::function<void()> declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  add_model_options(app, options->model);
+  add_model_options(app, options->model, false);
   app.add_option("INPUT", options->files,
                  "input files: .npy, .npz, .png, .jpg or .bmp. A model with one input runs once "
-                 "for each; for one with several, give NAME=FILE for each input, or an .npz");
+                 "for each; for one with several, give NAME=FILE for each input, or an .npz")
+      ->type_name("FILE");
   add_input_options(app, options->input, false);
   add_plan_options(app, options->plan);
   app.add_option("--top", options->top,
