@@ -30,9 +30,14 @@ endif()
 
 # Instruction sets follow from the file suffix. Such a file is the only one compiled with new
 # instructions, and exports only what its family's table names. It throws nothing: else each noexcept
-# function in it would carry a weak reference to the exception personality.
+# function in it would carry a weak reference to the exception personality. Of the sanitizers only
+# those of memory and threads look at kernels: with the others unrolled tiles take GCC many minutes.
 function(strata_isa_flags)
   foreach(source ${ARGN})
+    if(STRATA_SANITIZE AND source MATCHES "_(baseline|avx2|avx512)\\.cpp$")
+      set_property(SOURCE ${source} APPEND PROPERTY COMPILE_OPTIONS
+        -fno-sanitize=undefined -fno-sanitize-address-use-after-scope)
+    endif()
     if(source MATCHES "_avx2\\.cpp$")
       set(flags -mavx2 -mfma -mf16c)
     elseif(source MATCHES "_avx512\\.cpp$")

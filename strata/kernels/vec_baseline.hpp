@@ -89,8 +89,9 @@ inline Vec floor(Vec a) {
 inline Float4 power_of_two(Int4 n) { return __builtin_bit_cast(Float4, (n + 127) << 23); }
 /// In three steps, so that results may be subnormal or overflow.
 inline Vec scale(Vec a, Vec n) {
-  const Int4 whole = __builtin_convertvector(n.v, Int4);
-  const Int4 third = __builtin_convertvector(n.v * (1.0f / 3), Int4);
+  const Float4 number = n.v == n.v ? n.v : Float4{};  // a is NaN as well
+  const Int4 whole = __builtin_convertvector(number, Int4);
+  const Int4 third = __builtin_convertvector(number * (1.0f / 3), Int4);
   const Float4 step = power_of_two(third);
   return {a.v * power_of_two(whole - third - third) * step * step};
 }

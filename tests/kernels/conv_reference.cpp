@@ -1,13 +1,17 @@
 #include "tests/kernels/conv_reference.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <new>
 #include <random>
+#include <utility>
 
 #include "strata/tensor/dtype.hpp"
 #include "tests/kernels/tolerance.hpp"
@@ -16,7 +20,7 @@ namespace strata::kernels {
 namespace {
 
 constexpr float guard = 12345.0f;
-constexpr std::size_t guard_floats = 65;  // odd: the buffer behind it is aligned to 4 bytes only
+constexpr std::size_t guard_floats = 64;
 
 double activation(double x, const Epilogue& e) {
   switch (e.activation) {
@@ -97,21 +101,51 @@ double sum_at(const ConvCase& c, std::int64_t n, std::int64_t o, std::int64_t y,
   return sum;
 }
 
-/// Floats with guards before and behind.
-struct Guarded {
-  explicit Guarded(std::int64_t count)
-      : size(std::size_t(count)), all(size + 2 * guard_floats, guard) {
-    std::fill_n(data(), size, std::nanf(""));
+/// Floats that end where memory ends: reading or writing behind them is a crash. A guard before
+/// them shows what was written there.
+class Guarded {
+ public:
+  explicit Guarded(std::int64_t count) : size_(std::size_t(count)) {
+    const std::size_t page = std::size_t(sysconf(_SC_PAGESIZE));
+    const std::size_t bytes = (size_ + guard_floats) * sizeof(float);
+    mapped_ = (bytes + page - 1) / page * page + page;
+    void* start =
+        mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED) throw std::bad_alloc();
+    start_ = static_cast<std::byte*>(start);
+    mprotect(start_ + mapped_ - page, page, PROT_NONE);
+    data_ = reinterpret_cast<float*>(start_ + mapped_ - page) - size_;
+    std::fill_n(data_ - guard_floats, guard_floats, guard);
+    std::fill_n(data_, size_, std::nanf(""));
   }
-  float* data() { return all.data() + guard_floats; }
+  ~Guarded() {
+    if (start_) munmap(start_, mapped_);
+  }
+  Guarded(Guarded&& other) noexcept { swap(other); }
+  Guarded& operator=(Guarded&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+
+  float* data() const { return data_; }
   void check() const {
-    for (std::size_t i = 0; i < guard_floats; ++i) {
-      ASSERT_EQ(all[i], guard) << "written before the buffer";
-      ASSERT_EQ(all[guard_floats + size + i], guard) << "written behind the buffer";
+    for (std::size_t i = 1; i <= guard_floats; ++i) {
+      ASSERT_EQ(data_[-std::ptrdiff_t(i)], guard) << "written before the buffer";
     }
   }
-  std::size_t size;
-  std::vector<float> all;
+
+ private:
+  void swap(Guarded& other) {
+    std::swap(start_, other.start_);
+    std::swap(mapped_, other.mapped_);
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+  }
+
+  std::byte* start_ = nullptr;
+  std::size_t mapped_ = 0;
+  float* data_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 std::unique_ptr<std::byte[], void (*)(std::byte*)> scratch(std::size_t bytes) {

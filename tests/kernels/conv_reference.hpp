@@ -28,7 +28,7 @@ std::int64_t stored_at(const Layout& layout, std::int64_t channels, std::int64_t
                        std::int64_t w);
 
 /// Runs a row on a case: padding lanes and scratch hold NaN, buffers are aligned to their elements
-/// only, and guards surround them. `split`: units in random ranges, in random order.
+/// only and end where memory ends. `split`: units in random ranges, in random order.
 /// Returns the output in plain layout.
 std::vector<float> run_row(const Row& row, const ConvCase& c, const OperandLayouts& layouts,
                            std::uint64_t split_seed);
