@@ -35,8 +35,10 @@ std::vector<search::Objective> objectives() {
 }
 
 std::vector<double> objective_values(const Measured& measured, const Limits& limits) {
-  const bool faster = measured.ratio.high < 1;
-  const double latency = faster || is_slower(measured, limits) ? measured.ratio.median : 1.0;
+  // The end of the interval that is nearer to 1: what is sure.
+  double latency = 1;
+  if (measured.ratio.high < 1 - limits.latency_tolerance) latency = measured.ratio.high;
+  if (is_slower(measured, limits)) latency = measured.ratio.low;
   return {measured.accuracy(), latency, double(measured.file_bytes)};
 }
 

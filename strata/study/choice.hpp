@@ -12,7 +12,7 @@ namespace strata::study {
 /// What a version must keep to.
 struct Limits {
   double max_drop = 0.01;           ///< of accuracy on the search records, a fraction
-  double latency_tolerance = 0.01;  ///< by how much a median may exceed the default's for noise
+  double latency_tolerance = 0.01;  ///< differences of latency below this share do not count
 };
 
 /// A configuration that was measured.
@@ -34,8 +34,8 @@ bool clearly_faster(const Measured& a, const Measured& b);
 
 /// What the Pareto front weighs: accuracy, latency, file size.
 std::vector<search::Objective> objectives();
-/// The values to these. Latency is relative to the default, and exactly 1 where it cannot be told
-/// from it: noise makes no front.
+/// The values to these. Latency is relative to the default: the end of the interval that is nearer
+/// to 1, and exactly 1 within the tolerance of it. Noise makes no front.
 std::vector<double> objective_values(const Measured& measured, const Limits& limits);
 
 /// The rule: of the candidates that are within the limits, the smallest file; of equal files the

@@ -12,7 +12,7 @@
 namespace strata::study {
 namespace {
 
-constexpr std::size_t timed_runs = 101;
+constexpr int timed_runs = 101;
 
 std::int64_t constant_bytes(const ir::Graph& graph, const ir::Node& node) {
   std::int64_t bytes = 0;
@@ -47,7 +47,7 @@ class Describer {
   Describer(ModelEvaluator& evaluator, const SearchResult& result)
       : result_(result),
         chosen_(result.candidates[std::size_t(result.chosen)]),
-        workload_(evaluator.workload(chosen_.configuration)) {
+        runner_(evaluator.runner(chosen_.configuration)) {
     Configuration unpinned = chosen_.configuration;
     unpinned.kernels.clear();
     free_ = evaluator.program(unpinned);
@@ -57,19 +57,19 @@ class Describer {
   }
 
   std::vector<LayerInfo> run() {
-    const auto timings = workload_->time_steps(timed_runs);
+    const auto timings = runner_->time_steps(timed_runs);
     std::vector<LayerInfo> layers;
     for (std::size_t i = 0; i < timings.size(); ++i) {
-      if (workload_->binding().steps()[i].skipped) continue;
-      layers.push_back(describe(workload_->program().steps()[i]));
-      layers.back().seconds = timings[i].median;
+      if (runner_->binding().steps()[i].skipped) continue;
+      layers.push_back(describe(runner_->binding().program().steps()[i]));
+      layers.back().seconds = timings[i];
     }
     return layers;
   }
 
  private:
   LayerInfo describe(const runtime::Step& step) {
-    const ir::Graph& graph = workload_->program().graph();
+    const ir::Graph& graph = runner_->binding().program().graph();
     LayerInfo layer;
     layer.name = step.name;
     layer.op = step.op;
@@ -78,9 +78,9 @@ class Describer {
     if (step.node != ir::no_node) {
       const ir::Node& node = graph.node(step.node);
       layer.sources = node.sources;
-      const Shape& shape = workload_->binding().shapes()[ir::index(node.outputs[0])];
+      const Shape& shape = runner_->binding().shapes()[ir::index(node.outputs[0])];
       layer.output = fmt::format("{}", fmt::join(shape.begin(), shape.end(), "x"));
-      layer.macs = ir::node_cost(graph, node, workload_->binding().dims()).macs;
+      layer.macs = ir::node_cost(graph, node, runner_->binding().dims()).macs;
       layer.weight_bytes = constant_bytes(graph, node);
     }
     add_measured(layer);
@@ -123,7 +123,7 @@ class Describer {
 
   const SearchResult& result_;
   const Candidate& chosen_;
-  std::unique_ptr<tune::Workload> workload_;
+  std::unique_ptr<eval::Runner> runner_;
   std::shared_ptr<const runtime::Program> free_;  // the same version without pins
   std::vector<tune::NodeRows> nodes_;
 };

@@ -3,19 +3,26 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 
 #include "strata/base/error.hpp"
 #include "strata/eval/evaluate.hpp"
 #include "strata/formats/save.hpp"
+#include "strata/ir/interpreter.hpp"
 #include "strata/ir/passes/pipeline.hpp"
 
 namespace strata::study {
 namespace {
 
-/// A candidate that looks slower than the default is measured again, this much longer: what
-/// disturbed the machine for a moment must not decide.
+/// A candidate that looks a little slower than the default is measured again, this much longer:
+/// what disturbed the machine for a moment must not decide.
 constexpr double doubt_effort = 3;
-constexpr double doubt_ratio = 1.005;
+constexpr double beyond_doubt = 1.03;
+
+// Buffers are placed anew for each heat, gaps of random size between them.
+constexpr double fast_heats = 5, slow_heats = 3;
+constexpr double slow_inference_s = 5e-3;
+constexpr std::uint64_t largest_gap = 1 << 16;  // bytes
 
 /// Joins activations to the nodes before them: for running, not for the file.
 constexpr const char* execution_pass = "fuse";
@@ -123,12 +130,12 @@ std::shared_ptr<ThreadPool> ModelEvaluator::pool(int threads) {
   return pool;
 }
 
-std::unique_ptr<tune::Workload> ModelEvaluator::workload(const Configuration& configuration) {
-  return workload(program(configuration), configuration.threads);
+std::unique_ptr<eval::Runner> ModelEvaluator::runner(const Configuration& configuration) {
+  return runner(program(configuration), configuration.threads);
 }
 
-std::unique_ptr<tune::Workload> ModelEvaluator::workload(
-    std::shared_ptr<const runtime::Program> program, int threads) {
+std::unique_ptr<eval::Runner> ModelEvaluator::runner(
+    const std::shared_ptr<const runtime::Program>& program, int threads) {
   const ir::Graph& graph = program->graph();
   const eval::Feed feed = eval::make_feed(graph, dataset_, 0);
   std::vector<std::int64_t> extents(dataset_.item_shape().begin(), dataset_.item_shape().end());
@@ -139,8 +146,11 @@ std::unique_ptr<tune::Workload> ModelEvaluator::workload(
   for (std::int64_t i = 0; i < feed.batch; ++i) {
     dataset_.read(records_.front(), to + std::size_t(i) * dataset_.item_bytes());
   }
-  return std::make_unique<tune::Workload>(std::move(program), std::vector{std::move(input)},
-                                          pool(threads));
+  runtime::BindOptions options;
+  options.threads = threads;
+  auto binding =
+      runtime::Binding::bind(program, ir::bind_inputs(graph, std::span(&shape, 1)), options);
+  return std::make_unique<eval::Runner>(std::move(binding), pool(threads), std::span(&input, 1));
 }
 
 ModelEvaluator::Judged ModelEvaluator::run_on(
@@ -163,22 +173,24 @@ std::optional<Measured> ModelEvaluator::measure(const Configuration& configurati
   Measured measured;
   try {
     const bool is_default = configuration == Configuration();
-    if (!is_default && !default_workload_) measure({}, 1, {});
+    if (!is_default && !default_program_) measure({}, 1, {});
     const auto compiled = program(configuration);
     measured.file_bytes = is_default ? file_bytes_ : formats::onnx_size(version(configuration));
-    auto candidate = workload(compiled, configuration.threads);
-    measured.peak_bytes = std::int64_t(candidate->binding().peak_bytes());
+    measured.peak_bytes =
+        std::int64_t(runner(compiled, configuration.threads)->binding().peak_bytes());
     const Judged judged = run_on(compiled, records_, stopped);
     if (judged.stopped) return std::nullopt;
     const std::vector<std::uint8_t>& correct = judged.evaluation.correct;
-    if (is_default && default_correct_.empty()) default_correct_ = correct;
+    if (!default_program_) {
+      default_program_ = compiled;
+      default_correct_ = correct;
+    }
     const data::PairedDrop drop = data::paired_drop(default_correct_, correct);
     measured.count = drop.count;
     measured.correct = data::accuracy(correct).correct;
     measured.lost = drop.lost;
     measured.gained = drop.gained;
-    if (is_default && !default_workload_) default_workload_ = std::move(candidate);
-    time(configuration, is_default ? *default_workload_ : *candidate, effort, stopped, measured);
+    time(compiled, configuration.threads, effort, stopped, measured);
     if (stopped && stopped()) return std::nullopt;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::internal) throw;
@@ -187,26 +199,42 @@ std::optional<Measured> ModelEvaluator::measure(const Configuration& configurati
   return measured;
 }
 
-void ModelEvaluator::time(const Configuration& configuration, tune::Workload& candidate,
-                          double effort, const Stopped& stopped, Measured& measured) {
-  const auto race = [&](double times) {
-    const std::function<void()> contenders[] = {[&] { default_workload_->run(); },
-                                                [&] { candidate.run(); }};
-    const bool alone = configuration == Configuration();
-    tune::RaceOptions options;
-    options.seconds = options_.race_s * times;
-    return tune::run_race(std::span(contenders, alone ? 1 : 2), options, stopped);
+tune::HeatsResult ModelEvaluator::race(const std::shared_ptr<const runtime::Program>& candidate,
+                                       int threads, double effort, const Stopped& stopped) {
+  const bool alone = candidate == default_program_;
+  const bool slow = default_latency_.median > slow_inference_s;
+  const auto heats = std::size_t(std::lround((slow ? slow_heats : fast_heats) * effort));
+  tune::RaceOptions options;
+  options.seconds = options_.race_s / (slow ? slow_heats : fast_heats);
+  options.least_rounds = 3;
+  options.warmup_rounds = 1;
+  std::vector<std::unique_ptr<eval::Runner>> runners;
+  std::vector<std::vector<std::byte>> gaps;
+  const auto prepare = [&](std::size_t) {
+    runners.clear();
+    gaps.clear();
+    tune::Contenders contenders;
+    const auto add = [&](const std::shared_ptr<const runtime::Program>& program, int used_threads) {
+      gaps.emplace_back(random_.below(largest_gap));
+      runners.push_back(runner(program, used_threads));
+      contenders.emplace_back([running = runners.back().get()] { running->run(); });
+    };
+    add(default_program_, 1);
+    if (!alone) add(candidate, threads);
+    return contenders;
   };
-  const tune::Race first = race(effort);
-  if (configuration == Configuration()) {
-    measured.latency = default_latency_ = first.timing(0);
-    measured.ratio = {1, 1, 1, measured.latency.samples};
-    return;
+  return tune::run_heats(heats, prepare, options, stopped);
+}
+
+void ModelEvaluator::time(const std::shared_ptr<const runtime::Program>& candidate, int threads,
+                          double effort, const Stopped& stopped, Measured& measured) {
+  tune::HeatsResult result = race(candidate, threads, effort, stopped);
+  const bool in_doubt = result.ratio.low > 1 && result.ratio.low < beyond_doubt;
+  if (in_doubt && !(stopped && stopped())) {
+    result = race(candidate, threads, effort * doubt_effort, stopped);
   }
-  measured.ratio = first.ratio(1, 0);
-  if (measured.ratio.low > doubt_ratio) {
-    measured.ratio = race(effort * doubt_effort).ratio(1, 0);
-  }
+  measured.ratio = result.ratio;
+  if (candidate == default_program_) default_latency_ = result.reference;
   const double seconds = default_latency_.median;
   measured.latency = {measured.ratio.median * seconds, measured.ratio.low * seconds,
                       measured.ratio.high * seconds, measured.ratio.samples};

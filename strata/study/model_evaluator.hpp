@@ -7,17 +7,18 @@
 #include <string>
 #include <vector>
 
+#include "strata/base/random.hpp"
 #include "strata/compress/quantize/weights.hpp"
 #include "strata/data/dataset.hpp"
 #include "strata/data/metrics.hpp"
+#include "strata/eval/runner.hpp"
 #include "strata/runtime/target.hpp"
 #include "strata/study/optimizer.hpp"
-#include "strata/tune/workload.hpp"
 
 namespace strata::study {
 
 struct ModelEvaluatorOptions {
-  double race_s = 0.05;  ///< measuring the latency of one candidate against the default's
+  double race_s = 0.1;   ///< measuring the latency of one candidate against the default's
   int eval_threads = 0;  ///< for accuracy; 0: all this process may use
   runtime::Target target = runtime::default_target();
 };
@@ -62,18 +63,20 @@ class ModelEvaluator final : public Evaluator {
   /// What runs.
   std::shared_ptr<const runtime::Program> program(const Configuration& configuration) const;
   /// The program ready to run on the first record.
-  std::unique_ptr<tune::Workload> workload(const Configuration& configuration);
+  std::unique_ptr<eval::Runner> runner(const Configuration& configuration);
   const std::vector<compress::WeightLayer>& layers() const { return layers_; }
 
  private:
   struct Judged;
   const EncodedTensor& encoded(std::size_t layer, const std::string& encoding) const;
   std::shared_ptr<ThreadPool> pool(int threads);
-  std::unique_ptr<tune::Workload> workload(std::shared_ptr<const runtime::Program> program,
-                                           int threads);
+  std::unique_ptr<eval::Runner> runner(const std::shared_ptr<const runtime::Program>& program,
+                                       int threads);
   Judged run_on(const std::shared_ptr<const runtime::Program>& program,
                 std::span<const std::int64_t> records, const Stopped& stopped) const;
-  void time(const Configuration& configuration, tune::Workload& candidate, double effort,
+  tune::HeatsResult race(const std::shared_ptr<const runtime::Program>& candidate, int threads,
+                         double effort, const Stopped& stopped);
+  void time(const std::shared_ptr<const runtime::Program>& candidate, int threads, double effort,
             const Stopped& stopped, Measured& measured);
 
   ir::Graph model_;  // as exported
@@ -85,8 +88,9 @@ class ModelEvaluator final : public Evaluator {
   mutable std::map<std::pair<std::size_t, std::string>, EncodedTensor> encoded_;  // filled on use
   std::map<int, std::shared_ptr<ThreadPool>> pools_;
   std::vector<std::uint8_t> default_correct_;
-  std::unique_ptr<tune::Workload> default_workload_;
+  std::shared_ptr<const runtime::Program> default_program_;
   tune::Timing default_latency_;
+  Random random_{1};  // where buffers lie
 };
 
 /// This many of the records, evenly spread.

@@ -15,7 +15,7 @@ namespace {
 
 // With a time limit: the share of it that judging one candidate may take, and that the verdict
 // may; but never fewer records than these, as far as there are.
-constexpr double candidate_share = 0.01;
+constexpr double candidate_share = 0.02;
 constexpr double verdict_share = 0.05;
 constexpr std::size_t least_search_records = 100;
 constexpr std::size_t least_verdict_records = 200;

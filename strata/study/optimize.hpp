@@ -24,8 +24,8 @@ struct OptimizeOptions {
   std::uint64_t seed = 1;     ///< splits the data
   double search_share = 0.4;  ///< of the records; the rest give the verdict
   std::string strategy = "auto";
-  double race_s = 0.05;  ///< see ModelEvaluatorOptions
-  std::string command;   ///< that repeats this, for the report
+  double race_s = 0.1;  ///< see ModelEvaluatorOptions
+  std::string command;  ///< that repeats this, for the report
 };
 
 /// What the job starts with, for those who wait.

@@ -299,9 +299,9 @@ class Search {
     const Measured& measured = chosen.measured;
     const Measured& original = default_candidate().measured;
     return fmt::format(
-        "Of {} candidates {} are within the limits ({}); this one has the smallest file, {:.3f} of "
-        "the default's, and takes {:.3f} times as long.",
-        result_.candidates.size(), eligible, limits,
+        "{} of {} candidates are within the limits ({}). Of these, this one has the smallest file: "
+        "{:.3f} of the original's bytes, at {:.3f} of its latency.",
+        eligible, result_.candidates.size(), limits,
         double(measured.file_bytes) / double(original.file_bytes), measured.ratio.median);
   }
 

@@ -22,7 +22,7 @@ struct NodeRows {
 
 struct RowOptions {
   /// Rows whose modelled time exceeds that of the best this many times are not worth a measurement.
-  double most_slower = 6;
+  double most_slower = 3;
 };
 
 /// Every node of the program that more than one row is worth trying for.

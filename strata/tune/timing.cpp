@@ -98,19 +98,18 @@ Race run_race(std::span<const std::function<void()>> contenders, const RaceOptio
   return race;
 }
 
-std::vector<Timing> time_steps(std::size_t steps, std::size_t rounds,
-                               const std::function<void(std::span<double>)>& run) {
-  std::vector<std::vector<double>> samples(steps);
-  std::vector<double> seconds(steps);
-  run(seconds);  // cold
-  for (std::size_t round = 0; round < rounds; ++round) {
-    std::ranges::fill(seconds, 0);
-    run(seconds);
-    for (std::size_t i = 0; i < steps; ++i) samples[i].push_back(seconds[i]);
+HeatsResult run_heats(std::size_t heats, const std::function<Contenders(std::size_t heat)>& prepare,
+                      const RaceOptions& options, const std::function<bool()>& stopped) {
+  STRATA_ASSERT(heats > 0);
+  std::vector<double> seconds, ratios;
+  for (std::size_t heat = 0; heat < heats; ++heat) {
+    if (heat > 0 && stopped && stopped()) break;
+    const Contenders contenders = prepare(heat);
+    const Race race = run_race(contenders, options, stopped);
+    seconds.push_back(race.timing(0).median);
+    ratios.push_back(race.ratio(contenders.size() - 1, 0).median);
   }
-  std::vector<Timing> timings;
-  for (const auto& of_step : samples) timings.push_back(summarize(of_step));
-  return timings;
+  return {summarize(seconds), summarize(ratios)};
 }
 
 }  // namespace strata::tune

@@ -62,9 +62,16 @@ class Race {
 Race run_race(std::span<const std::function<void()>> contenders, const RaceOptions& options = {},
               const std::function<bool()>& stopped = {});
 
-/// Each step's time over this many runs of something that adds the seconds of each of its steps to
-/// the entries of a span (runtime::Context::run_timed).
-std::vector<Timing> time_steps(std::size_t steps, std::size_t rounds,
-                               const std::function<void(std::span<double>)>& run);
+/// A race in several heats. Where buffers lie in memory changes times by a percent or two for as
+/// long as they stay there, so a single pair of programs says less than its many runs suggest: for
+/// each heat `prepare` makes both anew (reference first), somewhere else. The ratio is that of the
+/// heats' medians, its interval that of as many samples as there were heats.
+struct HeatsResult {
+  Timing reference;  ///< seconds
+  Timing ratio;      ///< contender / reference; 1 if there is no contender
+};
+using Contenders = std::vector<std::function<void()>>;
+HeatsResult run_heats(std::size_t heats, const std::function<Contenders(std::size_t heat)>& prepare,
+                      const RaceOptions& options = {}, const std::function<bool()>& stopped = {});
 
 }  // namespace strata::tune

@@ -109,17 +109,41 @@ TEST(Race, RunsByTheClockAndStopsWhenAsked) {
   EXPECT_GT(race.timing(0).median, 0);
 }
 
-TEST(Steps, EachIsSummarisedOverItsRuns) {
-  double round = 0;
-  const auto timings = time_steps(2, 3, [&](std::span<double> seconds) {
-    seconds[0] += round;
-    seconds[1] += 10;
-    ++round;
-  });
-  ASSERT_EQ(timings.size(), 2u);
-  EXPECT_EQ(timings[0].median, 2);  // of 1, 2, 3: the first run is cold
-  EXPECT_EQ(timings[1].median, 10);
-  EXPECT_EQ(timings[1].samples, 3u);
+// Each heat meets the contenders somewhere else; what counts is the spread between heats.
+TEST(Heats, AreSummarisedByTheirMedians) {
+  RaceOptions options;
+  options.seconds = 0;
+  options.least_rounds = 3;
+  std::vector<std::size_t> prepared;
+  const HeatsResult result = run_heats(
+      4,
+      [&](std::size_t heat) {
+        prepared.push_back(heat);
+        return Contenders{[] {}, [] {}};
+      },
+      options);
+  EXPECT_EQ(prepared, (std::vector<std::size_t>{0, 1, 2, 3}));
+  EXPECT_EQ(result.ratio.samples, 4u);
+  EXPECT_LE(result.ratio.low, result.ratio.median);
+  EXPECT_LE(result.ratio.median, result.ratio.high);
+}
+
+TEST(Heats, OneContenderAloneIsTheReference) {
+  const HeatsResult result = run_heats(2, [](std::size_t) { return Contenders{[] {}}; });
+  EXPECT_EQ(result.ratio.median, 1);
+  EXPECT_GT(result.reference.median, 0);
+}
+
+TEST(Heats, StopBetweenHeats) {
+  std::size_t prepared = 0;
+  run_heats(
+      100,
+      [&](std::size_t) {
+        ++prepared;
+        return Contenders{[] {}};
+      },
+      {}, [] { return true; });
+  EXPECT_EQ(prepared, 1u);
 }
 
 }  // namespace

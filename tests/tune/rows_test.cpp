@@ -6,7 +6,6 @@
 
 #include "strata/ir/builder.hpp"
 #include "strata/ir/passes/pipeline.hpp"
-#include "strata/tune/workload.hpp"
 
 namespace strata::tune {
 namespace {
@@ -26,20 +25,6 @@ ir::Graph small_network() {
   x = builder.op("MatMul", {x, constant({16 * 49, 10}, "mm.w")}, {}, "mm");
   graph.outputs = {x};
   return graph;
-}
-
-TEST(Workload, TimesEveryStep) {
-  ir::Graph graph = small_network();
-  ir::optimize(graph);
-  const auto program = runtime::Program::compile(graph, runtime::default_target());
-  DimValues dims;
-  dims.set("N", 2);
-  Workload workload(program, seeded_inputs(program->graph(), dims, 1),
-                    std::make_shared<ThreadPool>(1));
-  EXPECT_EQ(workload.binding().dims(), dims);
-  const auto timings = workload.time_steps(5);
-  ASSERT_EQ(timings.size(), program->steps().size());
-  for (const Timing& timing : timings) EXPECT_EQ(timing.samples, 5u);
 }
 
 // Every row that is offered runs when it is pinned.
