@@ -117,9 +117,10 @@ class Exporter {
   }
 
   MessageWriter graph_proto() {
+    find_product_weights();
     for (std::uint32_t i = 0; i < graph_.value_limit(); ++i) {
       const ir::Value& value = graph_.value(ir::ValueId(i));
-      if (value.constant) add_constant(value.name, *value.constant);
+      if (value.constant) add_constant(ir::ValueId(i));
     }
     for (const ir::NodeId id : graph_.order()) add_node(graph_.node(id));
     MessageWriter w;
@@ -141,28 +142,62 @@ class Exporter {
     initializers_.push_back(tensor_proto(name, tensor));
   }
 
-  void add_constant(const std::string& name, const EncodedTensor& constant) {
+  void add_constant(ir::ValueId id) {
+    const std::string& name = graph_.value(id).name;
+    const EncodedTensor& constant = *graph_.value(id).constant;
     const bool quantized =
         constant.encoding == &i8_tensor_encoding || constant.encoding == &i8_channel_encoding;
     const bool half = constant.encoding == &f16_encoding || constant.encoding == &bf16_encoding;
     if (constant.shape.elements() == 0 || constant.dtype != DType::f32 || !(quantized || half)) {
       add_initializer(name, constant.decode());
-      return;
-    }
-    const std::string codes = unused_name(name + (quantized ? "_q" : "_h"));
-    add_initializer(codes, constant.parts[0]);
-    if (half) {
+    } else if (half) {
+      const std::string codes = unused_name(name + "_h");
+      add_initializer(codes, constant.parts[0]);
       nodes_.push_back(node_proto({"Cast", {}, {codes}, {name}, {{"to", DType::f32}}}));
+    } else {
+      add_quantized(name, constant, product_weights_.contains(id));
+    }
+  }
+
+  // ONNX Runtime turns a product with a DequantizeLinear into one of another arithmetic, which
+  // rounds the other operand to int8 as well. It leaves a DequantizeLinear of scale 1 and a Mul
+  // alone, and those compute the same weights.
+  void add_quantized(const std::string& name, const EncodedTensor& constant, bool in_product) {
+    const bool per_channel = constant.encoding == &i8_channel_encoding;
+    const bool split = in_product && (!per_channel || constant.axis == constant.shape.rank() - 1);
+    const std::string codes = unused_name(name + "_q");
+    const std::string scale = unused_name(name + "_s");
+    add_initializer(codes, constant.parts[0]);
+    add_initializer(scale, constant.parts[1]);
+    if (split) {
+      const std::string integers = unused_name(name + "_i");
+      nodes_.push_back(node_proto({"DequantizeLinear", {}, {codes, one()}, {integers}, {}}));
+      nodes_.push_back(node_proto({"Mul", {}, {integers, scale}, {name}, {}}));
       return;
     }
-    const std::string scale = unused_name(name + "_s");
-    add_initializer(scale, constant.parts[1]);
     ir::Attributes attributes;
     // 1 is ONNX's default.
-    if (constant.encoding == &i8_channel_encoding && constant.axis != 1) {
-      attributes.set("axis", std::int64_t(constant.axis));
-    }
+    if (per_channel && constant.axis != 1) attributes.set("axis", std::int64_t(constant.axis));
     nodes_.push_back(node_proto({"DequantizeLinear", {}, {codes, scale}, {name}, attributes}));
+  }
+
+  // The initializer 1, shared by all.
+  const std::string& one() {
+    if (one_.empty()) {
+      one_ = unused_name("one");
+      add_initializer(one_, Tensor::scalar(1.0f));
+    }
+    return one_;
+  }
+
+  void find_product_weights() {
+    for (const ir::NodeId id : graph_.order()) {
+      const ir::Node& node = graph_.node(id);
+      if (node.op->name == "MatMul" ||
+          (node.op->name == "Gemm" && node.attributes.integer("transB", 0) == 0)) {
+        product_weights_.insert(node.inputs[1]);
+      }
+    }
   }
 
   void add_node(const ir::Node& node) {
@@ -182,6 +217,8 @@ class Exporter {
 
   const ir::Graph& graph_;
   std::unordered_set<std::string> names_;
+  std::unordered_set<ir::ValueId> product_weights_;
+  std::string one_;
   std::vector<MessageWriter> nodes_;
   std::vector<MessageWriter> initializers_;
 };

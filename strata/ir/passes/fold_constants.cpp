@@ -7,7 +7,8 @@
 #include "strata/ir/passes/rewrite.hpp"
 
 // Computes what depends on constants and known shapes only. Weights that are stored in fewer bits
-// (a Cast from half precision, a DequantizeLinear of int8) stay so: the constant gets the encoding.
+// (a Cast from half precision, a DequantizeLinear of int8, also times scales) stay so: the constant
+// gets the encoding.
 
 namespace strata::ir {
 namespace {
@@ -73,6 +74,7 @@ class Folder {
   std::optional<EncodedTensor> keep_encoded(const Node& node) const {
     if (is_op(node, "Cast")) return keep_half(node);
     if (is_op(node, "DequantizeLinear")) return keep_int8(node);
+    if (is_op(node, "Mul")) return keep_scaled(node);
     return std::nullopt;
   }
 
@@ -124,6 +126,32 @@ class Folder {
     result.encoding = &i8_channel_encoding;
     result.axis = int(axis);
     result.parts = {codes->decode(), scale};
+    return result;
+  }
+
+  /// Integers that a DequantizeLinear of scale 1 made floats, times their scales: how weights of
+  /// products are exported.
+  std::optional<EncodedTensor> keep_scaled(const Node& node) const {
+    const auto& codes = graph_.value(node.inputs[0]).constant;
+    const EncodedTensor* factors = dense(node, 1);
+    if (codes->encoding != &i8_tensor_encoding || !factors || codes->parts[1].to_float()[0] != 1) {
+      return std::nullopt;
+    }
+    const Tensor scale = factors->decode();
+    const int rank = codes->shape.rank();
+    if (!std::ranges::all_of(scale.data<float>(),
+                             [](float s) { return s > 0 && std::isfinite(s); })) {
+      return std::nullopt;
+    }
+    EncodedTensor result = *codes;
+    if (scale.shape() == Shape{}) {
+      result.parts[1] = scale;
+      return result;
+    }
+    if (rank == 0 || scale.shape() != Shape{codes->shape[rank - 1]}) return std::nullopt;
+    result.encoding = &i8_channel_encoding;
+    result.axis = rank - 1;
+    result.parts[1] = scale;
     return result;
   }
 

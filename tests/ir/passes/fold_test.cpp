@@ -116,6 +116,33 @@ TEST(FoldConstants, KeepsInt8WeightsEncoded) {
   EXPECT_TRUE(folded_weight(codes.cast(DType::u8), one, {}, 1).is_dense());
 }
 
+// The form in which weights of products are exported.
+TEST(FoldConstants, KeepsInt8WeightsTimesScalesEncoded) {
+  const Tensor codes = Tensor::from<std::int8_t>({2, 2}, {1, -2, 3, 127});
+  const auto folded = [&](float unit, const Tensor& scale) {
+    Graph graph;
+    const ValueId x = graph.add_input("x", f32({1, 2}));
+    const ValueId integers = user_node(
+        graph, "DequantizeLinear",
+        {graph.add_constant("codes", codes), graph.add_constant("unit", Tensor::scalar(unit))},
+        "dequantize");
+    const ValueId w =
+        user_node(graph, "Mul", {integers, graph.add_constant("scale", scale)}, "mul");
+    graph.outputs = {user_node(graph, "MatMul", {x, w}, "matmul")};
+    run(graph, {"fold_constants"});
+    const auto& constant = graph.value(node_named(graph, "matmul").inputs[1]).constant;
+    return constant ? *constant : EncodedTensor();
+  };
+  EXPECT_EQ(folded(1, Tensor::scalar(0.5f)).encoding, &i8_tensor_encoding);
+  const EncodedTensor each = folded(1, Tensor::from<float>({2}, {0.5f, 0.25f}));
+  EXPECT_EQ(each.encoding, &i8_channel_encoding);
+  EXPECT_EQ(each.axis, 1);
+  EXPECT_EQ(each.decode().to_float(), (std::vector<float>{0.5f, -0.5f, 1.5f, 31.75f}));
+  // Two scales would round twice; a negative one is no scale.
+  EXPECT_EQ(folded(0.3f, Tensor::scalar(0.5f)).encoding, nullptr);
+  EXPECT_EQ(folded(1, Tensor::scalar(-0.5f)).encoding, nullptr);
+}
+
 TEST(FoldConstants, KeepsHalfPrecisionWeightsEncoded) {
   Random random(4);
   for (const DType type : {DType::f16, DType::bf16}) {
