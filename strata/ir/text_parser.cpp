@@ -183,6 +183,11 @@ class Parser {
     if (shape.size() > std::size_t(max_rank)) {
       complain(fmt::format("{} axes, at most {} are accepted", shape.size(), max_rank));
     }
+    for (const Dim& extent : shape) {
+      if (extent.as_constant().value_or(0) < 0) {
+        complain(fmt::format("extent {}, expected at least 0", extent.constant()));
+      }
+    }
     return {element_type, std::move(shape)};
   }
   Shape constant_shape(const TensorType& given) {
