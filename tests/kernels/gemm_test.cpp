@@ -6,65 +6,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "strata/tensor/dtype.hpp"
 #include "tests/kernels/activation_reference.hpp"
 #include "tests/kernels/harness.hpp"
 #include "tests/kernels/tolerance.hpp"
+#include "tests/kernels/weights_reference.hpp"
 
 namespace strata::kernels {
 namespace {
-
-/// Constant weights as stored, one byte behind an aligned address, and what they stand for.
-struct Weights {
-  std::vector<std::byte> stored;
-  std::vector<float> scales;
-  std::vector<double> values;
-  const void* data() const { return stored.data() + 1; }
-};
-
-template <class T, class Encode>
-void encode(Weights& w, std::span<const float> values, Encode code) {
-  w.stored.resize(values.size() * sizeof(T) + 1);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const auto [stored, value] = code(i);
-    std::memcpy(w.stored.data() + 1 + i * sizeof(T), &stored, sizeof(T));
-    w.values.push_back(value);
-  }
-}
-
-Weights weights_of(const GemmProblem& p, std::span<const float> values) {
-  Weights w;
-  switch (p.weights) {
-    case WeightType::f32:
-      encode<float>(w, values,
-                    [&](std::size_t i) { return std::pair(values[i], double(values[i])); });
-      break;
-    case WeightType::f16:
-      encode<Half>(w, values, [&](std::size_t i) {
-        return std::pair(Half(values[i]), double(float(Half(values[i]))));
-      });
-      break;
-    case WeightType::bf16:
-      encode<BFloat16>(w, values, [&](std::size_t i) {
-        return std::pair(BFloat16(values[i]), double(float(BFloat16(values[i]))));
-      });
-      break;
-    case WeightType::i8_tensor:
-    case WeightType::i8_channel:
-      const bool each = p.weights == WeightType::i8_channel;
-      for (std::int64_t c = 0; c < (each ? p.n : 1); ++c) {
-        w.scales.push_back(0.004f + 0.001f * float(c % 5));
-      }
-      encode<std::int8_t>(w, values, [&](std::size_t i) {
-        const auto column =
-            std::size_t(p.transpose_b ? std::int64_t(i) / p.k : std::int64_t(i) % p.n);
-        const auto code = std::int8_t(std::lround(values[i] * 127));
-        return std::pair(code, double(code) * double(w.scales[each ? column : 0]));
-      });
-      break;
-  }
-  return w;
-}
 
 std::string text_of(const GemmProblem& p) {
   return fmt::format(
@@ -81,7 +29,9 @@ int check(GemmProblem p, std::uint64_t seed) {
   const Plain b = random_floats(b_dims, seed + 1);
   const Plain bias = random_floats({p.n}, seed + 2);
   const Plain residual = random_floats({p.batch, p.m, p.n}, seed + 3);
-  const Weights w = weights_of(p, floats(b));
+  const StoredWeights w = store_weights(p.weights, floats(b), p.n, [&](std::size_t i) {
+    return p.transpose_b ? std::int64_t(i) / p.k : std::int64_t(i) % p.n;
+  });
 
   std::vector<double> expected;
   double largest = 0, largest_weight = 0;

@@ -1,12 +1,15 @@
 #include "tests/kernels/harness.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <memory>
+#include <new>
 #include <random>
+#include <utility>
 
 #include "strata/base/cpu.hpp"
 
@@ -16,23 +19,33 @@ namespace {
 constexpr std::size_t guard_bytes = 256;
 constexpr std::byte guard{0xa5};
 
-/// Memory that starts `element` bytes behind a 64-byte boundary and ends with its allocation, so
-/// that the address sanitizer sees reads behind it.
-class Unaligned {
+/// Memory that ends where accessible memory ends: reading or writing behind it is a crash, with any
+/// instruction. Starts at a multiple of `alignment` only.
+class Fenced {
  public:
-  Unaligned(std::size_t bytes, std::size_t offset) : offset_(offset), bytes_(bytes) {
-    memory_.reset(static_cast<std::byte*>(::operator new(bytes + offset, std::align_val_t(64))));
-    std::memset(data(), 0xff, bytes);
+  Fenced(std::size_t bytes, std::size_t alignment) {
+    const auto page = std::size_t(sysconf(_SC_PAGESIZE));
+    mapped_ = (bytes + alignment + page - 1) / page * page + page;
+    void* start =
+        mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED) throw std::bad_alloc();
+    start_ = static_cast<std::byte*>(start);
+    mprotect(start_ + mapped_ - page, page, PROT_NONE);
+    data_ = start_ + (mapped_ - page - bytes) / alignment * alignment;
+    std::memset(data_, 0xff, bytes);
   }
-  std::byte* data() { return memory_.get() + offset_; }
-  std::span<std::byte> span() { return {data(), bytes_}; }
+  Fenced(Fenced&& other) noexcept
+      : start_(std::exchange(other.start_, nullptr)), data_(other.data_), mapped_(other.mapped_) {}
+  Fenced& operator=(Fenced&&) = delete;
+  ~Fenced() {
+    if (start_) munmap(start_, mapped_);
+  }
+  std::byte* data() { return data_; }
 
  private:
-  struct Free {
-    void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t(64)); }
-  };
-  std::unique_ptr<std::byte[], Free> memory_;
-  std::size_t offset_, bytes_;
+  std::byte* start_;
+  std::byte* data_;
+  std::size_t mapped_;
 };
 
 void run_phases(const Row& row, const Args& args, std::uint64_t seed) {
@@ -89,28 +102,26 @@ struct Run {
 
   /// `shared`: the input whose buffer the output takes over, or -1.
   std::vector<std::byte> operator()(std::uint64_t seed, int shared) const {
-    std::vector<Unaligned> buffers;
+    std::vector<Fenced> buffers;
     std::vector<const void*> in;
     for (const auto& stored : inputs) {
       buffers.emplace_back(stored.size(), element);
       std::copy(stored.begin(), stored.end(), buffers.back().data());
     }
-    for (Unaligned& buffer : buffers) in.push_back(buffer.data());
-    Unaligned guarded(out_bytes + 2 * guard_bytes, element);
+    for (Fenced& buffer : buffers) in.push_back(buffer.data());
+    Fenced guarded(out_bytes + guard_bytes, element);
     std::fill_n(guarded.data(), guard_bytes, guard);
-    std::fill_n(guarded.data() + guard_bytes + out_bytes, guard_bytes, guard);
     void* out = shared < 0 ? guarded.data() + guard_bytes : buffers[std::size_t(shared)].data();
 
     const auto size = [&](auto function) { return function ? function(problem) : std::size_t(0); };
-    Unaligned packed(size(row.packed_bytes), 0), scratch(size(row.scratch_bytes), 0),
-        worker(size(row.worker_scratch_bytes), 0);
+    Fenced packed(size(row.packed_bytes), 64), scratch(size(row.scratch_bytes), 64),
+        worker(size(row.worker_scratch_bytes), 64);
     if (row.pack) row.pack(problem, {constants.data()}, packed.data());
     run_phases(row, {&problem, in.data(), &out, packed.data(), scratch.data(), worker.data()},
                seed);
     const auto* result = static_cast<const std::byte*>(out);
     for (std::size_t i = 0; i < guard_bytes; ++i) {
       EXPECT_EQ(guarded.data()[i], guard) << "written before the output";
-      EXPECT_EQ(guarded.data()[guard_bytes + out_bytes + i], guard) << "written behind the output";
       if (testing::Test::HasFailure()) break;
     }
     return {result, result + out_bytes};

@@ -29,9 +29,10 @@ std::vector<std::byte> to_stored(const Plain& tensor, const Layout& layout, std:
 Plain from_stored(std::span<const std::byte> stored, const Dims& dims, const Layout& layout,
                   std::size_t element);
 
-/// Runs `row` with `problem.layouts` on buffers that are aligned to their elements only. Outputs,
-/// scratch and packed memory start as NaN, and guards surround outputs. Checks that other splits
-/// into units, and the in-place forms that the row allows, give the same bits. Returns the output.
+/// Runs `row` with `problem.layouts` on buffers that are aligned to their elements only and end
+/// where memory ends. Outputs, scratch and packed memory start as NaN; a guard precedes outputs.
+/// Checks that other splits into units, and the in-place forms that the row allows, give the same
+/// bits. Returns the output.
 Plain run_row(const Row& row, const Problem& problem, std::span<const Plain> inputs,
               const Dims& out_dims, const std::vector<const void*>& constants = {},
               std::size_t element = sizeof(float));
