@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "strata/base/error.hpp"
+#include "strata/base/file.hpp"
 #include "strata/data/sources.hpp"
 
 namespace strata::data {
@@ -41,10 +42,12 @@ SourceContext make_context(const DatasetOptions& options, const Sidecar* own, bo
     context.folder = own->folder;
     merge(*own, context);
   }
+  std::error_code error;
   const fs::path beside_model = options.model.parent_path() / model_sidecar_name;
   if (!options.preprocess.empty()) {
     merge(read_sidecar(options.preprocess), context);
-  } else if (pictures && !context.image && !options.model.empty() && fs::exists(beside_model)) {
+  } else if (pictures && !context.image && !options.model.empty() &&
+             fs::is_regular_file(beside_model, error)) {
     merge(read_sidecar(beside_model), context);
   }
   for (const auto& [key, value] : options.image_keys) {
@@ -58,7 +61,7 @@ SourceContext make_context(const DatasetOptions& options, const Sidecar* own, bo
 }
 
 std::unique_ptr<Dataset> open_sidecar(const fs::path& path, const DatasetOptions& options) {
-  const Sidecar sidecar = read_sidecar(path);
+  const Sidecar sidecar = parse_sidecar(read_file(path, most_sidecar_bytes), path.parent_path());
   const SourceContext context = make_context(options, &sidecar, !sidecar.records);
   if (sidecar.records && !options.labels.empty()) {
     fail(ErrorCode::usage, "labels of records are named in their sidecar, not given separately");
@@ -82,7 +85,6 @@ std::unique_ptr<Dataset> open_any(const fs::path& path, const DatasetOptions& op
   const std::string name = path.filename().string();
   std::error_code error;
   if (fs::is_directory(path, error)) {
-    if (fs::exists(path / sidecar_name)) return open_sidecar(path / sidecar_name, options);
     return open_picture_folder(path, make_context(options, nullptr, true));
   }
   if (name.ends_with(".toml")) return open_sidecar(path, options);
@@ -125,7 +127,10 @@ std::string class_name(const std::vector<std::string>& names, std::int64_t label
   return fmt::format("class {}", label);
 }
 
-std::unique_ptr<Dataset> open_dataset(const fs::path& path, const DatasetOptions& options) {
+std::unique_ptr<Dataset> open_dataset(const fs::path& given, const DatasetOptions& options) {
+  std::error_code error;
+  const fs::path path =
+      fs::is_regular_file(given / sidecar_name, error) ? given / sidecar_name : given;
   return with_context([&] { return "reading " + path.string(); },
                       [&] {
                         auto dataset = open_any(path, options);

@@ -1,6 +1,14 @@
 #include "strata/data/sidecar.hpp"
 
+// On some malformed keys ("[# a") toml++ fails an assertion instead of complaining. Here that is a
+// complaint too, in every kind of build, so the parser is compiled into this file.
+#undef NDEBUG
+#define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 1
+#define TOML_ASSERT(expression) ((expression) ? void(0) : ::strata::data::malformed_toml())
+namespace strata::data {
+[[noreturn]] void malformed_toml();
+}
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -14,7 +22,6 @@
 namespace strata::data {
 namespace {
 
-constexpr std::size_t most_bytes = 1 << 20;
 constexpr std::int64_t most_side = 32768;
 
 /// One section; complains in its name about keys that nobody asked for.
@@ -272,9 +279,11 @@ std::string as_toml(std::string_view value) {
 
 }  // namespace
 
+void malformed_toml() { fail(ErrorCode::model, "not TOML: a key expected"); }
+
 Sidecar parse_sidecar(std::string_view text, const std::filesystem::path& folder) {
-  if (text.size() > most_bytes) {
-    fail(ErrorCode::model, "{} bytes, at most {} accepted", text.size(), most_bytes);
+  if (text.size() > most_sidecar_bytes) {
+    fail(ErrorCode::model, "{} bytes, at most {} accepted", text.size(), most_sidecar_bytes);
   }
   return from_table(parse_toml(text), folder);
 }
@@ -283,7 +292,7 @@ Sidecar read_sidecar(const std::filesystem::path& path) {
   return with_context([&] { return "reading " + path.string(); },
                       [&] {
                         const auto parent = path.parent_path();
-                        return parse_sidecar(read_file(path, most_bytes), parent);
+                        return parse_sidecar(read_file(path, most_sidecar_bytes), parent);
                       });
 }
 

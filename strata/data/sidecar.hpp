@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -42,9 +43,11 @@ struct Sidecar {
   std::optional<ImageSpec> image;
 };
 
+constexpr std::size_t most_sidecar_bytes = 1 << 20;
+
 /// Throws model naming the section and the key; `folder` is where its paths begin.
 Sidecar parse_sidecar(std::string_view text, const std::filesystem::path& folder);
-/// The same from a file of at most 1 MiB; Errors begin with "reading FILE".
+/// The same from a file of at most most_sidecar_bytes; Errors begin with "reading FILE".
 Sidecar read_sidecar(const std::filesystem::path& path);
 
 /// Sets one key of `[image]` as a command line gives it: `resize` "256", `crop` "224,224", `mean`

@@ -103,6 +103,7 @@ TEST(Sidecar, SurvivesDamage) {
     expect_prefixes_refused(text, read, 0);
     expect_no_defect(text, read);
   }
+  expect_error(ErrorCode::model, "", [] { parse_sidecar("[# a", ""); });  // found by fuzzing
   const std::string deep = "[image]\nmean = " + std::string(100'000, '[');
   expect_error(ErrorCode::model, "", [&] { parse_sidecar(deep, ""); });
 }
