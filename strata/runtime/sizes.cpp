@@ -3,8 +3,34 @@
 #include <algorithm>
 
 #include "strata/base/error.hpp"
+#include "strata/ir/builder.hpp"
 
 namespace strata::runtime {
+
+namespace {
+
+/// Of a graph without symbols.
+std::vector<Shape> constant_shapes(const ir::Graph& graph) {
+  std::vector<Shape> shapes(graph.value_limit());
+  auto set = [&](ir::ValueId id) {
+    if (id == ir::no_value) return;
+    const ir::Value& value = graph.value(id);
+    shapes[ir::index(id)] = with_context([&] { return "value " + value.name; },
+                                         [&] { return evaluate(value.type.shape, {}); });
+  };
+  for (ir::ValueId id : graph.inputs) set(id);
+  for (const ir::State& state : graph.states) set(state.read);
+  for (ir::NodeId node : graph.order()) {
+    for (ir::ValueId id : graph.node(node).inputs) {
+      if (graph.is_constant(id)) set(id);
+    }
+    for (ir::ValueId id : graph.node(node).outputs) set(id);
+  }
+  for (ir::ValueId id : graph.outputs) set(id);
+  return shapes;
+}
+
+}  // namespace
 
 DimValues typical_dims(const ir::Graph& graph, const DimValues& given) {
   DimValues dims = given;
@@ -19,23 +45,17 @@ DimValues typical_dims(const ir::Graph& graph, const DimValues& given) {
 }
 
 std::vector<Shape> value_shapes(const ir::Graph& graph, const DimValues& dims) {
-  std::vector<Shape> shapes(graph.value_limit());
-  auto set = [&](ir::ValueId id) {
-    if (id == ir::no_value) return;
+  // Shape rules take symbols on trust; whether operands fit is known only with their values, so the
+  // rules are asked again.
+  if (dims.items().empty()) return constant_shapes(graph);
+  std::vector<ir::TensorType> types;
+  for (ir::ValueId id : graph.inputs) {
     const ir::Value& value = graph.value(id);
-    shapes[ir::index(id)] = with_context([&] { return "value " + value.name; },
-                                         [&] { return evaluate(value.type.shape, dims); });
-  };
-  for (ir::ValueId id : graph.inputs) set(id);
-  for (const ir::State& state : graph.states) set(state.read);
-  for (ir::NodeId node : graph.order()) {
-    for (ir::ValueId id : graph.node(node).inputs) {
-      if (graph.is_constant(id)) set(id);
-    }
-    for (ir::ValueId id : graph.node(node).outputs) set(id);
+    const Shape shape = with_context([&] { return "input " + value.name; },
+                                     [&] { return evaluate(value.type.shape, dims); });
+    types.push_back({value.type.dtype, {shape.begin(), shape.end()}});
   }
-  for (ir::ValueId id : graph.outputs) set(id);
-  return shapes;
+  return constant_shapes(ir::with_input_types(graph, types));
 }
 
 std::unique_ptr<kernels::ReorderProblem> reorder_problem(const ir::Graph& graph, ir::ValueId value,

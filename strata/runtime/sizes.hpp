@@ -13,7 +13,7 @@ namespace strata::runtime {
 DimValues typical_dims(const ir::Graph& graph, const DimValues& given);
 
 /// Shapes of all values, by id; scalars for slots that are not in use. Throws model naming the
-/// value and node whose extents make no sense at these sizes.
+/// node whose operands do not fit at these sizes.
 std::vector<Shape> value_shapes(const ir::Graph& graph, const DimValues& dims);
 
 /// The problem of bringing a value into another layout.

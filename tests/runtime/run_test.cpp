@@ -254,6 +254,24 @@ TEST(Run, OutputsThatAreInputsConstantsOrTwiceTheSameAreCopied) {
   EXPECT_EQ(out[4].data<float>()[0], 7);
 }
 
+TEST(Run, SymbolsThatDoNotFitEachOtherAreRefusedWhenBound) {
+  testing::Net net(1);
+  auto x = net.input({Dim::symbol("N")}, "x");
+  auto y = net.input({Dim::symbol("M")}, "y");
+  net.graph.outputs = {net.add(x, y)};
+  Session session(net.graph);
+  const Tensor fits[] = {random_tensor({5}, 1, 1), random_tensor({1}, 2, 1)};
+  EXPECT_EQ(session.run(fits)[0].shape(), Shape{5});
+  const Tensor clash[] = {random_tensor({200}, 1, 1), random_tensor({30000}, 2, 1)};
+  try {
+    session.run(clash);
+    FAIL() << "200 and 30000 elements were added";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::model);
+    EXPECT_NE(std::string(error.what()).find("Add"), std::string::npos) << error.what();
+  }
+}
+
 TEST(Run, ShapesComputedInTheGraphFollowTheInput) {
   testing::Net net(1);
   auto x = net.input({Dim::symbol("N"), 4, 6});
