@@ -10,6 +10,7 @@
 #include "strata/formats/save.hpp"
 #include "strata/ir/interpreter.hpp"
 #include "strata/ir/passes/pipeline.hpp"
+#include "strata/runtime/packing.hpp"
 
 namespace strata::study {
 namespace {
@@ -19,13 +20,19 @@ namespace {
 constexpr double doubt_effort = 3;
 constexpr double beyond_doubt = 1.03;
 
-// Buffers are placed anew for each heat, gaps of random size between them.
+// Buffers are placed anew for each heat, gaps of random size between them; packed weights too, if
+// compiling is quick.
 constexpr double fast_heats = 5, slow_heats = 3;
 constexpr double slow_inference_s = 5e-3;
+constexpr double fast_compile_s = 10e-3;
 constexpr std::uint64_t largest_gap = 1 << 16;  // bytes
 
 /// Joins activations to the nodes before them: for running, not for the file.
 constexpr const char* execution_pass = "fuse";
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
 
 ir::Graph cleaned(ir::Graph model) {
   ir::PassOptions options;
@@ -68,10 +75,8 @@ double ModelEvaluator::seconds_per_record() const {
     const std::vector<std::int64_t> some = spread(records_, count);
     const auto start = std::chrono::steady_clock::now();
     run_on(compiled, some, {});
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    if (elapsed.count() >= long_enough_s || count >= records_.size()) {
-      return elapsed.count() / double(some.size());
-    }
+    const double elapsed = seconds_since(start);
+    if (elapsed >= long_enough_s || count >= records_.size()) return elapsed / double(some.size());
   }
 }
 
@@ -113,13 +118,12 @@ ir::Graph ModelEvaluator::version(const Configuration& configuration) const {
   return graph;
 }
 
-std::shared_ptr<const runtime::Program> ModelEvaluator::program(
-    const Configuration& configuration) const {
+std::shared_ptr<const runtime::Program> ModelEvaluator::program(const Configuration& configuration,
+                                                                runtime::Target target) const {
   ir::Graph graph = version(configuration);
   ir::PassOptions passes;
   if (!configuration.fusion) passes.off = {execution_pass};
   ir::optimize(graph, passes);
-  runtime::Target target = options_.target;
   for (const auto& [node, row] : configuration.kernels) target.pins.push_back({node, row});
   return runtime::Program::compile(std::move(graph), target);
 }
@@ -174,7 +178,9 @@ std::optional<Measured> ModelEvaluator::measure(const Configuration& configurati
   try {
     const bool is_default = configuration == Configuration();
     if (!is_default && !default_program_) measure({}, 1, {});
+    const auto start = std::chrono::steady_clock::now();
     const auto compiled = program(configuration);
+    compile_s_ = seconds_since(start);
     measured.file_bytes = is_default ? file_bytes_ : formats::onnx_size(version(configuration));
     measured.peak_bytes =
         std::int64_t(runner(compiled, configuration.threads)->binding().peak_bytes());
@@ -190,7 +196,7 @@ std::optional<Measured> ModelEvaluator::measure(const Configuration& configurati
     measured.correct = data::accuracy(correct).correct;
     measured.lost = drop.lost;
     measured.gained = drop.gained;
-    time(compiled, configuration.threads, effort, stopped, measured);
+    time(configuration, compiled, effort, stopped, measured);
     if (stopped && stopped()) return std::nullopt;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::internal) throw;
@@ -199,42 +205,52 @@ std::optional<Measured> ModelEvaluator::measure(const Configuration& configurati
   return measured;
 }
 
-tune::HeatsResult ModelEvaluator::race(const std::shared_ptr<const runtime::Program>& candidate,
-                                       int threads, double effort, const Stopped& stopped) {
-  const bool alone = candidate == default_program_;
+tune::HeatsResult ModelEvaluator::race(const Configuration& candidate,
+                                       const std::shared_ptr<const runtime::Program>& program_of,
+                                       double effort, const Stopped& stopped) {
   const bool slow = default_latency_.median > slow_inference_s;
   const auto heats = std::size_t(std::lround((slow ? slow_heats : fast_heats) * effort));
   tune::RaceOptions options;
   options.seconds = options_.race_s / (slow ? slow_heats : fast_heats);
   options.least_rounds = 3;
   options.warmup_rounds = 1;
-  std::vector<std::unique_ptr<eval::Runner>> runners;
+  const bool recompile = compile_s_ < fast_compile_s;
+  std::unique_ptr<eval::Runner> reference, contender;
   std::vector<std::vector<std::byte>> gaps;
-  const auto prepare = [&](std::size_t) {
-    runners.clear();
+  const auto place = [&](const Configuration& configuration,
+                         std::shared_ptr<const runtime::Program> running) {
+    gaps.emplace_back(random_.below(largest_gap));
+    if (recompile) {
+      runtime::Target target = options_.target;
+      target.packed = std::make_shared<runtime::PackedStore>();
+      running = program(configuration, std::move(target));
+    }
+    return runner(running, configuration.threads);
+  };
+  const auto prepare = [&](std::size_t heat) {
     gaps.clear();
-    tune::Contenders contenders;
-    const auto add = [&](const std::shared_ptr<const runtime::Program>& program, int used_threads) {
-      gaps.emplace_back(random_.below(largest_gap));
-      runners.push_back(runner(program, used_threads));
-      contenders.emplace_back([running = runners.back().get()] { running->run(); });
-    };
-    add(default_program_, 1);
-    if (!alone) add(candidate, threads);
+    const bool alone = program_of == default_program_;
+    const bool contender_first = heat % 2 == 1;
+    if (!alone && contender_first) contender = place(candidate, program_of);
+    reference = place({}, default_program_);
+    if (!alone && !contender_first) contender = place(candidate, program_of);
+    tune::Contenders contenders{[&] { reference->run(); }};
+    if (!alone) contenders.emplace_back([&] { contender->run(); });
     return contenders;
   };
   return tune::run_heats(heats, prepare, options, stopped);
 }
 
-void ModelEvaluator::time(const std::shared_ptr<const runtime::Program>& candidate, int threads,
-                          double effort, const Stopped& stopped, Measured& measured) {
-  tune::HeatsResult result = race(candidate, threads, effort, stopped);
+void ModelEvaluator::time(const Configuration& candidate,
+                          const std::shared_ptr<const runtime::Program>& program_of, double effort,
+                          const Stopped& stopped, Measured& measured) {
+  tune::HeatsResult result = race(candidate, program_of, effort, stopped);
   const bool in_doubt = result.ratio.low > 1 && result.ratio.low < beyond_doubt;
   if (in_doubt && !(stopped && stopped())) {
-    result = race(candidate, threads, effort * doubt_effort, stopped);
+    result = race(candidate, program_of, effort * doubt_effort, stopped);
   }
   measured.ratio = result.ratio;
-  if (candidate == default_program_) default_latency_ = result.reference;
+  if (program_of == default_program_) default_latency_ = result.reference;
   const double seconds = default_latency_.median;
   measured.latency = {measured.ratio.median * seconds, measured.ratio.low * seconds,
                       measured.ratio.high * seconds, measured.ratio.samples};

@@ -60,8 +60,10 @@ class ModelEvaluator final : public Evaluator {
 
   /// What is exported: batch norms folded, weights encoded, nothing fused.
   ir::Graph version(const Configuration& configuration) const;
-  /// What runs.
-  std::shared_ptr<const runtime::Program> program(const Configuration& configuration) const;
+  /// What runs. Weights that are packed alike are shared between programs.
+  std::shared_ptr<const runtime::Program> program(const Configuration& configuration) const {
+    return program(configuration, options_.target);
+  }
   /// The program ready to run on the first record.
   std::unique_ptr<eval::Runner> runner(const Configuration& configuration);
   const std::vector<compress::WeightLayer>& layers() const { return layers_; }
@@ -70,14 +72,17 @@ class ModelEvaluator final : public Evaluator {
   struct Judged;
   const EncodedTensor& encoded(std::size_t layer, const std::string& encoding) const;
   std::shared_ptr<ThreadPool> pool(int threads);
+  std::shared_ptr<const runtime::Program> program(const Configuration& configuration,
+                                                  runtime::Target target) const;
   std::unique_ptr<eval::Runner> runner(const std::shared_ptr<const runtime::Program>& program,
                                        int threads);
   Judged run_on(const std::shared_ptr<const runtime::Program>& program,
                 std::span<const std::int64_t> records, const Stopped& stopped) const;
-  tune::HeatsResult race(const std::shared_ptr<const runtime::Program>& candidate, int threads,
-                         double effort, const Stopped& stopped);
-  void time(const std::shared_ptr<const runtime::Program>& candidate, int threads, double effort,
-            const Stopped& stopped, Measured& measured);
+  tune::HeatsResult race(const Configuration& candidate,
+                         const std::shared_ptr<const runtime::Program>& program, double effort,
+                         const Stopped& stopped);
+  void time(const Configuration& candidate, const std::shared_ptr<const runtime::Program>& program,
+            double effort, const Stopped& stopped, Measured& measured);
 
   ir::Graph model_;  // as exported
   std::int64_t file_bytes_;
@@ -90,6 +95,7 @@ class ModelEvaluator final : public Evaluator {
   std::vector<std::uint8_t> default_correct_;
   std::shared_ptr<const runtime::Program> default_program_;
   tune::Timing default_latency_;
+  double compile_s_ = 0;
   Random random_{1};  // where buffers lie
 };
 

@@ -21,7 +21,9 @@ constexpr std::size_t least_search_records = 100;
 constexpr std::size_t least_verdict_records = 200;
 
 std::size_t affordable_records(double seconds, double per_record, std::size_t least) {
-  return std::max(least, std::size_t(seconds / std::max(per_record, 1e-9)));
+  constexpr double more_than_any_data = 1e15;
+  const double count = std::min(seconds / std::max(per_record, 1e-9), more_than_any_data);
+  return std::max(least, std::size_t(count));
 }
 
 std::int64_t size_of_model(const ir::Graph& graph, std::size_t file_bytes) {
