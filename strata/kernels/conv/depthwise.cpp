@@ -78,13 +78,15 @@ void pack_depthwise(const DepthwisePlan& plan, const ConvProblem& p, const Const
   for (int v = 0; v < plan.vectors; ++v) {
     const std::int64_t first = first_channel(plan, p, v);
     const std::int64_t valid = std::min<std::int64_t>(plan.lanes, p.channels - first);
-    for (std::int64_t lane = 0; lane < valid; ++lane) {
-      for (std::int64_t tap = 0; tap < taps; ++tap) {
-        w[(v * taps + tap) * plan.lanes + lane] = weights[(first + lane) * taps + tap];
+    weights.with_values([&](const auto& read) {
+      for (std::int64_t lane = 0; lane < valid; ++lane) {
+        for (std::int64_t tap = 0; tap < taps; ++tap) {
+          w[(v * taps + tap) * plan.lanes + lane] = read((first + lane) * taps + tap);
+        }
       }
-      if (constants.data[2]) {
-        bias[v * plan.lanes + lane] = WeightReader::at<float>(constants.data[2], first + lane);
-      }
+    });
+    for (std::int64_t lane = 0; lane < valid && constants.data[2]; ++lane) {
+      bias[v * plan.lanes + lane] = WeightReader::at<float>(constants.data[2], first + lane);
     }
   }
 }

@@ -40,6 +40,39 @@ void for_each_tap(const DirectPlan& plan, const ConvProblem& p, DirectForm form,
   }
 }
 
+struct Panel {
+  std::int64_t channel;  // the first
+  int lanes, valid;
+};
+
+template <class F>
+void for_each_panel(const DirectPlan& plan, const ConvProblem& p, F&& f) {
+  const std::int64_t channels = p.out_channels / p.groups;
+  for (std::int64_t u = 0; u < p.groups * plan.panels; ++u) {
+    const int panel = int(u % plan.panels);
+    const int lanes = (panel + 1 < plan.panels ? 2 : plan.last_vectors) * plan.vector.lanes;
+    const std::int64_t first = std::int64_t(panel) * plan.panel_lanes;
+    f(Panel{u / plan.panels * channels + first, lanes,
+            int(std::min<std::int64_t>(lanes, channels - first))});
+  }
+}
+
+/// Weights in the order in which tiles read them; lanes without a channel stay 0.
+template <class T, class Read>
+void pack_weights(const DirectPlan& plan, const ConvProblem& p, DirectForm form, T* to,
+                  const Read& read) {
+  for_each_panel(plan, p, [&](const Panel& panel) {
+    const std::int64_t first = panel.channel * plan.reduction;
+    for_each_tap(plan, p, form, [&](const Tap& tap) {
+      std::int64_t index = first + (tap.channel * p.kernel_h + tap.row) * p.kernel_w + tap.column;
+      for (int lane = 0; lane < panel.valid; ++lane, index += plan.reduction) {
+        to[lane] = read(index);
+      }
+      to += panel.lanes;
+    });
+  });
+}
+
 }  // namespace
 
 std::size_t direct_packed_bytes(const DirectPlan& plan, std::size_t element) {
@@ -51,38 +84,31 @@ std::size_t direct_packed_bytes(const DirectPlan& plan, std::size_t element) {
 void pack_direct(const DirectPlan& plan, const ConvProblem& p, DirectForm form,
                  const Constants& constants, std::size_t element, std::byte* packed) {
   const WeightReader weights(p, constants);
-  const std::byte* stored = static_cast<const std::byte*>(constants.data[0]);
-  const std::int64_t channels = p.out_channels / p.groups;
   std::memset(packed, 0, direct_packed_bytes(plan, element));
-  std::byte* to = packed;
+  if (element == sizeof(float)) {
+    weights.with_values([&](const auto& read) {
+      pack_weights(plan, p, form, reinterpret_cast<float*>(packed), read);
+    });
+  } else if (element == 2) {
+    pack_weights(plan, p, form, reinterpret_cast<std::uint16_t*>(packed), [&](std::int64_t i) {
+      return WeightReader::at<std::uint16_t>(constants.data[0], i);
+    });
+  } else {
+    pack_weights(plan, p, form, reinterpret_cast<std::int8_t*>(packed), [&](std::int64_t i) {
+      return WeightReader::at<std::int8_t>(constants.data[0], i);
+    });
+  }
   float* bias = reinterpret_cast<float*>(packed + direct_weight_bytes(plan, element));
   float* scale = bias + plan.bias_count;
-  for (std::int64_t u = 0; u < p.groups * plan.panels; ++u) {
-    const int panel = int(u % plan.panels);
-    const int lanes = (panel + 1 < plan.panels ? 2 : plan.last_vectors) * plan.vector.lanes;
-    const std::int64_t first = std::int64_t(panel) * plan.panel_lanes;
-    const std::int64_t o = u / plan.panels * channels + first;
-    const int valid = int(std::min<std::int64_t>(lanes, channels - first));
-    for_each_tap(plan, p, form, [&](const Tap& tap) {
-      const std::int64_t at = (tap.channel * p.kernel_h + tap.row) * p.kernel_w + tap.column;
-      for (int lane = 0; lane < valid; ++lane) {
-        const std::int64_t index = (o + lane) * plan.reduction + at;
-        if (element == sizeof(float)) {
-          reinterpret_cast<float*>(to)[lane] = weights[index];
-        } else {
-          std::memcpy(to + std::size_t(lane) * element, stored + std::size_t(index) * element,
-                      element);
-        }
-      }
-      to += std::size_t(lanes) * element;
-    });
-    for (int lane = 0; lane < valid; ++lane) {
-      if (constants.data[2]) bias[lane] = WeightReader::at<float>(constants.data[2], o + lane);
-      if (element == 1) scale[lane] = weights.scale(o + lane);
+  for_each_panel(plan, p, [&](const Panel& panel) {
+    for (int lane = 0; lane < panel.valid; ++lane) {
+      const std::int64_t o = panel.channel + lane;
+      if (constants.data[2]) bias[lane] = WeightReader::at<float>(constants.data[2], o);
+      if (element == 1) scale[lane] = weights.scale(o);
     }
-    bias += lanes;
-    scale += lanes;
-  }
+    bias += panel.lanes;
+    scale += panel.lanes;
+  });
 }
 
 }  // namespace strata::kernels

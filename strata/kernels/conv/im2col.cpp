@@ -178,7 +178,9 @@ void pack_im2col(const ConvProblem& p, const Constants& constants, std::byte* pa
   const WeightReader weights(p, constants);
   const std::int64_t count = weight_count(p);
   float* to = reinterpret_cast<float*>(packed);
-  for (std::int64_t i = 0; i < count; ++i) to[i] = weights[i];
+  weights.with_values([&](const auto& read) {
+    for (std::int64_t i = 0; i < count; ++i) to[i] = read(i);
+  });
   for (std::int64_t o = 0; o < p.out_channels; ++o) {
     to[count + o] = constants.data[2] ? WeightReader::at<float>(constants.data[2], o) : 0.0f;
   }

@@ -16,20 +16,24 @@ class WeightReader {
         scales_(static_cast<const std::byte*>(constants.data[1])),
         per_channel_(p.channels / p.groups * p.kernel_h * p.kernel_w) {}
 
-  /// Weight `index` of the row-major (O, C/G, KH, KW).
-  float operator[](std::int64_t index) const {
+  /// Calls f(read), where read(index) is weight `index` of the row-major (O, C/G, KH, KW); outside
+  /// of loops, so that they need not look at the type.
+  template <class F>
+  void with_values(F&& f) const {
     switch (type_) {
       case WeightType::f32:
-        return at<float>(codes_, index);
+        return f([this](std::int64_t i) { return at<float>(codes_, i); });
       case WeightType::f16:
-        return at<Half>(codes_, index);
+        return f([this](std::int64_t i) { return float(at<Half>(codes_, i)); });
       case WeightType::bf16:
-        return at<BFloat16>(codes_, index);
+        return f([this](std::int64_t i) { return float(at<BFloat16>(codes_, i)); });
       case WeightType::i8_tensor:
       case WeightType::i8_channel:
         break;
     }
-    return float(at<std::int8_t>(codes_, index)) * scale(index / per_channel_);
+    f([this](std::int64_t i) {
+      return float(at<std::int8_t>(codes_, i)) * scale(i / per_channel_);
+    });
   }
 
   /// Of output channel `o`; 1 for float weights.
