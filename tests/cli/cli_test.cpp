@@ -1,6 +1,8 @@
 // What a user sees of the program: exit codes, messages, JSON.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
@@ -49,7 +51,7 @@ TEST(Program, ExplainsItself) {
   EXPECT_TRUE(strata("--version").text.starts_with("strata 0."));
   const Outcome help = strata("--help");
   EXPECT_EQ(help.code, 0);
-  for (const std::string command : {"inspect", "run", "eval", "bench"}) {
+  for (const std::string command : {"inspect", "run", "eval", "bench", "optimize"}) {
     EXPECT_NE(help.text.find("  " + command), std::string::npos);
     EXPECT_EQ(strata(command + " --help").code, 0);
   }
@@ -112,6 +114,33 @@ TEST(Bench, ReportsFiguresAndChoices) {
   ASSERT_FALSE(document["steps"].empty());
   for (const nlohmann::json& step : document["steps"]) EXPECT_TRUE(step.contains("row"));
   expect_failure(2, "", "bench --memory-budget 1K " + model);
+}
+
+TEST(Optimize, RefusesWhatItCannotRead) {
+  const std::string data = " --data " + source + "/demo/kws ";
+  expect_failure(2, "--data is required", "optimize " + model);
+  expect_failure(2, "'1' given, a percentage such as 1% or a fraction such as 0.01 expected",
+                 "optimize --max-drop 1 " + model + data);
+  expect_failure(2, "'soon' given, a time such as 90s", "optimize --time soon " + model + data);
+  expect_failure(2, "clever not in {auto,staged,exhaustive}",
+                 "optimize --strategy clever " + model + data);
+}
+
+TEST(Optimize, WritesModelReportAndFront) {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / fmt::format("strata_cli_{}", ::getpid());
+  std::filesystem::create_directories(folder);
+  const Outcome outcome = strata("optimize --time 1s --threads 1 --data " + source +
+                                 "/demo/kws -o " + (folder / "small.onnx").string() + " " + model);
+  EXPECT_EQ(outcome.code, 0) << outcome.text;
+  for (const char* part : {"held out for the verdict", "Pareto front:", "chosen",
+                           " held-out records: accuracy ", "small.front.json"}) {
+    EXPECT_NE(outcome.text.find(part), std::string::npos) << part << "\n" << outcome.text;
+  }
+  for (const char* file : {"small.onnx", "small.html", "small.front.json"}) {
+    EXPECT_TRUE(std::filesystem::exists(folder / file)) << file;
+  }
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

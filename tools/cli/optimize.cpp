@@ -107,6 +107,30 @@ std::string command_line(const Options& options) {
   return text;
 }
 
+/// Before the search, not after it: outputs can be written and do not overwrite each other.
+void check_outputs(const study::OptimizeOptions& job) {
+  const std::pair<const char*, std::filesystem::path> files[] = {
+      {"MODEL", job.model}, {"-o", job.output}, {"--report", job.report}, {"--front", job.front}};
+  std::error_code ignored;
+  for (std::size_t i = 1; i < std::size(files); ++i) {
+    const auto& [option, path] = files[i];
+    const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+    if (!std::filesystem::is_directory(folder, ignored)) {
+      fail(ErrorCode::usage, "{}: there is no folder {}", option, folder.string());
+    }
+    if (std::filesystem::is_directory(path, ignored)) {
+      fail(ErrorCode::usage, "{}: {} is a folder, a file expected", option, path.string());
+    }
+    for (std::size_t j = 0; j < i; ++j) {
+      if (std::filesystem::weakly_canonical(path, ignored) ==
+          std::filesystem::weakly_canonical(files[j].second, ignored)) {
+        fail(ErrorCode::usage, "{} and {} are the same file, {}", files[j].first, option,
+             path.string());
+      }
+    }
+  }
+}
+
 /// Fills in what follows from other options.
 void resolve(Options& options) {
   study::OptimizeOptions& job = options.job;
@@ -124,6 +148,7 @@ void resolve(Options& options) {
   job.report = beside(options.report, ".html");
   job.front = beside(options.front, ".front.json");
   job.command = command_line(options);
+  check_outputs(job);
 }
 
 /// Columns of the lines that tell of the front while it grows.
@@ -315,7 +340,8 @@ std::function<void()> declare(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--strategy", job.strategy,
                  "staged, exhaustive, or auto: exhaustive where the time suffices")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "staged", "exhaustive"}));
   app.footer(
       "Tries encodings of each layer's weights, kernels, fusion and threads, and measures each\n"
       "version's accuracy, latency, file and memory on this machine. Takes the smallest file that\n"
