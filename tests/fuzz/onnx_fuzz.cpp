@@ -1,4 +1,5 @@
-// Any bytes give a verified graph or one Error; what is accepted survives being written and read.
+// Any bytes give a verified graph or one Error; what is accepted survives being written, read and
+// optimised.
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -7,6 +8,7 @@
 #include "strata/formats/load.hpp"
 #include "strata/formats/save.hpp"
 #include "strata/ir/builder.hpp"
+#include "strata/ir/passes/pipeline.hpp"
 #include "strata/ir/verify.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -29,5 +31,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   formats::load(std::as_bytes(std::span(bytes)), options);
+  try {
+    ir::optimize(graph, {.fold_bytes = 1 << 24, .fold_work = 1 << 24});
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::internal) throw;
+  }
   return 0;
 }
