@@ -261,7 +261,37 @@ Sidecar from_table(const toml::table& table, const std::filesystem::path& folder
   return sidecar;
 }
 
+/// Where a string that opens at `at` ends: at its closing quote, or with the line.
+std::size_t end_of_string(std::string_view line, std::size_t at) {
+  const char quote = line[at++];
+  while (at < line.size() && line[at] != quote) at += quote == '"' && line[at] == '\\' ? 2 : 1;
+  return at;
+}
+
+/// TOML has ASCII only outside of strings and comments; what else stands there leads toml++ 3.3
+/// into undefined behaviour. Strings over several lines, of no use here, would hide it.
+void check_characters(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    for (std::size_t at = 0; at < line.size() && line[at] != '#'; ++at) {
+      const std::string_view rest = line.substr(at);
+      if (rest.starts_with("\"\"\"") || rest.starts_with("'''")) {
+        fail(ErrorCode::model, "line {}: strings over several lines are not accepted", number);
+      }
+      if (static_cast<unsigned char>(line[at]) >= 0x80) {
+        fail(ErrorCode::model, "line {}: only strings and comments may have other than ASCII",
+             number);
+      }
+      if (line[at] == '"' || line[at] == '\'') at = end_of_string(line, at);
+    }
+  }
+}
+
 toml::table parse_toml(std::string_view text) {
+  check_characters(text);
   try {
     return toml::parse(text);
   } catch (const toml::parse_error& error) {

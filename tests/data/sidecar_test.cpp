@@ -104,6 +104,12 @@ TEST(Sidecar, SurvivesDamage) {
     expect_no_defect(text, read);
   }
   expect_error(ErrorCode::model, "", [] { parse_sidecar("[# a", ""); });  // found by fuzzing
+  expect_error(ErrorCode::model, "line 2: only strings and comments",
+               [] { parse_sidecar("\n[i\xcc\xba]", ""); });
+  expect_error(ErrorCode::model, "line 1: strings over several lines",
+               [] { parse_sidecar("a = ''' ' '''\xcc\xba", ""); });
+  EXPECT_EQ(parse_sidecar("[input]  # \xc3\xa9\nname = \"\\\"\xc3\xa9'\"", "").input_name,
+            "\"\xc3\xa9'");
   const std::string deep = "[image]\nmean = " + std::string(100'000, '[');
   expect_error(ErrorCode::model, "", [&] { parse_sidecar(deep, ""); });
 }
