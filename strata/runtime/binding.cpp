@@ -151,14 +151,14 @@ class Binder {
       for (int id : program_.steps()[std::size_t(i)].in) touch(id, i);
       for (int id : program_.steps()[std::size_t(i)].out) touch(id, i);
     }
-    // What is copied out after the last step must live until then.
+    // What is copied out after the last step must outlive it.
     for (int id : program_.outputs()) touch_end(id, steps);
     for (int id : program_.written_states()) touch_end(id, steps);
   }
 
   void touch_end(int id, std::int32_t steps) {
     BoundBuffer& root = bound(bound(id).root);
-    root.last = std::max(root.last, steps - 1);
+    root.last = steps;
   }
 
   /// An output takes over the bytes of an input that dies in the same step, where the row allows.
@@ -226,7 +226,8 @@ class Binder {
   void check_budget() const {
     const MemoryPlan& memory = binding_.memory_;
     if (!options_.memory_budget || memory.peak <= *options_.memory_budget) return;
-    const Step& worst = program_.steps()[std::size_t(memory.bound_step)];
+    const std::size_t last = program_.steps().size() - 1;  // copies come after it
+    const Step& worst = program_.steps()[std::min(std::size_t(memory.bound_step), last)];
     fail(ErrorCode::usage,
          "memory budget of {} does not hold: the arena needs {}; most is alive at {} ({}), {}",
          in_kib(*options_.memory_budget), in_kib(memory.peak), worst.name, worst.op,

@@ -43,7 +43,8 @@ struct BoundStep {
 class Binding {
  public:
   /// `earlier`: another binding of the program, whose placement order is tried first.
-  /// Throws usage if a budget does not hold, naming the step and what it needs.
+  /// Throws usage if a budget does not hold, naming the step and what it needs; unsupported if the
+  /// program cannot do these sizes (compile with them as typical ones).
   static std::shared_ptr<const Binding> bind(std::shared_ptr<const Program> program,
                                              const DimValues& dims, const BindOptions& options = {},
                                              const Binding* earlier = nullptr);

@@ -17,6 +17,12 @@ const Pin* find_pin(const ir::Node& node, const Target& target) {
   return nullptr;
 }
 
+bool has_row(const Target& target, std::string_view name) {
+  return name == reference_row().name ||
+         std::ranges::any_of(target.rows,
+                             [&](const kernels::Row* row) { return row->name == name; });
+}
+
 const char* reason_against(const kernels::Row& row, const kernels::Problem& problem,
                            const Target& target) {
   if (!has_isa(target.isa, row.isa)) return "needs an instruction set that the target lacks";
@@ -52,7 +58,8 @@ NodeCandidates find_candidates(const ir::Graph& graph, ir::NodeId node_id,
   found.node = node_id;
   found.lowered = lower(LowerContext(graph, node, shapes));
   const Pin* pin = find_pin(node, target);
-  std::string pin_reason = "reads another kind of problem";
+  std::string pin_reason = pin && !has_row(target, pin->row) ? "there is no kernel of that name"
+                                                             : "it computes another kind of node";
 
   auto ask = [&](const kernels::Row& row, Lowered& lowered) {
     kernels::Problem& problem = *lowered.problem;

@@ -21,24 +21,14 @@ Context::Context(Context&&) noexcept = default;
 Context::~Context() = default;
 
 Context::Context(std::shared_ptr<const Binding> binding, std::shared_ptr<ThreadPool> pool,
-                 std::optional<Arena> arena)
-    : binding_(std::move(binding)), pool_(std::move(pool)) {
+                 std::optional<Arena> arena, std::shared_ptr<States> states)
+    : binding_(std::move(binding)), pool_(std::move(pool)), states_(std::move(states)) {
   STRATA_ASSERT(pool_->size() >= binding_->threads());
   arena_ = arena ? *arena : Arena(binding_->peak_bytes());
   STRATA_ASSERT(arena_.size() >= binding_->peak_bytes());
-  for (const ir::State& state : binding_->program().graph().states) {
-    states_.emplace_back(state.initial.size_bytes());
-  }
-  reset();
+  if (!states_) states_ = std::make_shared<States>(binding_->program().graph());
   connect_steps();
   connect_copies();
-}
-
-void Context::reset() {
-  const auto& states = binding_->program().graph().states;
-  for (std::size_t i = 0; i < states.size(); ++i) {
-    std::memcpy(states_[i].data(), states[i].initial.raw(), states[i].initial.size_bytes());
-  }
 }
 
 /// Where a buffer lies, unless that is the caller's memory (null).
@@ -54,7 +44,7 @@ void* Context::fixed_address(int buffer) const {
     case Buffer::Kind::known:
       return const_cast<void*>(bound.known.raw());
     case Buffer::Kind::state:
-      return states_[std::size_t(base.index)].data();
+      return states_->data(std::size_t(base.index));
     case Buffer::Kind::input:
     case Buffer::Kind::output:
       break;
@@ -108,7 +98,13 @@ void Context::connect_copies() {
     copies_.push_back({buffer, int(i), -1});
   }
   for (std::size_t i = 0; i < program.written_states().size(); ++i) {
-    copies_.push_back({program.written_states()[i], -1, int(i)});
+    Copy copy{program.written_states()[i], -1, int(i)};
+    const BoundBuffer& source = binding_->buffers()[std::size_t(copy.source)];
+    if (program.buffers()[std::size_t(source.root)].kind == Buffer::Kind::state) {
+      stages_.emplace_back(source.bytes);
+      copy.stage = stages_.back().data();
+    }
+    copies_.push_back(copy);
   }
 }
 
@@ -184,18 +180,28 @@ void Context::run_timed(std::span<const void* const> inputs, std::span<void* con
   finish(inputs, outputs);
 }
 
+const void* Context::source_of(const Copy& copy, std::span<const void* const> inputs,
+                               std::span<void* const> outputs) const {
+  if (const void* fixed = fixed_address(copy.source)) return fixed;
+  const int root = binding_->buffers()[std::size_t(copy.source)].root;
+  const Buffer& base = binding_->program().buffers()[std::size_t(root)];
+  const auto index = std::size_t(base.index);
+  return base.kind == Buffer::Kind::input ? inputs[index] : outputs[index];
+}
+
+/// Outputs first, then states: what a state held before is read before it is overwritten.
 void Context::finish(std::span<const void* const> inputs, std::span<void* const> outputs) {
+  const auto bytes = [&](const Copy& copy) {
+    return binding_->buffers()[std::size_t(copy.source)].bytes;
+  };
   for (const Copy& copy : copies_) {
-    const BoundBuffer& bound = binding_->buffers()[std::size_t(copy.source)];
-    const void* from = fixed_address(copy.source);
-    if (!from) {
-      const Buffer& base = binding_->program().buffers()[std::size_t(bound.root)];
-      const auto index = std::size_t(base.index);
-      from = base.kind == Buffer::Kind::input ? inputs[index] : outputs[index];
-    }
+    if (copy.stage) std::memcpy(copy.stage, source_of(copy, inputs, outputs), bytes(copy));
+  }
+  for (const Copy& copy : copies_) {
+    const void* from = copy.stage ? copy.stage : source_of(copy, inputs, outputs);
     void* to = copy.output >= 0 ? outputs[std::size_t(copy.output)]
-                                : states_[std::size_t(copy.state)].data();
-    if (bound.bytes > 0) std::memcpy(to, from, bound.bytes);
+                                : states_->data(std::size_t(copy.state));
+    if (bytes(copy) > 0) std::memcpy(to, from, bytes(copy));
   }
 }
 

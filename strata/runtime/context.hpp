@@ -7,6 +7,7 @@
 
 #include "strata/base/thread_pool.hpp"
 #include "strata/runtime/binding.hpp"
+#include "strata/runtime/states.hpp"
 #include "strata/tensor/arena.hpp"
 
 namespace strata::runtime {
@@ -15,9 +16,9 @@ namespace strata::runtime {
 class Context {
  public:
   /// `pool` has at least binding->threads() workers of which that many are used. Without an arena
-  /// of its own (of at least peak_bytes), one is allocated.
+  /// (of at least peak_bytes), one is allocated; without states, they start here.
   Context(std::shared_ptr<const Binding> binding, std::shared_ptr<ThreadPool> pool,
-          std::optional<Arena> arena = {});
+          std::optional<Arena> arena = {}, std::shared_ptr<States> states = {});
   Context(Context&&) noexcept;
   ~Context();
 
@@ -33,7 +34,7 @@ class Context {
   void poison_dead_buffers(std::byte pattern) { poison_ = pattern; }
 
   /// States back to their initial values.
-  void reset();
+  void reset() { states_->reset(); }
 
   const Binding& binding() const { return *binding_; }
 
@@ -46,9 +47,10 @@ class Context {
     bool into_out;     ///< goes to out_ (else in_)
   };
   struct Copy {
-    int source;       ///< buffer
-    int output = -1;  ///< graph output, or
-    int state = -1;   ///< state
+    int source;                  ///< buffer
+    int output = -1;             ///< graph output, or
+    int state = -1;              ///< state
+    std::byte* stage = nullptr;  ///< set: by way of this, as another copy overwrites the source
   };
 
   void connect_steps();
@@ -57,6 +59,8 @@ class Context {
   void add_slot(int buffer, bool into_out);
   void patch(std::span<const void* const> inputs, std::span<void* const> outputs);
   const char* run_call(const Call& call);
+  const void* source_of(const Copy& copy, std::span<const void* const> inputs,
+                        std::span<void* const> outputs) const;
   void finish(std::span<const void* const> inputs, std::span<void* const> outputs);
   void poison_after(std::size_t step);
   [[noreturn]] void report(std::size_t step, const char* message) const;
@@ -64,7 +68,8 @@ class Context {
   std::shared_ptr<const Binding> binding_;
   std::shared_ptr<ThreadPool> pool_;
   Arena arena_;
-  std::vector<Arena> states_;
+  std::shared_ptr<States> states_;
+  std::vector<Arena> stages_;
   std::vector<const void*> in_;  // operands of all calls, one after the other
   std::vector<void*> out_;
   std::vector<Call> calls_;

@@ -43,6 +43,11 @@ std::unique_ptr<kernels::Problem> lower_reference(const LowerContext& context, O
 
 }  // namespace
 
+std::optional<std::vector<std::int64_t>> LowerContext::integers(std::size_t i) const {
+  if (!has_input(i) || !is_constant(input(i))) return std::nullopt;
+  return graph_.value(input(i)).constant->decode().to_int64();
+}
+
 bool LowerContext::all_f32() const {
   auto f32 = [&](ir::ValueId id) { return id == ir::no_value || dtype(id) == DType::f32; };
   return std::ranges::all_of(node_.inputs, f32) && std::ranges::all_of(node_.outputs, f32);

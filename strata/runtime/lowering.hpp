@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,8 @@ class LowerContext {
   const Shape& shape(ir::ValueId id) const { return shapes_[ir::index(id)]; }
   DType dtype(ir::ValueId id) const { return graph_.value(id).type.dtype; }
   bool is_constant(ir::ValueId id) const { return graph_.is_constant(id); }
+  /// Elements of an input that is a constant of integers; else nothing.
+  std::optional<std::vector<std::int64_t>> integers(std::size_t i) const;
   /// All inputs and outputs of the node are f32.
   bool all_f32() const;
 

@@ -118,7 +118,7 @@ MemoryPlan plan_memory(std::span<const Lifetime> lifetimes, std::span<const std:
   attempt_sorted([](const Lifetime& l) { return double(l.last - l.first); });
 
   // Seeded moves of single buffers to the front half; the first bind of a graph can afford them.
-  constexpr int tries = 400;
+  const int tries = hint.empty() ? 400 : 0;
   Random random(1);
   for (int i = 0; i < tries && !good_enough(plan) && lifetimes.size() > 2; ++i) {
     order = plan.order;

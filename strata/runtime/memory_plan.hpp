@@ -24,9 +24,9 @@ struct MemoryPlan {
 };
 
 /// Places buffers that live at the same time side by side. First-fit by several orders (size,
-/// size x duration, start), then, if `search` and the bound is missed, seeded swaps of the best
-/// order. `hint`: the order of an earlier plan of the same graph, tried first and kept if it is
-/// within 5 % of the bound, so that rebinding is fast.
+/// size x duration, start, duration), then, if the bound is missed by more than 5 % and there is no
+/// hint, by seeded moves of the best order. `hint`: the order of an earlier plan of the same graph,
+/// tried first and kept if it is good enough, so that rebinding is fast.
 MemoryPlan plan_memory(std::span<const Lifetime> lifetimes,
                        std::span<const std::uint32_t> hint = {});
 

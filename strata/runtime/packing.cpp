@@ -32,16 +32,20 @@ Packed PackedStore::pack(const kernels::Row& row, const kernels::Problem& proble
   const std::size_t size = row.packed_bytes ? row.packed_bytes(problem) : 0;
   if (size == 0) return nullptr;
   Entry entry;
-  std::vector<std::pair<const void*, int>> addresses;
-  for (const PackSource& source : sources) {
-    if (source.constant) entry.constants.push_back(source.constant->parts[0]);
-    addresses.emplace_back(source.constant ? source.constant->parts[0].raw() : nullptr,
-                           source.part);
+  Key key{reinterpret_cast<std::uintptr_t>(&row), size,
+          std::uintptr_t(row.packed_form ? row.packed_form(problem) : 0)};
+  for (const auto& [constant, part] : sources) {
+    key.push_back(std::uintptr_t(part));
+    key.push_back(reinterpret_cast<std::uintptr_t>(constant ? constant->encoding : nullptr));
+    if (!constant) continue;
+    key.push_back(std::uintptr_t(constant->axis));
+    for (const Tensor& tensor : constant->parts) {
+      key.push_back(reinterpret_cast<std::uintptr_t>(tensor.raw()));
+      entry.parts.push_back(tensor);
+    }
   }
 
   std::lock_guard lock(mutex_);
-  const std::uint64_t form = row.packed_form ? row.packed_form(problem) : 0;
-  Key key{&row, std::move(addresses), size, form};
   if (auto found = entries_.find(key); found != entries_.end()) {
     if (Packed packed = found->second.packed.lock()) return packed;
   }

@@ -1,11 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <span>
-#include <tuple>
-#include <utility>
 #include <vector>
 
 #include "strata/kernels/row.hpp"
@@ -36,11 +35,11 @@ class PackedStore {
  private:
   struct Entry {
     std::weak_ptr<const std::byte> packed;
-    std::vector<Tensor> constants;  // keep the addresses in the key taken
+    std::vector<Tensor> parts;  // keep the addresses in the key taken
   };
-  /// Row, address and part of each source, packed size and form.
-  using Key = std::tuple<const kernels::Row*, std::vector<std::pair<const void*, int>>, std::size_t,
-                         std::uint64_t>;
+  /// Row, packed size and form, and for each source its encoding, axis, part and the addresses of
+  /// all parts.
+  using Key = std::vector<std::uintptr_t>;
 
   mutable std::mutex mutex_;
   std::map<Key, Entry> entries_;

@@ -76,6 +76,7 @@ class ProgramBuilder {
 
   void decompose(ir::NodeId id) {
     const ir::Node node = graph().node(id);
+    graph().rename(id, node.name + ", whole");  // the head of a fusion bears the same name
     ir::Builder builder(graph(), node.sources);
     const auto values = node.op->decompose(builder, node);
     if (!values) {
@@ -219,6 +220,7 @@ class ProgramBuilder {
     step.layouts = candidate.layouts;
     step.estimate = candidate.seconds;
     step.rejections = std::move(found.rejections);
+    add_alternatives(found, candidate, step);
     const Operands& operands = *candidate.operands;
     for (std::size_t i = 0; i < operands.in.size(); ++i) {
       step.in.push_back(require(operands.in[i], step.layouts.in[i]));
@@ -231,6 +233,22 @@ class ProgramBuilder {
     }
     pack(found, candidate, step);
     program_.steps_.push_back(std::move(step));
+  }
+
+  /// Rows that could have run the node, each with the best it could do.
+  static void add_alternatives(const NodeCandidates& found, const Candidate& taken, Step& step) {
+    std::map<std::string_view, double> others;
+    for (const Candidate& candidate : found.candidates) {
+      if (candidate.row == taken.row) continue;
+      const auto [best, is_new] = others.emplace(candidate.row->name, candidate.seconds);
+      if (!is_new) best->second = std::min(best->second, candidate.seconds);
+    }
+    for (const auto& [row, seconds] : others) {
+      step.rejections.push_back(
+          {row,
+           fmt::format("possible: modelled {:.2f} us without reorders, the one taken {:.2f} us",
+                       seconds * 1e6, taken.seconds * 1e6)});
+    }
   }
 
   void pack(NodeCandidates& found, const Candidate& candidate, Step& step) {

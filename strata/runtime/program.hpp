@@ -14,10 +14,10 @@ namespace strata::runtime {
 
 class Binding;
 
-/// Why a row was not taken.
+/// Why a row was not taken: it refused, or another costs less.
 struct Rejection {
   std::string_view row;
-  std::string_view reason;
+  std::string reason;
 };
 
 /// A buffer as the program sees it: a value in one layout. Sizes come with a binding.

@@ -27,6 +27,7 @@ void layouts(const kernels::Problem& problem, std::vector<kernels::OperandLayout
 }
 
 kernels::CostEstimate cost(const kernels::Problem& problem, const Machine&) {
+  constexpr double call = 1.5e-7;
   constexpr double seconds_per_operation = 2e-9;  // plain loops, one element at a time
   const ReferenceProblem& p = problem_of(problem);
   double operations = 0;
@@ -40,7 +41,7 @@ kernels::CostEstimate cost(const kernels::Problem& problem, const Machine&) {
     const ir::Cost work = p.node->op->cost({*p.node, in, out});
     operations += double(work.macs) + double(work.flops);
   }
-  return {operations * seconds_per_operation};
+  return {call + operations * seconds_per_operation};
 }
 
 std::size_t scratch_bytes(const kernels::Problem& problem) {

@@ -6,6 +6,7 @@
 #include "strata/ir/builder.hpp"
 #include "strata/ir/interpreter.hpp"
 #include "strata/ir/verify.hpp"
+#include "strata/runtime/sizes.hpp"
 
 namespace strata::runtime {
 namespace {
@@ -39,8 +40,42 @@ Session::Session(ir::Graph graph, SessionOptions options) : options_(std::move(o
   describe(graph.inputs, input_names_, input_types_);
   describe(graph.outputs, output_names_, output_types_);
   if (options_.optimize) passes_ = ir::optimize(graph, options_.passes);
-  program_ = Program::compile(std::move(graph), options_.target);
+  graph_ = std::move(graph);
   pool_ = std::make_shared<ThreadPool>(options_.threads ? options_.threads : usable_threads());
+  states_ = std::make_shared<States>(graph_);
+  const bool sizes_are_open = !typical_dims(graph_, {}).items().empty();
+  try {
+    compile(options_.target.typical);
+  } catch (const Error& error) {
+    // Sizes of 1 may make no sense; the first inputs tell better ones.
+    if (!sizes_are_open || error.code() != ErrorCode::model) throw;
+  }
+}
+
+void Session::compile(const DimValues& typical) {
+  Target target = options_.target;
+  target.typical = typical;
+  program_ = Program::compile(graph_, target);
+}
+
+const Program& Session::program() const {
+  if (!program_)
+    fail(ErrorCode::usage, "kernels are chosen when the sizes of the inputs are known");
+  return *program_;
+}
+
+std::shared_ptr<const Binding> Session::bind(const DimValues& dims) {
+  BindOptions bind_options;
+  bind_options.threads = pool_->size();
+  bind_options.memory_budget = options_.memory_budget;
+  const Binding* earlier = bound_.empty() ? nullptr : &bound_.back().context->binding();
+  try {
+    if (program_) return Binding::bind(program_, dims, bind_options, earlier);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::unsupported) throw;
+  }
+  compile(dims);
+  return Binding::bind(program_, dims, bind_options);
 }
 
 Context& Session::context(std::span<const Shape> input_shapes) {
@@ -51,15 +86,10 @@ Context& Session::context(std::span<const Shape> input_shapes) {
       return *bound.context;
     }
   }
-  const DimValues dims = ir::bind_inputs(program_->graph(), input_shapes);
-  BindOptions bind_options;
-  bind_options.threads = pool_->size();
-  bind_options.memory_budget = options_.memory_budget;
-  const Binding* earlier = bound_.empty() ? nullptr : &bound_.front().context->binding();
-  auto binding = Binding::bind(program_, dims, bind_options, earlier);
+  auto binding = bind(ir::bind_inputs(graph_, input_shapes));
   // Kept only once it is complete: there may be no memory for the arena.
   Bound bound{{input_shapes.begin(), input_shapes.end()},
-              std::make_unique<Context>(std::move(binding), pool_),
+              std::make_unique<Context>(std::move(binding), pool_, std::nullopt, states_),
               uses_};
   if (bound_.size() == most_bindings) {
     bound_.erase(std::ranges::min_element(bound_, {}, &Bound::last_use));
@@ -88,7 +118,7 @@ std::vector<Tensor> Session::run(std::span<const Tensor> inputs) {
   Context& ready = context(shapes);
   std::vector<Tensor> outputs;
   std::vector<void*> out;
-  const ir::Graph& graph = program_->graph();
+  const ir::Graph& graph = ready.binding().program().graph();
   for (ir::ValueId id : graph.outputs) {
     outputs.push_back(
         Tensor::zeros(graph.value(id).type.dtype, ready.binding().shapes()[ir::index(id)]));

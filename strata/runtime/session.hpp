@@ -21,7 +21,9 @@ struct SessionOptions {
 };
 
 /// A graph ready to run with inputs of any size its types allow: optimises, compiles, binds on
-/// demand and keeps the latest bindings. For one caller at a time.
+/// demand and keeps the latest bindings. Compiles when made if symbols may be 1 (or have a value in
+/// target.typical), else for the first inputs; and again for sizes that the kernels chosen cannot
+/// do. For one caller at a time.
 class Session {
  public:
   explicit Session(ir::Graph graph, SessionOptions options = {});
@@ -38,7 +40,11 @@ class Session {
   /// The context for these input shapes, binding if they are new.
   Context& context(std::span<const Shape> input_shapes);
 
-  const Program& program() const { return *program_; }
+  /// States back to their initial values.
+  void reset() { states_->reset(); }
+
+  /// The latest. Throws usage before it is compiled.
+  const Program& program() const;
   /// The same for contexts of the caller's own.
   std::shared_ptr<const Program> shared_program() const { return program_; }
   const std::vector<ir::PassRecord>& passes() const { return passes_; }
@@ -51,12 +57,17 @@ class Session {
     std::uint64_t last_use = 0;
   };
 
+  void compile(const DimValues& typical);
+  std::shared_ptr<const Binding> bind(const DimValues& dims);
+
   SessionOptions options_;
   std::vector<std::string> input_names_, output_names_;
   std::vector<ir::TensorType> input_types_, output_types_;
   std::vector<ir::PassRecord> passes_;
+  ir::Graph graph_;  // optimised
   std::shared_ptr<const Program> program_;
   std::shared_ptr<ThreadPool> pool_;
+  std::shared_ptr<States> states_;
   std::vector<Bound> bound_;  // at most 8, least recently used goes first
   std::uint64_t uses_ = 0;
 };

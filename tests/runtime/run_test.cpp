@@ -272,6 +272,52 @@ TEST(Run, SymbolsThatDoNotFitEachOtherAreRefusedWhenBound) {
   }
 }
 
+TEST(Run, SizesOfOneNeedNotMakeSense) {
+  testing::Net net(1);
+  const auto x = net.input({Dim::symbol("N"), 3, Dim::symbol("H"), Dim::symbol("W")});
+  net.graph.outputs = {net.op("MaxPool", {x}, {{"kernel_shape", std::vector<std::int64_t>{2, 2}}})};
+  ir::infer_types(net.graph);
+  Session session(net.graph);
+  for (std::int64_t side : {6, 9}) {
+    const Tensor in = random_tensor({2, 3, side, side}, 3, 1);
+    EXPECT_TRUE(identical(session.run(std::span(&in, 1))[0],
+                          ir::interpret(net.graph, std::span(&in, 1))[0]));
+  }
+}
+
+TEST(Run, ALoweringThatHoldsForOneBatchOnlyIsReplacedForAnother) {
+  testing::Net net(1);
+  const auto x = net.input({Dim::symbol("N"), 2, 3, 4}, "x");
+  const auto y = net.input({Dim::symbol("M"), 1, 4, 5}, "y");
+  net.graph.outputs = {net.op("MatMul", {x, y})};
+  Session session(net.graph);
+  for (std::int64_t n : {1, 3, 0}) {
+    const Tensor in[] = {random_tensor({n, 2, 3, 4}, 3, 1), random_tensor({n, 1, 4, 5}, 4, 1)};
+    expect_close(session.run(in)[0], ir::interpret(net.graph, in)[0], tolerance(4, 1, 16));
+  }
+}
+
+TEST(Run, WeightsThatShareCodesKeepTheirOwnScales) {
+  testing::Net net(1);
+  const auto x = net.input({4, 8}, "x");
+  const Tensor codes = i8_tensor_encoding.encode(random_tensor({8, 16}, 5, 1), 0).parts[0];
+  std::vector<ir::ValueId> products;
+  for (const float scale : {0.01f, 1.0f}) {
+    EncodedTensor weight;
+    weight.encoding = &i8_tensor_encoding;
+    weight.shape = {8, 16};
+    weight.parts = {codes, Tensor::scalar(scale)};
+    products.push_back(net.op("MatMul", {x, net.graph.add_constant("w", weight)}));
+  }
+  net.graph.outputs = products;
+  Session session(net.graph);
+  const Tensor in = random_tensor({4, 8}, 6, 1);
+  const auto expected = ir::interpret(net.graph, std::span(&in, 1));
+  const auto got = session.run(std::span(&in, 1));
+  expect_close(got[0], expected[0], tolerance(8, 1, 127 * 0.01 * 4));
+  expect_close(got[1], expected[1], tolerance(8, 1, 127 * 4));
+}
+
 TEST(Run, ShapesComputedInTheGraphFollowTheInput) {
   testing::Net net(1);
   auto x = net.input({Dim::symbol("N"), 4, 6});

@@ -132,7 +132,7 @@ std::function<void()> declare(CLI::App& app) {
       ->check(CLI::Range(std::int64_t(1), std::int64_t(65536)));
   app.add_option("--limit", options->limit, "only the first N items")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1 << 30));
   app.add_option("--output", options->output, "the output that is judged (default: the first)")
       ->type_name("NAME");
   app.add_option("--predictions", options->predictions,

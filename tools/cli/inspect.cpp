@@ -90,18 +90,20 @@ NodeFacts add_up(const std::vector<NodeFacts>& nodes) {
   return total;
 }
 
-/// A model that cannot be planned can still be looked at.
+/// A model that cannot be planned can still be looked at; a request that cannot be met is an error.
 Memory plan_memory(ir::Graph graph, const Options& options, const DimValues& dims) {
+  const runtime::SessionOptions session_options = options.plan.session(dims);
   Memory memory;
   try {
-    const runtime::Session session(std::move(graph), options.plan.session(dims));
+    const runtime::Session session(std::move(graph), session_options);
     runtime::BindOptions bind_options;
     bind_options.threads = session.threads();
+    bind_options.memory_budget = session_options.memory_budget;
     const auto binding = runtime::Binding::bind(session.shared_program(), dims, bind_options);
     memory.peak = binding->peak_bytes();
     memory.bound = binding->bound_bytes();
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::internal) throw;
+    if (error.code() == ErrorCode::internal || error.code() == ErrorCode::usage) throw;
     memory.problem = error.what();
   }
   return memory;

@@ -40,7 +40,18 @@ int report_error(std::string_view text, int code) {
   return code;
 }
 
+/// CLI11 would only say that a command is missing.
+void refuse_unknown_command(const char* word) {
+  std::string known;
+  for (const Command* command : commands) {
+    if (command->name == word) return;
+    known += (known.empty() ? "" : ", ") + std::string(command->name);
+  }
+  fail(ErrorCode::usage, "unknown command '{}', expected one of {}", word, known);
+}
+
 int parse_and_run(int argc, char** argv) {
+  if (argc > 1 && argv[1][0] != '-') refuse_unknown_command(argv[1]);
   CLI::App app(
       "Strata imports a trained network, shows where its time and memory go, runs it, and makes "
       "it smaller and faster for this machine.",

@@ -114,7 +114,7 @@ std::function<void()> declare(CLI::App& app) {
                  "show the K best scores of the first output (default: 5 where the sidecar names "
                  "the classes)")
       ->type_name("K")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1 << 30));
   app.add_option("--output", options->output, "write all outputs to this .npz")->type_name("FILE");
   app.footer(
       "Arrays go in as they are: float types are converted, and a missing batch axis is added.\n"

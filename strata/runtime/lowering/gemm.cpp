@@ -67,7 +67,7 @@ bool set_batch(const Shape& a, const Shape& b, GemmProblem& problem) {
     problem.m *= a_batch;
     return true;
   }
-  problem.batch = std::max(a_batch, b_batch);
+  problem.batch = a_batch == 1 ? b_batch : a_batch;
   problem.b_stride = problem.k * problem.n;
   if (a_batch == 1) return true;
   problem.a_stride = problem.m * problem.k;

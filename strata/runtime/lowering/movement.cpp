@@ -23,12 +23,6 @@ Dims row_major_strides(const Shape& shape) {
   return strides;
 }
 
-/// Integers of an operand that is known when planning; nothing if it is not.
-std::optional<std::vector<std::int64_t>> integers(const LowerContext& context, std::size_t i) {
-  if (!context.has_input(i) || !context.is_constant(context.input(i))) return std::nullopt;
-  return context.graph().value(context.input(i)).constant->decode().to_int64();
-}
-
 std::unique_ptr<StridedCopyProblem> copy_problem(const LowerContext& context, Operands& operands) {
   const ir::ValueId x = context.input(0);
   const Shape& y = context.shape(context.output());
@@ -54,15 +48,16 @@ std::unique_ptr<kernels::Problem> lower_transpose(const LowerContext& context, O
 
 std::unique_ptr<kernels::Problem> lower_slice(const LowerContext& context, Operands& operands) {
   const Shape& x = context.shape(context.input(0));
-  const auto starts = integers(context, 1);
-  if (!starts || !integers(context, 2)) return nullptr;
-  const auto given_axes = integers(context, 3);
-  const auto given_steps = integers(context, 4);
+  const auto starts = context.integers(1);
+  if (!starts || !context.integers(2)) return nullptr;
+  const auto given_axes = context.integers(3);
+  const auto given_steps = context.integers(4);
   if ((context.has_input(3) && !given_axes) || (context.has_input(4) && !given_steps)) {
     return nullptr;
   }
   auto problem = copy_problem(context, operands);
   problem->in_strides = row_major_strides(x);
+  if (context.shape(context.output()).elements() == 0) return problem;
   for (std::size_t i = 0; i < starts->size(); ++i) {
     std::int64_t axis = given_axes ? (*given_axes)[i] : std::int64_t(i);
     if (axis < 0) axis += x.rank();
@@ -105,7 +100,7 @@ std::unique_ptr<kernels::Problem> lower_concat(const LowerContext& context, Oper
 
 std::unique_ptr<kernels::Problem> lower_pad(const LowerContext& context, Operands& operands) {
   const ir::ValueId x = context.input(0);
-  const auto pads = integers(context, 1);
+  const auto pads = context.integers(1);
   if (!pads || context.node().attributes.string("mode", "constant") != "constant" ||
       (context.has_input(2) && !context.is_constant(context.input(2))) || context.has_input(3)) {
     return nullptr;

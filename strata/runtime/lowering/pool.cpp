@@ -73,11 +73,14 @@ std::unique_ptr<kernels::Problem> lower_global(const LowerContext& context, Oper
 /// A mean over height and width that keeps both axes is a global average pool.
 std::unique_ptr<kernels::Problem> lower_mean(const LowerContext& context, Operands& operands) {
   const Shape& x = context.shape(context.input(0));
-  const Shape& y = context.shape(context.output());
-  if (x.rank() != 4 || y.rank() != 4 || context.dtype(context.input(0)) != DType::f32 ||
-      y[0] != x[0] || y[1] != x[1] || y[2] != 1 || y[3] != 1) {
+  auto axes = context.has_input(1) ? context.integers(1) : std::nullopt;
+  if (!axes || x.rank() != 4 || context.dtype(context.input(0)) != DType::f32 ||
+      context.node().attributes.integer("keepdims", 1) == 0) {
     return nullptr;
   }
+  for (std::int64_t& axis : *axes) axis += axis < 0 ? 4 : 0;
+  std::ranges::sort(*axes);
+  if (*axes != std::vector<std::int64_t>{2, 3}) return nullptr;
   auto problem = std::make_unique<PoolProblem>();
   problem->function = PoolProblem::Function::average;
   problem->batch = x[0];

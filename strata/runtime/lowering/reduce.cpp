@@ -9,18 +9,11 @@ namespace {
 using kernels::ReduceProblem;
 using kernels::SoftmaxProblem;
 
-std::optional<std::vector<std::int64_t>> constant_integers(const LowerContext& context,
-                                                           std::size_t i) {
-  if (!context.has_input(i)) return std::vector<std::int64_t>{};
-  if (!context.is_constant(context.input(i))) return std::nullopt;
-  return context.graph().value(context.input(i)).constant->decode().to_int64();
-}
-
 /// Axes that lie next to each other reduce as one.
 template <ReduceProblem::Function function>
 std::unique_ptr<kernels::Problem> lower_reduce(const LowerContext& context, Operands& operands) {
   const ir::ValueId x = context.input(0);
-  const auto axes = constant_integers(context, 1);
+  const auto axes = context.has_input(1) ? context.integers(1) : std::vector<std::int64_t>{};
   if (!axes || context.dtype(x) != DType::f32) return nullptr;
   const Shape& shape = context.shape(x);
   const int rank = shape.rank();
