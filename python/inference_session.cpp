@@ -202,7 +202,7 @@ runtime::Context& InferenceSession::context(const std::vector<Shape>& shapes) {
 }
 
 std::vector<py::array> InferenceSession::output_arrays(const runtime::Context& context) const {
-  const std::vector<ir::ValueId>& values = session_.program().graph().outputs;
+  const std::vector<ir::ValueId>& values = context.binding().program().graph().outputs;
   std::vector<py::array> arrays;
   arrays.reserve(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {

@@ -161,9 +161,11 @@ void bench(const Options& options) {
   runtime::BindOptions bind_options;
   bind_options.threads = session.threads();
   bind_options.memory_budget = session_options.memory_budget;
-  eval::Runner runner(runtime::Binding::bind(session.shared_program(), measured.dims, bind_options),
-                      std::make_shared<ThreadPool>(session.threads()));
+  watch.lap();
+  const auto binding =
+      runtime::Binding::bind(session.shared_program(), measured.dims, bind_options);
   measured.set_up.bind = watch.lap();
+  eval::Runner runner(binding, std::make_shared<ThreadPool>(session.threads()));
 
   eval::LatencyOptions latency_options;
   latency_options.seconds = options.seconds;
