@@ -8,7 +8,8 @@ namespace strata::kernels {
 
 /// Estimates that follow the loops of each algorithm; the constants are fitted to measurements of
 /// the layers in bench/kernels/conv_bench.cpp.
-CostEstimate direct_cost(const DirectPlan& plan, const ConvProblem& p, std::size_t element);
+CostEstimate direct_cost(const DirectPlan& plan, const ConvProblem& p, DirectForm form,
+                         std::size_t element);
 CostEstimate depthwise_cost(const DepthwisePlan& plan, const ConvProblem& p);
 CostEstimate im2col_cost(const Im2colPlan& plan, const ConvProblem& p);
 

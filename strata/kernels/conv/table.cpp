@@ -57,7 +57,7 @@ struct Direct {
   }
 
   static CostEstimate cost(const Problem& problem, const Machine&) {
-    return direct_cost(plan(problem), conv(problem), Element);
+    return direct_cost(plan(problem), conv(problem), Form, Element);
   }
 
   static std::size_t packed_bytes(const Problem& problem) {
