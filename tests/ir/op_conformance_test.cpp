@@ -16,7 +16,8 @@ constexpr std::uint64_t seed = 1;
 
 double largest(const Tensor& tensor) {
   double result = 0;
-  for (const double x : tensor.cast(DType::f64).data<double>()) {
+  const Tensor wide = tensor.cast(DType::f64);
+  for (const double x : wide.data<double>()) {
     result = std::max(result, std::fabs(x));
   }
   return result;
