@@ -21,9 +21,8 @@ constexpr double doubt_effort = 3;
 constexpr double beyond_doubt = 1.03;
 
 // Buffers are placed anew for each heat, gaps of random size between them; packed weights too, if
-// compiling is quick.
-constexpr double fast_heats = 5, slow_heats = 3;
-constexpr double slow_inference_s = 5e-3;
+// compiling is quick. The range of fewer than six samples covers their median with less than 95 %.
+constexpr double least_heats = 6;
 constexpr double fast_compile_s = 10e-3;
 constexpr std::uint64_t largest_gap = 1 << 16;  // bytes
 
@@ -208,10 +207,9 @@ std::optional<Measured> ModelEvaluator::measure(const Configuration& configurati
 tune::HeatsResult ModelEvaluator::race(const Configuration& candidate,
                                        const std::shared_ptr<const runtime::Program>& program_of,
                                        double effort, const Stopped& stopped) {
-  const bool slow = default_latency_.median > slow_inference_s;
-  const auto heats = std::size_t(std::lround((slow ? slow_heats : fast_heats) * effort));
+  const auto heats = std::size_t(std::lround(least_heats * std::max(effort, 1.0)));
   tune::RaceOptions options;
-  options.seconds = options_.race_s / (slow ? slow_heats : fast_heats);
+  options.seconds = options_.race_s / least_heats;
   options.least_rounds = 3;
   options.warmup_rounds = 1;
   const bool recompile = compile_s_ < fast_compile_s;

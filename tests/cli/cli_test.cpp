@@ -66,6 +66,10 @@ TEST(Program, TellsWrongUseFromBadInput) {
   expect_failure(2, "M: the inputs have the dimensions N", "bench --dim M=2 " + model);
   expect_failure(2, "no_such_pass", "bench --off no_such_pass " + model);
   expect_failure(2, "no input given; the model takes input f32[N,1,49,10]", "run " + model);
+  expect_failure(2, "unknown command 'optimise', expected one of inspect", "optimise " + model);
+  expect_failure(2, "there is no kernel of that name", "bench --kernel conv1=none " + model);
+  expect_failure(2, "memory budget of 10.0 KiB does not hold",
+                 "inspect --memory-budget 10K " + model);
   expect_failure(1, "No such file", "inspect missing.onnx");
   expect_failure(1, "", "inspect " + source + "/LICENSE");
   expect_failure(1, "No such file", "eval " + model + " --data missing.toml");
@@ -124,6 +128,14 @@ TEST(Optimize, RefusesWhatItCannotRead) {
   expect_failure(2, "'soon' given, a time such as 90s", "optimize --time soon " + model + data);
   expect_failure(2, "clever not in {auto,staged,exhaustive}",
                  "optimize --strategy clever " + model + data);
+}
+
+TEST(Optimize, ChecksItsOutputsBeforeItSearches) {
+  const std::string job = "optimize " + model + " --data " + source + "/demo/kws ";
+  expect_failure(2, "-o: there is no folder no/such", job + "-o no/such/model.onnx");
+  expect_failure(2, "is a folder, a file expected", job + "-o /tmp");
+  expect_failure(2, "MODEL and -o are the same file", job + "-o " + model);
+  expect_failure(2, "-o and --report are the same file", job + "-o same --report same");
 }
 
 TEST(Optimize, WritesModelReportAndFront) {
