@@ -7,6 +7,9 @@ namespace {
 
 const ConvProblem& conv(const Problem& problem) { return static_cast<const ConvProblem&>(problem); }
 
+/// One constant may be the weights of convolutions with other numbers of groups.
+std::uint64_t packed_form(const Problem& problem) { return std::uint64_t(conv(problem).groups); }
+
 bool fits_int(const ConvProblem& p) {
   constexpr double most = 2147483647.0;
   const double padded = double(p.height + p.pad_top + p.pad_bottom) *
@@ -89,6 +92,7 @@ struct Direct {
             .cost = cost,
             .packed_bytes = packed_bytes,
             .pack = pack,
+            .packed_form = packed_form,
             .scratch_bytes = scratch_bytes,
             .phases = phases,
             .units = units,
@@ -145,6 +149,7 @@ struct Depthwise {
             .cost = cost,
             .packed_bytes = packed_bytes,
             .pack = pack,
+            .packed_form = packed_form,
             .units = units,
             .run = run};
   }
@@ -196,6 +201,7 @@ struct Im2col {
             .cost = cost,
             .packed_bytes = packed_bytes,
             .pack = pack,
+            .packed_form = packed_form,
             .worker_scratch_bytes = worker_scratch_bytes,
             .units = units,
             .run = run};
