@@ -14,13 +14,11 @@
 namespace strata::formats::onnx {
 namespace {
 
-bool is_default_domain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
-
 std::int64_t default_opset(const ModelProto& model) {
   // Before IR version 3 files did not say.
   std::int64_t opset = model.ir_version < 3 ? 1 : 0;
   for (const auto& [domain, version] : model.opset_import) {
-    if (is_default_domain(domain)) opset = std::max(opset, version);
+    if (plain_domain(domain).empty()) opset = std::max(opset, version);
   }
   if (opset < 1) {
     fail(ErrorCode::model, "no opset of ONNX's domain is imported; accepted: 1 to {}",
@@ -34,10 +32,14 @@ std::int64_t default_opset(const ModelProto& model) {
 }
 
 bool is_supported(const NodeProto& node, std::int64_t opset) {
-  if (!is_default_domain(node.domain)) return false;
-  const Converter* row = find_converter(node.op_type, opset);
-  if (row && row->target.empty()) return true;
-  return ir::find_op("", row ? row->target : node.op_type) != nullptr;
+  const std::string_view domain = plain_domain(node.domain);
+  const Converter* row = find_converter(domain, node.op_type, opset);
+  if (!row) return domain.empty() && ir::find_op("", node.op_type) != nullptr;
+  constexpr std::string_view ours = "strata.";
+  if (row->target.starts_with(ours)) {
+    return ir::find_op("strata", row->target.substr(ours.size())) != nullptr;
+  }
+  return row->target.empty() || ir::find_op("", row->target) != nullptr;
 }
 
 // All ops of the file that are not supported, in one error.
@@ -147,8 +149,9 @@ class Importer {
     try {
       NodeContext context(graph_, place(node), read_attributes(node, tensors_));
       if (opset_ < 6) context.attributes.erase("consumed_inputs");
-      if (const Converter* row = find_converter(node.op_type, opset_)) {
+      if (const Converter* row = find_converter(plain_domain(node.domain), node.op_type, opset_)) {
         row->convert(context);
+        context.check_outputs();
       } else {
         context.emit(node.op_type, {context.all_inputs().begin(), context.all_inputs().end()},
                      context.attributes);

@@ -106,8 +106,6 @@ void NodeContext::emit(std::string_view op, std::vector<ir::ValueId> operands,
 
 void NodeContext::emit(std::string_view op_name, std::vector<ir::ValueId> operands,
                        ir::Attributes node_attributes, std::size_t count) {
-  const ir::OpDef* op = ir::find_op("", op_name);
-  if (!op) fail(ErrorCode::unsupported, "op {} is not supported", op_name);
   for (std::size_t i = count; i < outputs(); ++i) {
     if (wanted(i)) {
       fail(ErrorCode::unsupported, "output {} is used; only the first {} are supported", i, count);
@@ -115,10 +113,32 @@ void NodeContext::emit(std::string_view op_name, std::vector<ir::ValueId> operan
   }
   std::vector<ir::ValueId> results = place_.outputs;
   results.resize(std::min(count, results.size()));
-  const ir::NodeId node = graph_.add_node(*op, place_.name, std::move(operands), std::move(results),
-                                          with_element_types(std::move(node_attributes), *op),
-                                          ir::Sources{place_.name});
+  bind(op_name, std::move(operands), std::move(results), std::move(node_attributes));
+}
+
+void NodeContext::emit_output(std::size_t output, std::string_view op,
+                              std::vector<ir::ValueId> operands, ir::Attributes node_attributes) {
+  if (output >= outputs() || place_.outputs[output] == ir::no_value) return;
+  bind(op, std::move(operands), {place_.outputs[output]}, std::move(node_attributes));
+}
+
+void NodeContext::bind(std::string_view op_name, std::vector<ir::ValueId> operands,
+                       std::vector<ir::ValueId> results, ir::Attributes node_attributes) {
+  const ir::OpDef& op = ir::find_op(op_name);
+  const ir::NodeId node =
+      graph_.add_node(op, place_.name, std::move(operands), std::move(results),
+                      with_element_types(std::move(node_attributes), op), ir::Sources{place_.name});
   ir::infer_node(graph_, node);
+}
+
+void NodeContext::check_outputs() const {
+  for (std::size_t i = 0; i < outputs(); ++i) {
+    if (!wanted(i)) continue;
+    const ir::Value& value = graph_.value(place_.outputs[i]);
+    if (value.producer == ir::no_node && !value.constant) {
+      fail(ErrorCode::unsupported, "output {} is used, but not supported", i);
+    }
+  }
 }
 
 void NodeContext::emit_constant(Tensor tensor) {

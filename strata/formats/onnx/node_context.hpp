@@ -49,15 +49,23 @@ class NodeContext {
   ir::ValueId constant(Tensor tensor, std::string_view what);
   ir::ValueId integers(std::span<const std::int64_t> values, std::string_view what);
 
-  /// The node that computes this node's outputs; exactly one per converter. `outputs` of them,
-  /// all by default; more are refused if something reads them.
+  /// The node that computes this node's outputs; one per converter, or else `emit_output` for each.
+  /// `outputs` of them, all by default; more are refused if something reads them.
   void emit(std::string_view op, std::vector<ir::ValueId> inputs, ir::Attributes attributes);
   void emit(std::string_view op, std::vector<ir::ValueId> inputs, ir::Attributes attributes,
             std::size_t outputs);
+  /// The node that computes one output alone; none if the file does not name that output.
+  void emit_output(std::size_t output, std::string_view op, std::vector<ir::ValueId> inputs,
+                   ir::Attributes attributes = {});
   /// The output is this constant.
   void emit_constant(Tensor tensor);
+  /// Throws unsupported if something reads an output that was not emitted.
+  void check_outputs() const;
 
  private:
+  void bind(std::string_view op, std::vector<ir::ValueId> inputs, std::vector<ir::ValueId> results,
+            ir::Attributes attributes);
+
   ir::Graph& graph_;
   Place place_;
   ir::Builder builder_;
