@@ -102,7 +102,7 @@ class Interpreter {
       }
     }
     if (node.op->reference) {
-      Status status = node.op->reference({node, inputs, outputs});
+      Status status = run_reference(node, inputs, outputs);
       if (!status) fail(ErrorCode::model, "{}", status.message);
     } else {
       outputs = run_decomposed(node, inputs);

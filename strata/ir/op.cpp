@@ -92,6 +92,17 @@ void check_schema(const Node& node) {
   }
 }
 
+Status run_reference(const Node& node, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
+  if (!node.op->scratch_bytes) return node.op->reference({node, inputs, outputs});
+  std::vector<Shape> in, out;
+  for (const Tensor& input : inputs) in.push_back(input.shape());
+  for (const Tensor& output : outputs) out.push_back(output.shape());
+  const auto bytes = std::int64_t(node.op->scratch_bytes({node, in, out}));
+  Tensor scratch = Tensor::zeros(DType::u8, {bytes});
+  return node.op->reference(
+      {node, inputs, outputs, static_cast<std::byte*>(scratch.mutable_raw())});
+}
+
 std::string_view to_string(AttributeKind kind) {
   constexpr std::string_view names[] = {"integer", "real",   "string", "integers", "reals",
                                         "strings", "tensor", "dtype",  "graph"};

@@ -74,6 +74,7 @@ struct EvalArgs {
   const Node& node;
   std::span<const Tensor> inputs;
   std::span<Tensor> outputs;
+  std::byte* scratch = nullptr;  ///< OpDef::scratch_bytes of them, 64-byte aligned
 
   const Attributes& attributes() const { return node.attributes; }
   bool has_input(std::size_t i) const { return i < inputs.size() && inputs[i].present(); }
@@ -118,6 +119,8 @@ struct OpDef {
   void (*infer)(InferContext& context) = nullptr;
   /// Reference implementation: clear loops, the meaning of the op. Null only if decompose is set.
   Status (*reference)(const EvalArgs& args) = nullptr;
+  /// Bytes that the reference needs beside its operands; null: none.
+  std::size_t (*scratch_bytes)(const CostArgs& args) = nullptr;
   /// Null: no arithmetic to speak of (movement).
   Cost (*cost)(const CostArgs& args) = nullptr;
   /// Replaces the node by simpler ones; returns the values that stand for its outputs, or nothing
@@ -138,6 +141,9 @@ std::string qualified_name(const OpDef& op);
 /// "node conv1 (Conv)", for errors.
 std::string describe(const Node& node);
 std::string_view to_string(AttributeKind kind);
+
+/// Runs the op's reference, with scratch allocated for this call.
+Status run_reference(const Node& node, std::span<const Tensor> inputs, std::span<Tensor> outputs);
 
 /// Throws model unless counts of operands, attribute names and kinds fit the op.
 void check_schema(const Node& node);

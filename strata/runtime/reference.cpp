@@ -44,9 +44,20 @@ kernels::CostEstimate cost(const kernels::Problem& problem, const Machine&) {
   return {call + operations * seconds_per_operation};
 }
 
+/// Of the tensors, which lie before the scratch of the reference.
+std::size_t tensor_bytes(const ReferenceProblem& p) {
+  constexpr std::size_t alignment = 64;
+  const std::size_t bytes = (p.inputs.size() + p.outputs.size()) * sizeof(Tensor);
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
 std::size_t scratch_bytes(const kernels::Problem& problem) {
   const ReferenceProblem& p = problem_of(problem);
-  return (p.inputs.size() + p.outputs.size()) * sizeof(Tensor);
+  if (!p.node->op->scratch_bytes) return tensor_bytes(p);
+  std::vector<Shape> in, out;
+  for (const auto& input : p.inputs) in.push_back(input.shape);
+  for (const auto& output : p.outputs) out.push_back(output.shape);
+  return tensor_bytes(p) + p.node->op->scratch_bytes({*p.node, in, out});
 }
 
 std::int64_t units(const kernels::Problem&, int) { return 1; }
@@ -70,7 +81,8 @@ const char* run(const kernels::Args& args, int, std::int64_t, std::int64_t) noex
     if (operand.present)
       outputs[i] = Tensor::borrow(operand.dtype, operand.shape, args.out[next++]);
   }
-  const ir::Status status = p.node->op->reference({*p.node, inputs, outputs});
+  const ir::Status status =
+      p.node->op->reference({*p.node, inputs, outputs, args.scratch + tensor_bytes(p)});
   std::destroy_n(tensors, count);
   return status.message;
 }
