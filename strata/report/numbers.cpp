@@ -59,7 +59,7 @@ std::string format_seconds(double seconds) {
 
 std::string format_bytes(double bytes) {
   if (!std::isfinite(bytes)) return no_number;
-  if (std::abs(bytes) < 10000) return format_count(std::llround(bytes)) + " B";
+  if (std::abs(bytes) < 1024) return format_count(std::llround(bytes)) + " B";
   static constexpr Unit units[] = {
       {0x1p40, "TiB"}, {0x1p30, "GiB"}, {0x1p20, "MiB"}, {0x1p10, "KiB"}};
   return scaled(bytes, units);

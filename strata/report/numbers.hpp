@@ -12,7 +12,7 @@ namespace strata::report {
 std::string format_count(std::int64_t value);
 /// Three significant digits with an SI unit: "850 ns", "38.2 µs", "1.20 s"; from a minute "1:05".
 std::string format_seconds(double seconds);
-/// Exact below 10,000 bytes, else with a binary unit: "9,999 B", "103 KiB", "4.72 MiB".
+/// Three significant digits with a binary unit, exact below 1 KiB: "980 B", "103 KiB", "4.72 MiB".
 std::string format_bytes(double bytes);
 /// Three significant digits with an SI prefix: "980", "2.66 M", "4.09 G".
 std::string format_si(double value);

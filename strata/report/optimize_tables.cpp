@@ -39,6 +39,27 @@ TimeUnit unit_for(double largest_s) {
   return largest_s < 10 ? TimeUnit{1e-3, "ms"} : TimeUnit{1, "s"};
 }
 
+/// The same for sizes; as optimize.js has it.
+struct ByteUnit {
+  double bytes;
+  const char* name;
+
+  std::string text(std::optional<double> value) const {
+    return value ? fmt::format("{:.2f}", *value / bytes) : "–";
+  }
+};
+
+ByteUnit unit_for_bytes(double largest) {
+  return largest < 0x1p22 ? ByteUnit{0x1p10, "KiB"} : ByteUnit{0x1p20, "MiB"};
+}
+
+ByteUnit size_unit(const OptimizeDocument& document) {
+  return unit_for_bytes(document.baseline->file_bytes);
+}
+ByteUnit memory_unit(const OptimizeDocument& document) {
+  return unit_for_bytes(document.baseline->peak_bytes);
+}
+
 TimeUnit latency_unit(const OptimizeDocument& document) {
   return unit_for(document.baseline->latency_s.value);
 }
@@ -67,8 +88,9 @@ std::string figure_cells(const OptimizeDocument& document, const Candidate& cand
       "<td class=\"num\">{}</td><td class=\"num\">{}</td><td class=\"num\">{}</td>"
       "<td class=\"num\">{}</td>",
       format_percent(candidate.accuracy.value),
-      latency_unit(document).text(candidate.latency_s.value), count_cell(candidate.file_bytes),
-      count_cell(candidate.peak_bytes));
+      latency_unit(document).text(candidate.latency_s.value),
+      size_unit(document).text(candidate.file_bytes),
+      memory_unit(document).text(candidate.peak_bytes));
 }
 
 std::string figure_headers(const OptimizeDocument& document) {
@@ -77,7 +99,8 @@ std::string figure_headers(const OptimizeDocument& document) {
   };
   return header("Accuracy", "accuracy") +
          header(fmt::format("Latency [{}]", latency_unit(document).name), "latency") +
-         header("File [B]", "file_bytes") + header("Memory [B]", "peak_bytes");
+         header(fmt::format("File [{}]", size_unit(document).name), "file_bytes") +
+         header(fmt::format("Memory [{}]", memory_unit(document).name), "peak_bytes");
 }
 
 std::string legend(std::initializer_list<std::pair<const char*, const char*>> entries) {
@@ -116,16 +139,17 @@ std::string source_line(const JsonView& layer) {
                      sources.size(), text);
 }
 
-struct LayerTimes {
-  double total = 0, longest = 0;
+struct LayerTotals {
+  double seconds = 0, longest_s = 0, macs = 0, bytes = 0;
 
-  TimeUnit unit() const { return unit_for(longest); }
+  TimeUnit unit() const { return unit_for(longest_s); }
+  ByteUnit byte_unit() const { return unit_for_bytes(bytes); }
 };
 
-std::string layer_row(const JsonView& layer, std::size_t number, const LayerTimes& times) {
+std::string layer_row(const JsonView& layer, std::size_t number, const LayerTotals& totals) {
   const std::optional<double> time = layer.optional_number("time_s");
-  const double share = time && times.total > 0 ? *time / times.total : 0;
-  const double bar = time && times.longest > 0 ? *time / times.longest : 0;
+  const double share = time && totals.seconds > 0 ? *time / totals.seconds : 0;
+  const double bar = time && totals.longest_s > 0 ? *time / totals.longest_s : 0;
   const std::string output = layer.optional_string("output");
   const std::string encoding = layer.optional_string("encoding");
   return fmt::format(
@@ -137,9 +161,9 @@ std::string layer_row(const JsonView& layer, std::size_t number, const LayerTime
       number, breakable(layer.string("name")), html_escape(layer.string("op")),
       output.empty() ? "" : " · ", html_escape(output), source_line(layer),
       encoding.empty() ? "–" : html_escape(encoding), breakable(layer.string("variant")),
-      rejected_rows(layer), times.unit().text(time), 100 * bar,
+      rejected_rows(layer), totals.unit().text(time), 100 * bar,
       time ? format_percent(share, 1) : "–", count_cell(layer.optional_number("macs")),
-      count_cell(layer.optional_number("weight_bytes")));
+      totals.byte_unit().text(layer.optional_number("weight_bytes")));
 }
 
 std::string definition_list(const std::vector<std::pair<std::string, std::string>>& entries) {
@@ -194,14 +218,13 @@ std::string front_section(const OptimizeDocument& document) {
 
 std::string layers_section(const OptimizeDocument& document) {
   const std::vector<JsonView> layers = document.root.array("layers");
-  LayerTimes times;
-  double macs = 0, bytes = 0;
+  LayerTotals totals;
   for (const JsonView& layer : layers) {
     const double time = layer.optional_number("time_s").value_or(0);
-    times.total += time;
-    times.longest = std::max(times.longest, time);
-    macs += layer.optional_number("macs").value_or(0);
-    bytes += layer.optional_number("weight_bytes").value_or(0);
+    totals.seconds += time;
+    totals.longest_s = std::max(totals.longest_s, time);
+    totals.macs += layer.optional_number("macs").value_or(0);
+    totals.bytes += layer.optional_number("weight_bytes").value_or(0);
   }
   std::string html = fmt::format(
       "<section>\n<h2>Layer by layer</h2>\n<p class=\"about\">The chosen program in execution "
@@ -209,14 +232,15 @@ std::string layers_section(const OptimizeDocument& document) {
       "were not taken.</p>\n<div class=\"scroll\"><table class=\"layers\">\n<thead><tr><th "
       "class=\"num\">#</th><th>Node</th><th>Weights as</th><th>Kernel</th><th class=\"num\">Time "
       "[{}]<br>{}</th><th>Share</th><th class=\"num\">MACs<br>{}</th><th class=\"num\">Weights "
-      "[B]<br>{}</th></tr></thead>\n<tbody>\n",
-      times.unit().name, document.clock_badge("layer_time"), document.clock_badge("macs"),
-      document.clock_badge("file_bytes"));
-  for (std::size_t i = 0; i < layers.size(); ++i) html += layer_row(layers[i], i + 1, times);
+      "[{}]<br>{}</th></tr></thead>\n<tbody>\n",
+      totals.unit().name, document.clock_badge("layer_time"), document.clock_badge("macs"),
+      totals.byte_unit().name, document.clock_badge("file_bytes"));
+  for (std::size_t i = 0; i < layers.size(); ++i) html += layer_row(layers[i], i + 1, totals);
   html += fmt::format(
       "</tbody>\n<tfoot><tr><td></td><td>Sum</td><td></td><td></td><td class=\"num\">{}</td>"
       "<td></td><td class=\"num\">{}</td><td class=\"num\">{}</td></tr></tfoot>\n</table></div>\n",
-      times.unit().text(times.total), count_cell(macs), count_cell(bytes));
+      totals.unit().text(totals.seconds), count_cell(totals.macs),
+      totals.byte_unit().text(totals.bytes));
   return html + "</section>\n";
 }
 
@@ -272,7 +296,7 @@ std::string environment_section(const OptimizeDocument& document) {
   const JsonView data = root.object("data");
   const JsonView model = root.object("model");
   std::vector<std::pair<std::string, std::string>> input = {
-      {"Model", model.string("name")}, {"Size", format_count(model.integer("bytes")) + " B"}};
+      {"Model", model.string("name")}, {"Size", format_bytes(model.number("bytes"))}};
   if (model.has("hash")) input.emplace_back("Hash", model.string("hash"));
   input.emplace_back("Data", data.string("name"));
   input.emplace_back("Search records", format_count(data.integer("search_count")));

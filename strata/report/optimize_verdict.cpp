@@ -58,16 +58,20 @@ std::string how_it_ended(const OptimizeDocument& document) {
 std::string limits_text(const OptimizeDocument& document) {
   const JsonView limits = document.root.object("limits");
   const std::optional<double> time = limits.optional_number("time_s");
-  return fmt::format("Limits: accuracy {} points, search time {}",
+  const std::optional<double> memory = limits.optional_number("memory_bytes");
+  return fmt::format("Limits: accuracy {} points, time {}{}",
                      format_points(-limits.number("max_drop")),
-                     time ? format_seconds(*time) : "unlimited");
+                     time ? format_seconds(*time) : "unlimited",
+                     memory ? ", memory " + format_bytes(*memory) : "");
 }
 
 /// Whether the limit holds on the held-out records, and how surely.
 std::string limit_chip(const OptimizeDocument& document) {
   const double limit = document.root.object("limits").number("max_drop");
-  const Estimate drop = document.root.object("verdict").estimate("drop");
-  if (drop.value > limit) return "<span class=\"chip bad\">Accuracy limit exceeded</span>";
+  const JsonView verdict = document.root.object("verdict");
+  const Estimate drop = verdict.estimate("drop");
+  const bool holds = verdict.has("holds") ? verdict.flag("holds") : drop.value <= limit;
+  if (!holds) return "<span class=\"chip bad\">Accuracy limit exceeded</span>";
   if (drop.high.value_or(drop.value) > limit) {
     return "<span class=\"chip warn\">Within the accuracy limit, not beyond doubt</span>";
   }
@@ -100,7 +104,7 @@ std::string cards(const OptimizeDocument& document) {
   const Estimate drop = verdict.estimate("drop");
   const Candidate& before = *document.baseline;
   const Candidate& after = *document.chosen;
-  const auto bytes = [](double value) { return format_count(std::llround(value)) + " B"; };
+  const auto bytes = [](double value) { return format_count(std::llround(value)) + " bytes"; };
   std::string html = "<div class=\"cards\">\n";
   html += card("Accuracy", document.clock_badge("accuracy"), format_percent(accuracy.value),
                "original " + format_percent(verdict.estimate("accuracy_baseline").value),
@@ -187,6 +191,14 @@ std::string interval_plot(const std::vector<Interval>& rows, const std::vector<M
   return html + "<div></div><div class=\"axis\">" + labels + "</div><div></div></div>\n";
 }
 
+std::string warnings_box(const OptimizeDocument& document) {
+  std::string items;
+  for (const JsonView& warning : document.root.optional_array("warnings")) {
+    items += fmt::format("<li>{}</li>", html_escape(warning.string("text")));
+  }
+  return items.empty() ? "" : "<ul class=\"warnings\">" + items + "</ul>\n";
+}
+
 }  // namespace
 
 std::string headline_section(const OptimizeDocument& document) {
@@ -221,7 +233,7 @@ std::string headline_section(const OptimizeDocument& document) {
                         html_escape(document.chosen->name),
                         html_escape(root.object("output").string("path")));
   }
-  return html + "</header>\n" + cards(document);
+  return html + warnings_box(document) + "</header>\n" + cards(document);
 }
 
 std::string accuracy_section(const OptimizeDocument& document) {

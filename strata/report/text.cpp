@@ -104,6 +104,28 @@ std::string shortened(std::string_view text, std::size_t width) {
   return head + "…" + tail;
 }
 
+std::string wrapped(std::string_view text, std::size_t width, std::size_t indent) {
+  std::string out;
+  std::size_t column = indent;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    const std::string_view word = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (word.empty()) continue;
+    const std::size_t taken = display_width(word);
+    if (column > indent && column + 1 + taken > width) {
+      out += '\n' + std::string(indent, ' ');
+      column = indent;
+    } else if (column > indent) {
+      out += ' ';
+      ++column;
+    }
+    out += word;
+    column += taken;
+  }
+  return out;
+}
+
 std::string html_escape(std::string_view text) {
   std::string out;
   for (const char c : printable(text)) {

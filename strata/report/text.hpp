@@ -16,6 +16,10 @@ std::size_t display_width(std::string_view text);
 /// At most `width` columns, the middle replaced by "…" (both ends of a node's name tell things).
 std::string shortened(std::string_view text, std::size_t width);
 
+/// Broken at blanks so that lines end by column `width`. The first line begins in column `indent`,
+/// behind what the caller puts there; the others get as many blanks.
+std::string wrapped(std::string_view text, std::size_t width, std::size_t indent);
+
 /// `printable` text with & < > " ' escaped: for element content and quoted attributes.
 std::string html_escape(std::string_view text);
 

@@ -55,6 +55,19 @@ TEST(html, shows_the_verdict) {
   EXPECT_EQ(count(page, "<span class=\"status "), document["candidates"].size());
 }
 
+TEST(html, shows_warnings_and_believes_the_verdict) {
+  Json document = sample();
+  EXPECT_EQ(markup(render_optimize_report(document)).find("class=\"warnings\""), std::string::npos);
+  document["warnings"] = {{{"kind", "near_chance"}, {"text", "labels <wrong>?"}}};
+  document["verdict"]["holds"] = false;
+  document["limits"]["memory_bytes"] = 65536;
+  const std::string page = markup(render_optimize_report(document));
+  EXPECT_NE(page.find("<ul class=\"warnings\"><li>labels &lt;wrong&gt;?</li></ul>"),
+            std::string::npos);
+  EXPECT_NE(page.find("Accuracy limit exceeded"), std::string::npos);
+  EXPECT_NE(page.find("memory 64.0 KiB"), std::string::npos);
+}
+
 TEST(html, needs_nothing_from_outside) {
   const std::string page = render_optimize_report(sample());
   EXPECT_NE(page.find("default-src 'none'"), std::string::npos);
@@ -133,7 +146,7 @@ TEST(html, other_outcomes) {
   const std::string page = render_optimize_report(document);
   EXPECT_NE(page.find("Interrupted: 53 candidates"), std::string::npos);
   EXPECT_NE(page.find("none were held out"), std::string::npos);
-  EXPECT_NE(page.find("search time unlimited"), std::string::npos);
+  EXPECT_NE(page.find("time unlimited"), std::string::npos);
 }
 
 TEST(html, renders_the_least_document) {

@@ -31,7 +31,8 @@ TEST(numbers, seconds) {
 
 TEST(numbers, bytes) {
   EXPECT_EQ(format_bytes(0), "0 B");
-  EXPECT_EQ(format_bytes(9999), "9,999 B");
+  EXPECT_EQ(format_bytes(1023), "1,023 B");
+  EXPECT_EQ(format_bytes(9999), "9.76 KiB");
   EXPECT_EQ(format_bytes(105658), "103 KiB");
   EXPECT_EQ(format_bytes(4.72 * 0x1p20), "4.72 MiB");
 }

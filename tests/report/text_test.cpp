@@ -57,5 +57,14 @@ TEST(text, html_escape) {
             "&lt;a href=&quot;x&quot; b=&#39;y&#39;&gt;&amp;");
 }
 
+TEST(text, wraps_at_blanks) {
+  EXPECT_EQ(wrapped("one two three", 20, 0), "one two three");
+  EXPECT_EQ(wrapped("one two three", 8, 0), "one two\nthree");
+  EXPECT_EQ(wrapped("one two three", 10, 4), "one\n    two\n    three");
+  EXPECT_EQ(wrapped("one unbreakable two", 8, 2), "one\n  unbreakable\n  two");
+  EXPECT_EQ(wrapped("µs µs µs", 5, 0), "µs µs\nµs");
+  EXPECT_EQ(wrapped("", 5, 3), "");
+}
+
 }  // namespace
 }  // namespace strata::report

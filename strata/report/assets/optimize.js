@@ -24,7 +24,7 @@
     const lines = [
       `accuracy ${accuracy(c).toFixed(2)} %${interval}`,
       `latency ${latency(c).toFixed(2)} ${time_unit}`,
-      `file ${count(c.file_bytes)} B, memory ${count(c.peak_bytes)} B`,
+      `file ${size(c).toFixed(2)} ${size_unit}, memory ${(c.peak_bytes / 1024).toFixed(1)} KiB`,
     ];
     const shown = 4;
     lines.push(...c.changes.slice(0, shown));
