@@ -37,6 +37,8 @@ class Dataset {
   const std::vector<std::string>& class_names() const { return about_.class_names; }
   /// The graph input that is meant; empty: the only one.
   const std::string& input_name() const { return about_.input_name; }
+  /// Pictures whose pixels become floats without any [image] that says how.
+  bool bare_pixels() const { return about_.bare_pixels; }
   /// What the data are, for reports: "records i8 [1,49,10]".
   const std::string& description() const { return about_.description; }
 
@@ -49,6 +51,7 @@ class Dataset {
     std::vector<std::string> class_names;
     std::string input_name;
     std::string description;
+    bool bare_pixels = false;
   };
 
  protected:

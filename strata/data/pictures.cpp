@@ -117,6 +117,7 @@ Dataset::About describe(const SourceContext& context, const Preprocess& preproce
   about.dtype = context.dtype;
   about.class_names = context.class_names;
   about.input_name = context.input_name;
+  about.bare_pixels = !context.image && is_float(context.dtype);
   return about;
 }
 

@@ -54,13 +54,14 @@ double Runner::timed_run() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-std::vector<double> Runner::time_steps(int runs) {
+std::vector<double> Runner::time_steps(int runs, const std::function<bool()>& stopped) {
   const std::size_t steps = binding().steps().size();
   std::vector<std::vector<double>> samples(steps);  // (step, run)
   for (int i = 0; i < runs; ++i) {
     std::vector<double> seconds(steps);
     run_timed(seconds);
     for (std::size_t step = 0; step < steps; ++step) samples[step].push_back(seconds[step]);
+    if (stopped && stopped()) break;
   }
   std::vector<double> medians;
   for (std::vector<double>& sample : samples) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -22,8 +23,9 @@ class Runner {
   double timed_run();
   /// One run that adds each step's wall time in seconds.
   void run_timed(std::span<double> seconds) { context_.run_timed(in_, out_, seconds); }
-  /// Each step's median wall time in seconds over this many runs.
-  std::vector<double> time_steps(int runs);
+  /// Each step's median wall time in seconds over this many runs, or fewer if stopped; at least
+  /// one.
+  std::vector<double> time_steps(int runs, const std::function<bool()>& stopped = {});
 
   const runtime::Binding& binding() const { return context_.binding(); }
   std::span<const Tensor> outputs() const { return outputs_; }

@@ -5,22 +5,40 @@
 namespace strata::study {
 namespace {
 
-/// Accuracies are multiples of 1/count; sums of such fractions are off by less than this.
-constexpr double rounding = 1e-9;
-
 bool is_slower(const Measured& measured, const Limits& limits) {
   return measured.ratio.low > 1 + limits.latency_tolerance;
 }
 
+template <class Eligible>
+const Candidate* best_of(std::span<const Candidate> candidates, Eligible eligible) {
+  const Candidate* best = nullptr;
+  for (const Candidate& candidate : candidates) {
+    if (!candidate.rejected.empty() || !eligible(candidate)) continue;
+    const Measured& measured = candidate.measured;
+    const bool better = !best || measured.file_bytes < best->measured.file_bytes ||
+                        (measured.file_bytes == best->measured.file_bytes &&
+                         clearly_faster(measured, best->measured));
+    if (better) best = &candidate;
+  }
+  return best;
+}
+
 }  // namespace
+
+bool within_drop(double drop, double max_drop) {
+  // Far above the rounding errors of a few operations, far below one of 2^31 records.
+  constexpr double rounding = 1e-12;
+  return drop <= max_drop + rounding;
+}
 
 std::string reason_against(const Measured& measured, const Limits& limits) {
   if (measured.failed()) return measured.failure;
-  if (measured.drop() > limits.max_drop + rounding) {
+  if (!measured.over_budget.empty()) return measured.over_budget;
+  if (!within_drop(measured.drop(), limits.max_drop)) {
     return fmt::format("accuracy on the search records falls by {:.2f} points, the limit is {:.2f}",
                        100 * measured.drop(), 100 * limits.max_drop);
   }
-  if (is_slower(measured, limits)) {
+  if (!limits.may_be_slower && is_slower(measured, limits)) {
     return fmt::format("takes {:.3f} times as long as the float default", measured.ratio.median);
   }
   return {};
@@ -43,16 +61,11 @@ std::vector<double> objective_values(const Measured& measured, const Limits& lim
 }
 
 const Candidate* choose(std::span<const Candidate> candidates) {
-  const Candidate* best = nullptr;
-  for (const Candidate& candidate : candidates) {
-    if (!candidate.rejected.empty()) continue;
-    const Measured& measured = candidate.measured;
-    const bool better = !best || measured.file_bytes < best->measured.file_bytes ||
-                        (measured.file_bytes == best->measured.file_bytes &&
-                         clearly_faster(measured, best->measured));
-    if (better) best = &candidate;
-  }
-  return best;
+  return best_of(candidates, [](const Candidate&) { return true; });
+}
+
+const Candidate* choose_confirmed(std::span<const Candidate> candidates) {
+  return best_of(candidates, [](const Candidate& candidate) { return candidate.confirmed; });
 }
 
 }  // namespace strata::study

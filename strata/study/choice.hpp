@@ -13,6 +13,8 @@ namespace strata::study {
 struct Limits {
   double max_drop = 0.01;           ///< of accuracy on the search records, a fraction
   double latency_tolerance = 0.01;  ///< differences of latency below this share do not count
+  /// Slower than the default is good enough: where the default itself does not fit the memory.
+  bool may_be_slower = false;
 };
 
 /// A configuration that was measured.
@@ -24,7 +26,13 @@ struct Candidate {
   Measured measured;
   std::string rejected;  ///< why it may not be chosen; empty: it may
   double at_s = 0;       ///< when, from the start of the search
+  /// Measured again, longer, and still within the limits. The default needs no confirmation.
+  bool confirmed = false;
 };
+
+/// Whether a drop keeps to the limit. Drops are sums of multiples of 1/n: rounding errors of such
+/// sums do not count.
+bool within_drop(double drop, double max_drop);
 
 /// Why the limits rule it out, or an empty text.
 std::string reason_against(const Measured& measured, const Limits& limits);
@@ -41,5 +49,7 @@ std::vector<double> objective_values(const Measured& measured, const Limits& lim
 /// The rule: of the candidates that are within the limits, the smallest file; of equal files the
 /// one that is clearly faster, else the one measured first. Null if there is none.
 const Candidate* choose(std::span<const Candidate> candidates);
+/// The same, among those that are confirmed.
+const Candidate* choose_confirmed(std::span<const Candidate> candidates);
 
 }  // namespace strata::study

@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include <ctime>
+#include <nlohmann/json.hpp>
 
 namespace strata::study {
 namespace {
@@ -51,6 +52,15 @@ Environment this_environment(Isa isa) {
   environment.fingerprint = fmt::format("{}:{}c:{:016x}", to_string(isa), environment.cores,
                                         XXH3_64bits(identity.data(), identity.size()));
   return environment;
+}
+
+nlohmann::json device_document(const Environment& environment) {
+  return {{"cpu", environment.cpu},
+          {"fingerprint", environment.fingerprint},
+          {"isa", environment.isa},
+          {"cores", environment.cores},
+          {"memory_bytes", environment.memory_bytes},
+          {"os", environment.os}};
 }
 
 std::string utc_now() {

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "strata/base/cpu.hpp"
 
 namespace strata::study {
@@ -24,6 +26,9 @@ struct Environment {
 
 /// What is here; `isa`: the instruction sets that programs were compiled for.
 Environment this_environment(Isa isa);
+
+/// {"cpu", "fingerprint", "isa", "cores", "memory_bytes", "os"}, as JSON output names a device.
+nlohmann::json device_document(const Environment& environment);
 
 /// "2025-01-31T12:00:00Z", now.
 std::string utc_now();

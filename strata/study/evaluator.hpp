@@ -24,6 +24,9 @@ struct Measured {
   tune::Timing latency;     ///< seconds of one inference
   std::int64_t file_bytes = 0;
   std::int64_t peak_bytes = 0;
+  /// Why the memory budget does not hold; empty: it does. Of versions other than the default that
+  /// is their failure, and only file and peak are known then.
+  std::string over_budget;
 
   bool failed() const { return !failure.empty(); }
   double accuracy() const { return count ? double(correct) / double(count) : 0; }
@@ -36,7 +39,8 @@ class Evaluator {
   using Stopped = std::function<bool()>;
 
   virtual ~Evaluator() = default;
-  /// Nothing if `stopped` said so before the end. `effort` multiplies the time spent on latency.
+  /// Nothing if `stopped` said so before the end; it may be asked by other threads, one at a time.
+  /// `effort` multiplies the time spent on latency.
   virtual std::optional<Measured> measure(const Configuration& configuration, double effort,
                                           const Stopped& stopped) = 0;
   /// Which kernels are worth trying in this configuration.

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 
 #include "strata/ir/cost.hpp"
@@ -56,8 +57,10 @@ class Describer {
     nodes_ = tune::rows_to_try(*free_, everything);
   }
 
-  std::vector<LayerInfo> run() {
-    const auto timings = runner_->time_steps(timed_runs);
+  std::vector<LayerInfo> run(double seconds) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+    const auto timings =
+        runner_->time_steps(timed_runs, [&] { return std::chrono::steady_clock::now() >= end; });
     std::vector<LayerInfo> layers;
     for (std::size_t i = 0; i < timings.size(); ++i) {
       if (runner_->binding().steps()[i].skipped) continue;
@@ -130,8 +133,9 @@ class Describer {
 
 }  // namespace
 
-std::vector<LayerInfo> describe_layers(ModelEvaluator& evaluator, const SearchResult& result) {
-  return Describer(evaluator, result).run();
+std::vector<LayerInfo> describe_layers(ModelEvaluator& evaluator, const SearchResult& result,
+                                       double seconds) {
+  return Describer(evaluator, result).run(seconds);
 }
 
 }  // namespace strata::study

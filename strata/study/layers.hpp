@@ -28,8 +28,9 @@ struct LayerInfo {
   std::vector<OtherRow> others;
 };
 
-/// The steps of the chosen version in the order they run, timed here. What the search measured of
-/// other kernels is quoted from its candidates.
-std::vector<LayerInfo> describe_layers(ModelEvaluator& evaluator, const SearchResult& result);
+/// The steps of the chosen version in the order they run, timed here for at most these seconds
+/// (one run at least). What the search measured of other kernels is quoted from its candidates.
+std::vector<LayerInfo> describe_layers(ModelEvaluator& evaluator, const SearchResult& result,
+                                       double seconds);
 
 }  // namespace strata::study

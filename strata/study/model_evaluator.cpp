@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <mutex>
 
 #include "strata/base/error.hpp"
 #include "strata/eval/evaluate.hpp"
@@ -66,16 +67,18 @@ ModelEvaluator::ModelEvaluator(ir::Graph model, std::int64_t file_bytes,
 
 ModelEvaluator::~ModelEvaluator() = default;
 
-double ModelEvaluator::seconds_per_record() const {
+double ModelEvaluator::seconds_per_record(const Stopped& stopped) const {
   // So long that starting threads hardly counts.
   constexpr double long_enough_s = 0.05;
   const auto compiled = program({});
   for (std::size_t count = 16;; count *= 4) {
     const std::vector<std::int64_t> some = spread(records_, count);
     const auto start = std::chrono::steady_clock::now();
-    run_on(compiled, some, {});
+    const Judged judged = run_on(compiled, some, stopped);
     const double elapsed = seconds_since(start);
-    if (elapsed >= long_enough_s || count >= records_.size()) return elapsed / double(some.size());
+    if (elapsed >= long_enough_s || count >= records_.size() || judged.stopped) {
+      return elapsed / double(std::max<std::size_t>(judged.evaluation.predictions.size(), 1));
+    }
   }
 }
 
@@ -160,11 +163,13 @@ ModelEvaluator::Judged ModelEvaluator::run_on(
     const std::shared_ptr<const runtime::Program>& program, std::span<const std::int64_t> records,
     const Stopped& stopped) const {
   std::atomic<bool> cancel = false;
+  std::mutex asking;
   eval::EvalOptions options;
   options.threads = options_.eval_threads;
   options.cancel = &cancel;
   options.progress = [&](std::int64_t) {
-    if (stopped && stopped()) cancel = true;
+    const std::unique_lock lock(asking, std::try_to_lock);
+    if (lock && stopped && stopped()) cancel = true;
   };
   Judged judged{eval::evaluate(program, dataset_, records, options)};
   judged.stopped = !judged.evaluation.complete;
@@ -176,19 +181,25 @@ std::optional<Measured> ModelEvaluator::measure(const Configuration& configurati
   Measured measured;
   try {
     const bool is_default = configuration == Configuration();
-    if (!is_default && !default_program_) measure({}, 1, {});
+    if (!is_default && default_latency_.samples == 0 && !measure({}, 1, stopped)) {
+      return std::nullopt;
+    }
     const auto start = std::chrono::steady_clock::now();
     const auto compiled = program(configuration);
     compile_s_ = seconds_since(start);
     measured.file_bytes = is_default ? file_bytes_ : formats::onnx_size(version(configuration));
-    measured.peak_bytes =
-        std::int64_t(runner(compiled, configuration.threads)->binding().peak_bytes());
+    add_memory(compiled, configuration.threads, measured);
+    if (!is_default && !measured.over_budget.empty()) {
+      measured.failure = measured.over_budget;
+      return measured;
+    }
     const Judged judged = run_on(compiled, records_, stopped);
     if (judged.stopped) return std::nullopt;
     const std::vector<std::uint8_t>& correct = judged.evaluation.correct;
     if (!default_program_) {
       default_program_ = compiled;
       default_correct_ = correct;
+      classes_ = judged.evaluation.classes;
     }
     const data::PairedDrop drop = data::paired_drop(default_correct_, correct);
     measured.count = drop.count;
@@ -202,6 +213,22 @@ std::optional<Measured> ModelEvaluator::measure(const Configuration& configurati
     measured.failure = error.what();
   }
   return measured;
+}
+
+void ModelEvaluator::add_memory(const std::shared_ptr<const runtime::Program>& program, int threads,
+                                Measured& measured) {
+  const auto bound = runner(program, threads);
+  const runtime::Binding& binding = bound->binding();
+  measured.peak_bytes = std::int64_t(binding.peak_bytes());
+  if (!options_.memory_budget || binding.peak_bytes() <= *options_.memory_budget) return;
+  try {
+    runtime::BindOptions options;
+    options.threads = threads;
+    options.memory_budget = options_.memory_budget;
+    runtime::Binding::bind(program, binding.dims(), options);
+  } catch (const Error& error) {
+    measured.over_budget = error.what();
+  }
 }
 
 tune::HeatsResult ModelEvaluator::race(const Configuration& candidate,
@@ -258,11 +285,44 @@ std::vector<tune::NodeRows> ModelEvaluator::kernels(const Configuration& configu
   return tune::rows_to_try(*program(configuration));
 }
 
+void ModelEvaluator::judge_more(const std::shared_ptr<const runtime::Program>& program,
+                                std::span<const std::int64_t> records, const Stopped& stopped,
+                                Judged& judged) const {
+  const Judged more = run_on(program, records, stopped);
+  const auto append = [](auto& to, const auto& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  append(judged.evaluation.correct, more.evaluation.correct);
+  append(judged.evaluation.predictions, more.evaluation.predictions);
+  judged.stopped = more.stopped;
+}
+
 Verdict ModelEvaluator::judge(const Configuration& chosen, std::span<const std::int64_t> unseen,
                               const Stopped& stopped) {
-  Judged original = run_on(program({}), unseen, stopped);
-  Judged candidate = run_on(program(chosen), unseen, stopped);
-  // Stopped early: what both have judged.
+  // In an order that makes of each beginning a fair sample, a part after the other, so that little
+  // is lost where it has to stop. The first part is never stopped.
+  constexpr std::size_t first_part = 16, part = 256;
+  std::vector<std::int64_t> records(unseen.begin(), unseen.end());
+  Random order(records.size());
+  for (std::size_t i = records.size(); i > 1; --i) {
+    std::swap(records[i - 1], records[order.below(i)]);
+  }
+  const bool is_default = chosen == Configuration();
+  const auto original_program = program({});
+  const auto chosen_program = is_default ? original_program : program(chosen);
+  Judged original, candidate;
+  for (std::size_t at = 0; at < records.size();) {
+    if (at > 0 && stopped && stopped()) break;
+    const std::size_t count = std::min(at ? part : first_part, records.size() - at);
+    const auto some = std::span(records).subspan(at, count);
+    const Stopped stop = at ? stopped : Stopped();
+    judge_more(original_program, some, stop, original);
+    if (!is_default && !original.stopped) judge_more(chosen_program, some, stop, candidate);
+    if (original.stopped || candidate.stopped) break;
+    at += count;
+  }
+  if (is_default) candidate = original;
+  // What both have judged.
   const std::size_t count =
       std::min(original.evaluation.correct.size(), candidate.evaluation.correct.size());
   for (eval::Evaluation* evaluation : {&original.evaluation, &candidate.evaluation}) {
@@ -275,7 +335,7 @@ Verdict ModelEvaluator::judge(const Configuration& chosen, std::span<const std::
   verdict.drop = data::paired_drop(original.evaluation.correct, candidate.evaluation.correct);
   verdict.agreement =
       data::agreement(original.evaluation.predictions, candidate.evaluation.predictions);
-  verdict.complete = !original.stopped && !candidate.stopped;
+  verdict.complete = count == records.size();
   return verdict;
 }
 

@@ -20,6 +20,7 @@ namespace strata::study {
 struct ModelEvaluatorOptions {
   double race_s = 0.1;   ///< measuring the latency of one candidate against the default's
   int eval_threads = 0;  ///< for accuracy; 0: all this process may use
+  std::optional<std::size_t> memory_budget;  ///< most bytes of the arena, see Measured::over_budget
   runtime::Target target = runtime::default_target();
 };
 
@@ -41,8 +42,8 @@ class ModelEvaluator final : public Evaluator {
                  std::vector<std::int64_t> records, ModelEvaluatorOptions options = {});
   ~ModelEvaluator() override;
 
-  /// Seconds to judge one record, measured on a few.
-  double seconds_per_record() const;
+  /// Seconds to judge one record, measured on a few; fewer still if stopped.
+  double seconds_per_record(const Stopped& stopped) const;
   /// Searches on this many of the records, evenly spread; all if there are not more.
   void keep_records(std::size_t count);
   std::size_t records() const { return records_.size(); }
@@ -54,9 +55,12 @@ class ModelEvaluator final : public Evaluator {
                                   const Stopped& stopped) override;
   std::vector<tune::NodeRows> kernels(const Configuration& configuration) override;
 
-  /// Judged on records that measure() does not look at.
+  /// Judged on records that measure() does not look at. Stopped early, it stands on those that both
+  /// have judged by then, drawn evenly from all: on a few at least.
   Verdict judge(const Configuration& chosen, std::span<const std::int64_t> unseen,
                 const Stopped& stopped);
+  /// Scores that the model gives each record, known once it has been run.
+  std::int64_t classes() const { return classes_; }
 
   /// What is exported: batch norms folded, weights encoded, nothing fused.
   ir::Graph version(const Configuration& configuration) const;
@@ -78,9 +82,14 @@ class ModelEvaluator final : public Evaluator {
                                        int threads);
   Judged run_on(const std::shared_ptr<const runtime::Program>& program,
                 std::span<const std::int64_t> records, const Stopped& stopped) const;
+  void judge_more(const std::shared_ptr<const runtime::Program>& program,
+                  std::span<const std::int64_t> records, const Stopped& stopped,
+                  Judged& judged) const;
   tune::HeatsResult race(const Configuration& candidate,
                          const std::shared_ptr<const runtime::Program>& program, double effort,
                          const Stopped& stopped);
+  void add_memory(const std::shared_ptr<const runtime::Program>& program, int threads,
+                  Measured& measured);
   void time(const Configuration& candidate, const std::shared_ptr<const runtime::Program>& program,
             double effort, const Stopped& stopped, Measured& measured);
 
@@ -95,6 +104,7 @@ class ModelEvaluator final : public Evaluator {
   std::vector<std::uint8_t> default_correct_;
   std::shared_ptr<const runtime::Program> default_program_;
   tune::Timing default_latency_;
+  std::int64_t classes_ = 0;
   double compile_s_ = 0;
   Random random_{1};  // where buffers lie
 };

@@ -1,6 +1,7 @@
 #include "strata/study/optimize.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "strata/base/error.hpp"
@@ -13,12 +14,21 @@
 namespace strata::study {
 namespace {
 
-// With a time limit: the share of it that judging one candidate may take, and that the verdict
-// may; but never fewer records than these, as far as there are.
+// With a time limit: the share of it that judging one candidate may take, and that judging the
+// chosen version and the default on the held-out records may; but never fewer records than these,
+// as far as there are.
 constexpr double candidate_share = 0.02;
-constexpr double verdict_share = 0.05;
+constexpr double verdict_share = 0.08;
 constexpr std::size_t least_search_records = 100;
 constexpr std::size_t least_verdict_records = 200;
+// What is left of the limit for the verdict, the layers' times and the files: as much as that
+// needs, within these shares.
+constexpr double least_rest = 0.1;
+constexpr double most_rest = 0.4;
+// Once the time is over or Ctrl-C was pressed, the verdict may still take this long.
+constexpr double verdict_grace_s = 2;
+constexpr double layer_times_s = 1;
+constexpr double hasty_layer_times_s = 0.1;
 
 std::size_t affordable_records(double seconds, double per_record, std::size_t least) {
   constexpr double more_than_any_data = 1e15;
@@ -67,6 +77,129 @@ void check(const OptimizeOptions& options) {
   }
 }
 
+class Stopwatch {
+ public:
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// The main job, part by part.
+class Job {
+ public:
+  Job(const OptimizeOptions& options, const data::Dataset& dataset,
+      const std::function<bool()>& interrupted, const OptimizeObserver& observer)
+      : options_(options), dataset_(dataset), interrupted_(interrupted), observer_(observer) {}
+
+  OptimizeOutcome run(ir::Graph graph) {
+    const MappedFile file = MappedFile::open(options_.model);
+    outcome_.original_bytes = size_of_model(graph, file.bytes().size());
+    outcome_.original_hash =
+        hash_text({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
+    split();
+    ModelEvaluatorOptions evaluator_options;
+    evaluator_options.race_s = options_.race_s;
+    evaluator_options.memory_budget = options_.memory_budget;
+    ModelEvaluator evaluator(std::move(graph), outcome_.original_bytes, dataset_, split_.search,
+                             evaluator_options);
+    outcome_.environment = this_environment(evaluator_options.target.isa);
+    take_records(evaluator);
+    search(evaluator);
+    if (outcome_.delivered()) {
+      judge(evaluator);
+      outcome_.interrupted = is_interrupted();
+      outcome_.layers = describe_layers(evaluator, outcome_.search,
+                                        is_late() ? hasty_layer_times_s : layer_times_s);
+      write_model(options_, outcome_, evaluator, file);
+      write_reports(options_, outcome_);
+    }
+    outcome_.interrupted |= outcome_.search.ended == Ended::interrupted;
+    return std::move(outcome_);
+  }
+
+ private:
+  bool is_interrupted() const { return interrupted_ && interrupted_(); }
+  bool is_late() const {
+    return is_interrupted() || (options_.time_s && watch_.seconds() > *options_.time_s);
+  }
+  void warn(const eval::Warning& warning) {
+    outcome_.warnings.push_back(warning);
+    if (observer_.warned) observer_.warned(warning);
+  }
+
+  void split() {
+    split_ = data::split_dataset(dataset_, options_.search_share, options_.seed);
+    if (split_.search.empty() || split_.verdict.empty()) {
+      fail(ErrorCode::usage,
+           "{} records make {} to search with and {} for the verdict; both need some",
+           dataset_.size(), split_.search.size(), split_.verdict.size());
+    }
+  }
+
+  /// So many that the time suffices; says what to expect of them.
+  void take_records(ModelEvaluator& evaluator) {
+    if (options_.time_s) {
+      const double limit = *options_.time_s;
+      const double per_record = evaluator.seconds_per_record(interrupted_);
+      evaluator.keep_records(
+          affordable_records(candidate_share * limit, per_record, least_search_records));
+      split_.verdict =
+          spread(split_.verdict,
+                 affordable_records(verdict_share * limit / 2, per_record, least_verdict_records));
+      const double verdict_s = 2 * per_record * double(split_.verdict.size());
+      rest_s_ = std::clamp(1.25 * verdict_s, least_rest * limit, most_rest * limit);
+    }
+    outcome_.records = {evaluator.layers().size(), evaluator.records(), split_.verdict.size(),
+                        std::size_t(dataset_.size()) - evaluator.records() - split_.verdict.size()};
+    if (observer_.started) observer_.started(outcome_.records);
+    for (const eval::Warning& warning : eval::data_warnings(dataset_)) warn(warning);
+    if (const auto warning =
+            eval::count_warning(std::int64_t(split_.verdict.size()), options_.max_drop)) {
+      warn(*warning);
+    }
+  }
+
+  void search(ModelEvaluator& evaluator) {
+    SearchOptions search;
+    search.limits.max_drop = options_.max_drop;
+    if (options_.time_s) {
+      search.time_s = std::max(0.0, *options_.time_s - rest_s_ - watch_.seconds());
+    }
+    search.strategy = options_.strategy;
+    search.interrupted = interrupted_;
+    SearchObserver observer = observer_.search;
+    observer.measured = [&](const Candidate& candidate, bool on_front) {
+      if (observer_.search.measured) observer_.search.measured(candidate, on_front);
+      if (candidate.id != 0) return;
+      const data::Accuracy accuracy{candidate.measured.correct, candidate.measured.count};
+      if (const auto warning = eval::chance_warning(accuracy, evaluator.classes())) warn(*warning);
+    };
+    outcome_.search =
+        search_versions(evaluator.space(options_.threads), evaluator, search, observer);
+  }
+
+  void judge(ModelEvaluator& evaluator) {
+    if (observer_.judging) observer_.judging(split_.verdict.size());
+    const Stopwatch here;
+    outcome_.verdict = evaluator.judge(outcome_.chosen().configuration, split_.verdict, [&] {
+      return here.seconds() > verdict_grace_s && is_late();
+    });
+    outcome_.holds = within_drop(outcome_.verdict.drop.drop, options_.max_drop);
+  }
+
+  const OptimizeOptions& options_;
+  const data::Dataset& dataset_;
+  const std::function<bool()>& interrupted_;
+  const OptimizeObserver& observer_;
+  Stopwatch watch_;
+  data::Split split_;
+  double rest_s_ = 0;  // of the time limit, for what comes after the search
+  OptimizeOutcome outcome_;
+};
+
 }  // namespace
 
 OptimizeOutcome optimize_model(const OptimizeOptions& options, ir::Graph graph,
@@ -74,48 +207,7 @@ OptimizeOutcome optimize_model(const OptimizeOptions& options, ir::Graph graph,
                                const std::function<bool()>& interrupted,
                                const OptimizeObserver& observer) {
   check(options);
-  const MappedFile file = MappedFile::open(options.model);
-  OptimizeOutcome outcome;
-  outcome.original_bytes = size_of_model(graph, file.bytes().size());
-  outcome.original_hash =
-      hash_text({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
-
-  data::Split split = data::split_dataset(dataset, options.search_share, options.seed);
-  if (split.search.empty() || split.verdict.empty()) {
-    fail(ErrorCode::usage,
-         "{} records make {} to search with and {} for the verdict; both need some", dataset.size(),
-         split.search.size(), split.verdict.size());
-  }
-  ModelEvaluatorOptions evaluator_options;
-  evaluator_options.race_s = options.race_s;
-  ModelEvaluator evaluator(std::move(graph), outcome.original_bytes, dataset, split.search,
-                           evaluator_options);
-  outcome.environment = this_environment(evaluator_options.target.isa);
-  if (options.time_s) {
-    const double per_record = evaluator.seconds_per_record();
-    evaluator.keep_records(
-        affordable_records(candidate_share * *options.time_s, per_record, least_search_records));
-    split.verdict = spread(split.verdict, affordable_records(verdict_share * *options.time_s,
-                                                             per_record, least_verdict_records));
-  }
-  outcome.records = {evaluator.layers().size(), evaluator.records(), split.verdict.size(),
-                     std::size_t(dataset.size()) - evaluator.records() - split.verdict.size()};
-  if (observer.started) observer.started(outcome.records);
-
-  SearchOptions search;
-  search.limits.max_drop = options.max_drop;
-  search.time_s = options.time_s;
-  search.strategy = options.strategy;
-  search.interrupted = interrupted;
-  outcome.search =
-      search_versions(evaluator.space(options.threads), evaluator, search, observer.search);
-  // An interrupted search still gets its verdict; that takes two passes over the held-out records.
-  outcome.verdict = evaluator.judge(outcome.chosen().configuration, split.verdict, {});
-  outcome.holds = outcome.verdict.drop.drop <= options.max_drop + 1e-9;
-  outcome.layers = describe_layers(evaluator, outcome.search);
-  write_model(options, outcome, evaluator, file);
-  write_reports(options, outcome);
-  return outcome;
+  return Job(options, dataset, interrupted, observer).run(std::move(graph));
 }
 
 }  // namespace strata::study

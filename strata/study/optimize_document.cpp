@@ -1,5 +1,7 @@
 #include "strata/study/optimize_document.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -46,6 +48,7 @@ json candidate_document(const Candidate& candidate, const SearchResult& result) 
                    {"status", status_of(candidate)},
                    {"at_s", candidate.at_s},
                    {"threads", candidate.configuration.threads},
+                   {"confirmed", candidate.confirmed},
                    {"front", std::ranges::count(result.front, candidate.id) != 0}};
   if (!candidate.rejected.empty()) document["note"] = candidate.rejected;
   const Measured& measured = candidate.measured;
@@ -74,13 +77,7 @@ json layer_document(const LayerInfo& layer) {
 }
 
 json environment_document(const Environment& environment, int threads) {
-  return {{"device",
-           {{"cpu", environment.cpu},
-            {"fingerprint", environment.fingerprint},
-            {"isa", environment.isa},
-            {"cores", environment.cores},
-            {"memory_bytes", environment.memory_bytes},
-            {"os", environment.os}}},
+  return {{"device", device_document(environment)},
           {"threads", threads},
           {"versions", {{"strata", environment.strata}, {"compiler", environment.compiler}}}};
 }
@@ -90,6 +87,7 @@ json options_document(const OptimizeOptions& options, const OptimizeOutcome& out
   for (const Encoding* encoding : all_encodings()) encodings.push_back(encoding->name);
   return {{"max_drop", options.max_drop},
           {"time_s", options.time_s ? json(*options.time_s) : json()},
+          {"memory_budget", options.memory_budget ? json(*options.memory_budget) : json()},
           {"strategy", outcome.search.strategy},
           {"most_threads", options.threads},
           {"seed", options.seed},
@@ -105,7 +103,10 @@ json verdict_document(const OptimizeOutcome& outcome) {
   if (!outcome.holds) {
     reason += " The held-out records do not confirm it: there the accuracy falls by more.";
   }
-  if (!verdict.complete) reason += " The verdict was interrupted and stands on fewer records.";
+  if (!verdict.complete) {
+    reason += fmt::format(" The verdict had to end early and stands on {} of {} records.",
+                          verdict.drop.count, outcome.records.verdict_records);
+  }
   return {
       {"baseline", 0},
       {"chosen", outcome.search.chosen},
@@ -116,7 +117,22 @@ json verdict_document(const OptimizeOutcome& outcome) {
       {"lost", verdict.drop.lost},
       {"gained", verdict.drop.gained},
       {"agreement", verdict.agreement},
+      {"complete", verdict.complete},
+      {"confirmed", outcome.chosen().confirmed},
       {"holds", outcome.holds}};
+}
+
+json warnings_document(const OptimizeOutcome& outcome) {
+  json warnings = json::array();
+  for (const eval::Warning& warning : outcome.warnings) {
+    warnings.push_back({{"kind", warning.kind}, {"text", warning.text}});
+  }
+  return warnings;
+}
+
+json clocks_document() {
+  return {{"accuracy", "exact"},   {"latency", "wall"},     {"layer_time", "wall"},
+          {"file_bytes", "exact"}, {"peak_bytes", "exact"}, {"macs", "exact"}};
 }
 
 json model_document(const OptimizeOptions& options, const OptimizeOutcome& outcome) {
@@ -146,8 +162,11 @@ json optimize_document(const OptimizeOptions& options, const OptimizeOutcome& ou
             {"verdict_count", outcome.verdict.drop.count}}},
           {"limits",
            {{"max_drop", options.max_drop},
-            {"time_s", options.time_s ? json(*options.time_s) : json()}}},
+            {"time_s", options.time_s ? json(*options.time_s) : json()},
+            {"memory_bytes", options.memory_budget ? json(*options.memory_budget) : json()}}},
           {"ended", to_string(outcome.search.ended)},
+          {"interrupted", outcome.interrupted},
+          {"warnings", warnings_document(outcome)},
           {"elapsed_s", outcome.search.elapsed_s},
           {"verdict", verdict_document(outcome)},
           {"candidates", std::move(candidates)},
@@ -155,13 +174,7 @@ json optimize_document(const OptimizeOptions& options, const OptimizeOutcome& ou
           {"environment",
            environment_document(outcome.environment, outcome.chosen().configuration.threads)},
           {"options", options_document(options, outcome)},
-          {"clocks",
-           {{"accuracy", "exact"},
-            {"latency", "wall"},
-            {"layer_time", "wall"},
-            {"file_bytes", "exact"},
-            {"peak_bytes", "exact"},
-            {"macs", "exact"}}}};
+          {"clocks", clocks_document()}};
 }
 
 json front_document(const OptimizeOptions& options, const OptimizeOutcome& outcome) {
@@ -189,6 +202,10 @@ json front_document(const OptimizeOptions& options, const OptimizeOutcome& outco
           {"output", options.output.string()},
           {"objectives", {"accuracy", "latency_ratio", "file_bytes"}},
           {"verdict", verdict_document(outcome)},
+          {"ended", to_string(outcome.search.ended)},
+          {"interrupted", outcome.interrupted},
+          {"warnings", warnings_document(outcome)},
+          {"clocks", clocks_document()},
           {"device", outcome.environment.fingerprint},
           {"candidates", std::move(members)}};
 }

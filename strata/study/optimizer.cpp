@@ -14,19 +14,22 @@
 namespace strata::study {
 namespace {
 
-constexpr std::size_t accuracy_index = 0, latency_index = 1, bytes_index = 2;
+constexpr std::size_t accuracy_index = 0, latency_index = 1, bytes_index = 2, memory_index = 3;
 
 // Shares of the time limit: when the search for encodings ends, and when all searching ends. What
-// is left confirms the outcome.
+// is left confirms the outcome; where that takes longer, searching ends earlier, but not before the
+// last of these.
 constexpr double encodings_until = 0.6;
 constexpr double search_until = 0.85;
+constexpr double earliest_confirmation = 0.5;
 // An exhaustive search that is expected to take longer than this share is not begun.
 constexpr double affordable = 0.5;
 // Without a time limit, that many candidates are affordable.
 constexpr std::uint64_t affordable_count = 1000;
 /// How much longer the chosen candidate is measured once more.
 constexpr double confirm_effort = 5;
-constexpr int most_confirmations = 5;
+/// Once interrupted, confirming the outcome may take this long, or as long as two candidates.
+constexpr double grace_s = 3;
 
 /// A run of one strategy over some of the knobs.
 struct Stage {
@@ -36,6 +39,7 @@ struct Stage {
   Configuration base;
   std::size_t target = bytes_index;
   double until = search_until;  ///< share of the time limit
+  bool limits = true;           ///< whether only versions within the limits count
 };
 
 class Search {
@@ -49,7 +53,11 @@ class Search {
         front_(objectives()) {}
 
   SearchResult run() {
-    measure_default();
+    if (!measure_default()) {
+      result_.ended = Ended::interrupted;
+      result_.reason = "Interrupted before the model as given was measured.";
+      return std::move(result_);
+    }
     plan();
     if (result_.strategy == "exhaustive") {
       search_everything();
@@ -62,26 +70,40 @@ class Search {
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
-  double elapsed() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+  double now() const {
+    if (options_.clock) return options_.clock();
+    const auto time = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration<double>(time).count();
+  }
+  double elapsed() const { return now() - start_s_; }
   bool interrupted() const { return options_.interrupted && options_.interrupted(); }
+  /// Whether searching has to end that is to end at this share of the time limit.
   bool out_of_time(double share) const {
-    return options_.time_s && elapsed() > share * *options_.time_s;
+    if (!options_.time_s) return false;
+    const double limit = *options_.time_s;
+    const double winner_and_rival = 2 * confirm_effort * cost_s_;
+    const double latest =
+        std::clamp(limit - winner_and_rival, earliest_confirmation * limit, search_until * limit);
+    return elapsed() > std::min(share * limit, latest);
   }
   const Candidate& default_candidate() const { return result_.candidates.front(); }
+  bool default_fits() const { return default_candidate().rejected.empty(); }
   const Candidate& best() const {
     const Candidate* chosen = choose(result_.candidates);
     return chosen ? *chosen : default_candidate();
   }
 
-  void measure_default() {
-    const auto measured = evaluator_.measure({}, 1, {});
-    STRATA_ASSERT(measured.has_value());
+  /// False if interrupted.
+  bool measure_default() {
+    const auto measured = evaluator_.measure({}, 1, options_.interrupted);
+    if (!measured) return false;
     if (measured->failed()) fail(ErrorCode::unsupported, "{}", measured->failure);
-    cost_s_ = elapsed();
+    // The default is what the limits refer to; of these only the memory concerns itself.
+    limits_.may_be_slower = !measured->over_budget.empty();
     add({}, *measured, "base");
-    result_.candidates.front().rejected.clear();  // the default is what the limits refer to
+    result_.candidates.front().rejected = measured->over_budget;
+    result_.candidates.front().confirmed = true;
+    return true;
   }
 
   const Candidate& add(const Configuration& configuration, const Measured& measured,
@@ -92,14 +114,17 @@ class Search {
     candidate.phase = phase;
     candidate.configuration = configuration;
     candidate.measured = measured;
-    candidate.rejected = reason_against(measured, options_.limits);
+    candidate.rejected = reason_against(measured, limits_);
     candidate.at_s = elapsed();
+    const double count = double(result_.candidates.size());
+    cost_s_ = (cost_s_ * count + candidate.at_s - last_at_s_) / (count + 1);
+    last_at_s_ = candidate.at_s;
     by_configuration_[configuration] = result_.candidates.size();
     result_.candidates.push_back(std::move(candidate));
     const Candidate& added = result_.candidates.back();
     bool on_front = false;
-    if (!measured.failed()) {
-      front_.insert(std::size_t(added.id), objective_values(measured, options_.limits));
+    if (!measured.failed() && measured.over_budget.empty()) {
+      front_.insert(std::size_t(added.id), objective_values(measured, limits_));
       on_front = front_.contains(std::size_t(added.id));
     }
     if (observer_.measured) observer_.measured(added, on_front);
@@ -150,18 +175,54 @@ class Search {
     return 1 + total("exhaustive", uniform_encoding_knob(space_)) +
            total("greedy_by_sensitivity", encoding_knobs(space_)) +
            total("exhaustive_per_parameter", execution_knobs(space_, {})) +
-           total("exhaustive_per_parameter", kernel_knobs(kernel_rows({})));
+           (default_fits() ? 1 : 2) *
+               total("exhaustive_per_parameter", kernel_knobs(kernel_rows({})));
   }
 
   void search_everything() {
     run_stage({"", "exhaustive", all_knobs(true), {}, bytes_index, search_until});
+    expect_fitting();
+  }
+
+  /// Versions that need less memory come first where the default does not fit.
+  Configuration fitting_base() {
+    if (default_fits()) return {};
+    std::vector<Knob> knobs = execution_knobs(space_, {});
+    std::ranges::move(kernel_knobs(kernel_rows({})), std::back_inserter(knobs));
+    run_stage({"memory",
+               "exhaustive_per_parameter",
+               std::move(knobs),
+               {},
+               memory_index,
+               encodings_until,
+               false});
+    return least_memory().configuration;
+  }
+
+  const Candidate& least_memory() const {
+    const Candidate* least = &default_candidate();
+    for (const Candidate& candidate : result_.candidates) {
+      if (candidate.measured.failed() && candidate.measured.over_budget.empty()) continue;
+      if (candidate.measured.peak_bytes < least->measured.peak_bytes) least = &candidate;
+    }
+    return *least;
+  }
+
+  void expect_fitting() const {
+    if (best().rejected.empty()) return;
+    const Candidate& least = least_memory();
+    fail(ErrorCode::unsupported, "no version fits; of {} tried{}, {} needs least: {}",
+         result_.candidates.size(), interrupted() ? " before the interrupt" : "", least.name,
+         least.rejected);
   }
 
   void search_in_stages() {
+    const Configuration start = fitting_base();
+    run_stage({"uniform", "exhaustive", uniform_encoding_knob(space_), start, bytes_index,
+               encodings_until});
+    if (!default_fits()) expect_fitting();
     run_stage(
-        {"uniform", "exhaustive", uniform_encoding_knob(space_), {}, bytes_index, encodings_until});
-    run_stage(
-        {"", "greedy_by_sensitivity", encoding_knobs(space_), {}, bytes_index, encodings_until});
+        {"", "greedy_by_sensitivity", encoding_knobs(space_), start, bytes_index, encodings_until});
     Configuration base = best().configuration;
     run_stage({"execution", "exhaustive_per_parameter", execution_knobs(space_, base), base,
                latency_index, search_until});
@@ -171,14 +232,17 @@ class Search {
                latency_index, search_until});
   }
 
-  /// The limits as a fourth objective, so that strategies need not know how drops are judged.
-  static search::StrategyOptions strategy_options(std::size_t target) {
+  /// The limits as a last objective, so that strategies need not know how drops are judged.
+  static search::StrategyOptions strategy_options(std::size_t target, bool limits = true) {
     search::StrategyOptions options;
     options.objectives = objectives();
+    options.objectives.push_back({"memory bytes", search::Direction::minimise});
     options.objectives.push_back({"within limits", search::Direction::maximise});
     options.target = target;
     options.guarded = accuracy_index;
-    options.acceptable = [](const search::Measurement& m) { return m.values.back() == 1; };
+    if (limits) {
+      options.acceptable = [](const search::Measurement& m) { return m.values.back() == 1; };
+    }
     return options;
   }
 
@@ -196,25 +260,28 @@ class Search {
   void run_stage(const Stage& stage) {
     if (stage.knobs.empty()) return;
     const auto strategy = search::make_strategy(stage.strategy, space_of(stage.knobs),
-                                                strategy_options(stage.target));
+                                                strategy_options(stage.target, stage.limits));
     std::optional<std::size_t> fastest;  // candidate
     while (!stopped(stage.until)) {
       const auto point = strategy->next();
       if (!point) return;
-      const auto index = measure(apply(stage.knobs, *point, stage.base),
-                                 stage.phase.empty() ? strategy->phase() : stage.phase);
-      if (!index) continue;  // interrupted meanwhile
+      const auto index =
+          measure(apply(stage.knobs, *point, stage.base),
+                  stage.phase.empty() ? strategy->phase() : stage.phase, stage.until);
+      if (!index) continue;  // stopped meanwhile
       strategy->tell(*point, told(*index, fastest));
     }
   }
 
-  /// Index of the candidate, measured now unless it was before; nothing if interrupted.
-  std::optional<std::size_t> measure(const Configuration& configuration, std::string_view phase) {
+  /// Index of the candidate, measured now unless it was before; nothing if it had to stop.
+  std::optional<std::size_t> measure(const Configuration& configuration, std::string_view phase,
+                                     double until) {
     if (const auto known = by_configuration_.find(configuration);
         known != by_configuration_.end()) {
       return known->second;
     }
-    const auto measured = evaluator_.measure(configuration, 1, options_.interrupted);
+    const auto measured =
+        evaluator_.measure(configuration, 1, [&] { return interrupted() || out_of_time(until); });
     if (!measured) return std::nullopt;
     add(configuration, *measured, phase);
     return result_.candidates.size() - 1;
@@ -224,11 +291,14 @@ class Search {
   /// counts as faster, or the luckiest of many equal measurements would win.
   search::Measurement told(std::size_t index, std::optional<std::size_t>& fastest) const {
     const Candidate& candidate = result_.candidates[index];
-    if (candidate.measured.failed()) return {};
-    std::vector<double> values = objective_values(candidate.measured, options_.limits);
+    const bool too_large = !candidate.measured.over_budget.empty();
+    if (candidate.measured.failed() && !too_large) return {};
+    std::vector<double> values = objective_values(candidate.measured, limits_);
     values[latency_index] = candidate.measured.ratio.median;
     const bool within = candidate.rejected.empty();
-    if (!fastest) {
+    if (too_large) {
+      values[latency_index] = std::numeric_limits<double>::max();  // never measured
+    } else if (!fastest) {
       fastest = index;
     } else {
       const Measured& best_yet = result_.candidates[*fastest].measured;
@@ -238,6 +308,7 @@ class Search {
         values[latency_index] = std::max(values[latency_index], best_yet.ratio.median);
       }
     }
+    values.push_back(double(candidate.measured.peak_bytes));
     values.push_back(within ? 1 : 0);
     return {std::move(values)};
   }
@@ -246,75 +317,116 @@ class Search {
   /// and the next one takes its place if it does not hold. Pinned kernels must win against the
   /// runtime's own choice in such a measurement too.
   void confirm() {
-    for (int i = 0; i < most_confirmations && !interrupted(); ++i) {
+    while (!must_deliver()) {
       const std::size_t chosen = std::size_t(best().id);
-      if (chosen == 0 || confirmed_.contains(chosen)) return;
+      if (result_.candidates[chosen].confirmed) return;
       Configuration unpinned = result_.candidates[chosen].configuration;
       unpinned.kernels.clear();
       const auto rival = by_configuration_.find(unpinned);
-      if (rival != by_configuration_.end() && rival->second != 0) confirm(rival->second);
+      if (rival != by_configuration_.end() && !measured_again_.contains(rival->second)) {
+        confirm(rival->second);
+      }
       confirm(chosen);
     }
   }
 
   void confirm(std::size_t index) {
-    if (!confirmed_.insert(index).second) return;
     Candidate& candidate = result_.candidates[index];
-    const auto again =
-        evaluator_.measure(candidate.configuration, confirm_effort, options_.interrupted);
+    if (candidate.confirmed || must_deliver()) return;
+    if (observer_.confirming) observer_.confirming(candidate);
+    const auto again = evaluator_.measure(candidate.configuration, affordable_effort(),
+                                          [&] { return must_deliver(); });
     if (!again) return;
+    measured_again_.insert(index);
     candidate.measured = *again;
-    candidate.rejected = reason_against(*again, options_.limits);
-    if (!candidate.rejected.empty()) candidate.rejected += " (measured again)";
+    candidate.rejected = reason_against(*again, limits_);
+    candidate.confirmed = candidate.rejected.empty();
+    if (!candidate.confirmed) candidate.rejected += " (measured again)";
+  }
+
+  /// Seconds left for confirming; infinity without limit or interrupt.
+  double left() {
+    double until = options_.time_s.value_or(std::numeric_limits<double>::infinity());
+    if (interrupted()) {
+      if (!grace_ends_s_) grace_ends_s_ = elapsed() + std::max(grace_s, 2 * cost_s_);
+      until = std::min(until, *grace_ends_s_);
+    }
+    return until - elapsed();
+  }
+  bool must_deliver() { return left() < 0; }
+
+  /// So long that the winner and its rival can both be measured in the time that is left.
+  double affordable_effort() {
+    return std::clamp(left() / 2 / std::max(cost_s_, 1e-9), 1.0, confirm_effort);
   }
 
   void finish() {
-    result_.chosen = best().id;
-    result_.reason = explain(best());
+    expect_fitting();
+    // Memory and accuracy need no confirmation: where nothing else fits, better so than a model
+    // that does not.
+    const Candidate* confirmed = choose_confirmed(result_.candidates);
+    const Candidate& chosen = best().confirmed || !confirmed ? best() : *confirmed;
+    result_.chosen = chosen.id;
+    result_.reason = explain(chosen);
     // Anew, as confirmed values replaced earlier ones.
     search::ParetoFront front(objectives());
     for (const Candidate& candidate : result_.candidates) {
-      if (candidate.measured.failed()) continue;
-      front.insert(std::size_t(candidate.id),
-                   objective_values(candidate.measured, options_.limits));
+      if (candidate.measured.failed() || !candidate.measured.over_budget.empty()) continue;
+      front.insert(std::size_t(candidate.id), objective_values(candidate.measured, limits_));
     }
     for (const search::FrontPoint& point : front.points()) result_.front.push_back(int(point.id));
     if (interrupted()) result_.ended = Ended::interrupted;
     result_.elapsed_s = elapsed();
   }
 
-  std::string explain(const Candidate& chosen) const {
-    const auto eligible = std::ranges::count_if(
-        result_.candidates, [](const Candidate& c) { return c.rejected.empty(); });
-    const std::string limits = fmt::format(
-        "accuracy within {:.2f} points of the float default on the search records and "
-        "not slower",
-        100 * options_.limits.max_drop);
-    if (chosen.id == 0) {
-      return fmt::format(
-          "None of {} candidates is smaller or faster and within the limits ({}): "
-          "the model stays as it is.",
-          result_.candidates.size() - 1, limits);
-    }
-    const Measured& measured = chosen.measured;
-    const Measured& original = default_candidate().measured;
+  std::string limits_text() const {
     return fmt::format(
-        "{} of {} candidates are within the limits ({}). Of these, this one has the smallest file: "
-        "{:.3f} of the original's bytes, at {:.3f} of its latency.",
-        eligible, result_.candidates.size(), limits,
-        double(measured.file_bytes) / double(original.file_bytes), measured.ratio.median);
+        "accuracy within {:.2f} points of the float default on the search records{}",
+        100 * limits_.max_drop,
+        limits_.may_be_slower ? ", and fits the memory; the default does not" : " and not slower");
+  }
+
+  std::string explain(const Candidate& chosen) const {
+    const double original_bytes = double(default_candidate().measured.file_bytes);
+    const Candidate& wanted = best();
+    std::string text;
+    if (chosen.id != 0) {
+      const auto eligible = std::ranges::count_if(
+          result_.candidates, [](const Candidate& c) { return c.rejected.empty(); });
+      text = fmt::format(
+          "{} of {} candidates are within the limits ({}). Of these, this one has the smallest "
+          "file: {:.3f} of the original's bytes, at {:.3f} of its latency.",
+          eligible, result_.candidates.size(), limits_text(),
+          double(chosen.measured.file_bytes) / original_bytes, chosen.measured.ratio.median);
+      if (!chosen.confirmed) text += " It was measured only once: its latency is not confirmed.";
+    } else if (&wanted == &chosen) {
+      text = fmt::format("None of {} candidates is smaller or faster and within the limits ({}).",
+                         result_.candidates.size() - 1, limits_text());
+    }
+    if (&wanted != &chosen) {
+      text += fmt::format(
+          "{}A smaller one ({}, {:.3f} of the original's bytes) is not taken: {} before it could "
+          "be measured a second time.",
+          text.empty() ? "" : " ", wanted.name, double(wanted.measured.file_bytes) / original_bytes,
+          interrupted() ? "the search was interrupted" : "the time was over");
+    }
+    if (chosen.id == 0) text += " The model stays as it is.";
+    return text;
   }
 
   const SearchSpace& space_;
   Evaluator& evaluator_;
   const SearchOptions& options_;
   const SearchObserver& observer_;
-  Clock::time_point start_ = Clock::now();
-  double cost_s_ = 0;  // of one candidate, measured on the default
+  double start_s_ = now();
+  Limits limits_ = options_.limits;
+  double cost_s_ = 0;                   // of one candidate, on average
+  double last_at_s_ = 0;                // when the latest candidate was measured
+  std::optional<double> grace_ends_s_;  // set once interrupted
   SearchResult result_;
   search::ParetoFront front_;
   std::map<Configuration, std::size_t> by_configuration_;
-  std::set<std::size_t> confirmed_;
+  std::set<std::size_t> measured_again_;
   std::optional<std::vector<tune::NodeRows>> kernel_rows_;
   Configuration kernels_of_;
 };

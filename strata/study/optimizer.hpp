@@ -25,11 +25,12 @@ enum class Ended { complete, time, interrupted };
 
 struct SearchOptions {
   Limits limits;
-  std::optional<double> time_s;  ///< for the whole search
+  std::optional<double> time_s;  ///< for all of it, confirming the outcome included
   /// "staged": uniform encodings, then greedy by sensitivity, then execution, then kernels.
   /// "exhaustive": every combination. "auto": the latter where the time suffices.
   std::string strategy = "auto";
   std::function<bool()> interrupted;  ///< asked all the time; empty: never
+  std::function<double()> clock;      ///< seconds since whenever; empty: wall time
 };
 
 /// What the search expects to do, known once the default was measured.
@@ -44,12 +45,15 @@ struct SearchObserver {
   std::function<void(const SearchEstimate&)> planned;
   /// After each measurement; `on_front`: nothing measured so far dominates it.
   std::function<void(const Candidate&, bool on_front)> measured;
+  /// Before a version that may be chosen is measured again.
+  std::function<void(const Candidate&)> confirming;
 };
 
 struct SearchResult {
-  std::vector<Candidate> candidates;  ///< the first is the default
-  std::vector<int> front;             ///< ids, most accurate first
-  int chosen = 0;                     ///< id; the default's if nothing is better
+  /// The first is the default; none if it was interrupted before that was measured.
+  std::vector<Candidate> candidates;
+  std::vector<int> front;  ///< ids, most accurate first
+  int chosen = 0;          ///< id; the default's if nothing is better
   std::string reason;
   std::string strategy;
   Ended ended = Ended::complete;
@@ -57,7 +61,8 @@ struct SearchResult {
 };
 
 /// Looks for the best version within the limits, see docs/optimize.md. Whatever ends it, the
-/// result stands on what was measured until then. Throws the failure of the default configuration.
+/// result stands on what was measured until then, and a version is chosen only if it was confirmed.
+/// Throws the failure of the default configuration, and unsupported if no version fits the memory.
 SearchResult search_versions(const SearchSpace& space, Evaluator& evaluator,
                              const SearchOptions& options, const SearchObserver& observer = {});
 

@@ -39,19 +39,27 @@ Configuration configuration_from(const json& document) {
 }
 
 json to_document(const Measured& measured) {
-  if (measured.failed()) return {{"failure", measured.failure}};
-  return {{"count", measured.count},
-          {"correct", measured.correct},
-          {"lost", measured.lost},
-          {"gained", measured.gained},
-          {"ratio", to_document(measured.ratio)},
-          {"latency_s", to_document(measured.latency)},
-          {"file_bytes", measured.file_bytes},
-          {"peak_bytes", measured.peak_bytes}};
+  json document = {{"file_bytes", measured.file_bytes},
+                   {"peak_bytes", measured.peak_bytes},
+                   {"over_budget", measured.over_budget}};
+  if (measured.failed()) {
+    document["failure"] = measured.failure;
+    return document;
+  }
+  document.update({{"count", measured.count},
+                   {"correct", measured.correct},
+                   {"lost", measured.lost},
+                   {"gained", measured.gained},
+                   {"ratio", to_document(measured.ratio)},
+                   {"latency_s", to_document(measured.latency)}});
+  return document;
 }
 
 Measured measured_from(const json& document) {
   Measured measured;
+  document.at("file_bytes").get_to(measured.file_bytes);
+  document.at("peak_bytes").get_to(measured.peak_bytes);
+  document.at("over_budget").get_to(measured.over_budget);
   if (document.contains("failure")) {
     document.at("failure").get_to(measured.failure);
     return measured;
@@ -62,8 +70,6 @@ Measured measured_from(const json& document) {
   document.at("gained").get_to(measured.gained);
   measured.ratio = timing_from(document.at("ratio"));
   measured.latency = timing_from(document.at("latency_s"));
-  document.at("file_bytes").get_to(measured.file_bytes);
-  document.at("peak_bytes").get_to(measured.peak_bytes);
   return measured;
 }
 

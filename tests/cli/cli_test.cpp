@@ -4,9 +4,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 
 namespace {
@@ -47,6 +51,77 @@ void expect_failure(int code, const std::string& part, const std::string& argume
   EXPECT_NE(outcome.text.find(part), std::string::npos) << outcome.text;
 }
 
+/// A run of the program that can be interrupted.
+class Running {
+ public:
+  /// `exec strata ARGUMENTS`, stdout and stderr into one pipe.
+  explicit Running(const std::string& arguments) {
+    int ends[2];
+    if (pipe(ends) != 0) throw std::runtime_error("pipe");
+    child_ = fork();
+    if (child_ == 0) {
+      dup2(ends[1], STDOUT_FILENO);
+      dup2(ends[1], STDERR_FILENO);
+      close(ends[0]);
+      const std::string command = "exec " + std::string(STRATA_PROGRAM) + " " + arguments;
+      execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+      _exit(127);
+    }
+    close(ends[1]);
+    from_ = ends[0];
+  }
+  ~Running() {
+    close(from_);
+    if (child_ > 0) {
+      kill(child_, SIGKILL);
+      waitpid(child_, nullptr, 0);
+    }
+  }
+
+  /// Until it says that, or ends.
+  void wait_for(const std::string& part) {
+    while (outcome_.text.find(part) == std::string::npos && read_some()) {
+    }
+  }
+  /// Until it has a handler for SIGINT, or ends.
+  void wait_for_handler() const {
+    for (;;) {
+      std::ifstream status("/proc/" + std::to_string(child_) + "/status");
+      bool ended = true, handles = false, started = false;  // before, it is a shell
+      for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("Name:")) started = line.ends_with("\tstrata");
+        if (line.starts_with("State:")) ended = line.find('Z') != std::string::npos;
+        if (!line.starts_with("SigCgt:")) continue;
+        handles = std::stoull(line.substr(line.find('\t')), nullptr, 16) >> (SIGINT - 1) & 1;
+      }
+      if (ended || (started && handles)) return;
+      usleep(1000);
+    }
+  }
+  Outcome interrupt() {
+    kill(child_, SIGINT);
+    while (read_some()) {
+    }
+    int status = 0;
+    waitpid(child_, &status, 0);
+    child_ = -1;
+    outcome_.code = WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+    return outcome_;
+  }
+
+ private:
+  bool read_some() {
+    char buffer[4096];
+    const ssize_t size = read(from_, buffer, sizeof buffer);
+    if (size > 0) outcome_.text.append(buffer, std::size_t(size));
+    return size > 0;
+  }
+
+  pid_t child_ = -1;
+  int from_ = -1;
+  Outcome outcome_;
+};
+
 TEST(Program, ExplainsItself) {
   EXPECT_TRUE(strata("--version").text.starts_with("strata 0."));
   const Outcome help = strata("--help");
@@ -75,6 +150,17 @@ TEST(Program, TellsWrongUseFromBadInput) {
   expect_failure(1, "No such file", "eval " + model + " --data missing.toml");
 }
 
+TEST(Program, TakesSizesAsPeopleWriteThem) {
+  for (const char* size :
+       {"65536", "64K", "64k", "64KB", "64KiB", "64kib", "'64 KiB'", "1M", "1gb"}) {
+    EXPECT_EQ(strata("inspect --memory-budget " + std::string(size) + " " + model).code, 0) << size;
+  }
+  for (const char* size : {"64Q", "64KK", "K", "-64K", "0", "6.5K", "64iB", "9999999999G"}) {
+    expect_failure(2, "a number of bytes such as 65536, 64K (or 64KiB)",
+                   "inspect --memory-budget " + std::string(size) + " " + model);
+  }
+}
+
 TEST(Inspect, CountsWhatTheModelHas) {
   const nlohmann::json document = json_of("inspect --json " + model);
   EXPECT_EQ(document["nodes"].size(), 31u);
@@ -93,6 +179,9 @@ TEST(Eval, ReachesTheKnownAccuracy) {
   EXPECT_EQ(document["count"], 850);
   EXPECT_EQ(document["correct"], 773);
   EXPECT_EQ(document["complete"], true);
+  EXPECT_EQ(document["interrupted"], false);
+  EXPECT_EQ(document["warnings"].size(), 0u);
+  EXPECT_TRUE(document["command"].get<std::string>().starts_with("strata eval "));
   const Outcome text = strata("eval --threads 2 --batch 32 " + model + " --data " + source +
                               "/demo/kws/dataset.toml");
   EXPECT_NE(text.text.find("90.94 % (773 of 850), 95 % interval 88.82 % to 92.69 %"),
@@ -117,14 +206,52 @@ TEST(Bench, ReportsFiguresAndChoices) {
   }
   ASSERT_FALSE(document["steps"].empty());
   for (const nlohmann::json& step : document["steps"]) EXPECT_TRUE(step.contains("row"));
+  EXPECT_EQ(document["clock"], "wall");
+  EXPECT_EQ(document["interrupted"], false);
+  EXPECT_FALSE(document["device"]["fingerprint"].get<std::string>().empty());
+  EXPECT_EQ(document["command"],
+            "strata bench " + model + " --threads 1 --seconds 0 --explain --json");
   expect_failure(2, "", "bench --memory-budget 1K " + model);
+}
+
+TEST(Bench, InterruptedItSaysSo) {
+  Running text("bench --seconds 600 " + model);
+  text.wait_for_handler();
+  const Outcome outcome = text.interrupt();
+  EXPECT_EQ(outcome.code, 130) << outcome.text;
+  EXPECT_NE(outcome.text.find("interrupted: these are the figures until then"), std::string::npos)
+      << outcome.text;
+  Running json("bench --json --seconds 600 " + model + " 2>/dev/null");
+  json.wait_for_handler();
+  const Outcome document = json.interrupt();
+  EXPECT_EQ(document.code, 130);
+  EXPECT_EQ(nlohmann::json::parse(document.text)["interrupted"], true) << document.text;
+}
+
+TEST(Eval, InterruptedItSaysSo) {
+  Running run("eval --json --threads 1 " + model + " --data " + source + "/demo/kws 2>/dev/null");
+  run.wait_for_handler();
+  const Outcome outcome = run.interrupt();
+  const nlohmann::json document = nlohmann::json::parse(outcome.text);
+  // It may have been done by then.
+  EXPECT_EQ(document["interrupted"], document["count"] != 850) << outcome.text;
+  EXPECT_EQ(outcome.code, document["interrupted"] == true ? 130 : 0);
 }
 
 TEST(Optimize, RefusesWhatItCannotRead) {
   const std::string data = " --data " + source + "/demo/kws ";
   expect_failure(2, "--data is required", "optimize " + model);
-  expect_failure(2, "'1' given, a percentage such as 1% or a fraction such as 0.01 expected",
+  expect_failure(2, "'1' given; write 1% for 1 points of accuracy",
                  "optimize --max-drop 1 " + model + data);
+  expect_failure(2,
+                 "'0.5' given; write 0.5% for 0.5 points of accuracy (fractions are accepted "
+                 "below 0.1)",
+                 "optimize --max-drop 0.5 " + model + data);
+  for (const char* drop : {"-1%", "100%", "nan", "inf%", "1 %", "%", "0,5%"}) {
+    expect_failure(2, "a percentage such as 1% or a fraction such as 0.01 expected",
+                   "optimize --max-drop '" + std::string(drop) + "' " + model + data);
+  }
+  expect_failure(2, "'64Q' given", "optimize --memory-budget 64Q " + model + data);
   expect_failure(2, "'soon' given, a time such as 90s", "optimize --time soon " + model + data);
   expect_failure(2, "clever not in {auto,staged,exhaustive}",
                  "optimize --strategy clever " + model + data);
@@ -138,21 +265,79 @@ TEST(Optimize, ChecksItsOutputsBeforeItSearches) {
   expect_failure(2, "-o and --report are the same file", job + "-o same --report same");
 }
 
-TEST(Optimize, WritesModelReportAndFront) {
-  const std::filesystem::path folder =
+/// A folder of its own, removed in the end.
+struct Folder {
+  std::filesystem::path path =
       std::filesystem::temp_directory_path() / fmt::format("strata_cli_{}", ::getpid());
-  std::filesystem::create_directories(folder);
-  const Outcome outcome = strata("optimize --time 1s --threads 1 --data " + source +
-                                 "/demo/kws -o " + (folder / "small.onnx").string() + " " + model);
+  Folder() { std::filesystem::create_directories(path); }
+  ~Folder() { std::filesystem::remove_all(path); }
+
+  std::string file(const char* name) const { return (path / name).string(); }
+  nlohmann::json json(const char* name) const {
+    return nlohmann::json::parse(std::ifstream(path / name));
+  }
+};
+
+TEST(Optimize, WritesModelReportAndFront) {
+  const Folder folder;
+  const Outcome outcome =
+      strata("optimize --time 1s --max-drop 0.02 --memory-budget 64KiB --threads 1 --data " +
+             source + "/demo/kws -o " + folder.file("small.onnx") + " " + model);
   EXPECT_EQ(outcome.code, 0) << outcome.text;
-  for (const char* part : {"held out for the verdict", "Pareto front:", "chosen",
-                           " held-out records: accuracy ", "small.front.json"}) {
+  for (const char* part :
+       {"accuracy may fall by 2.00 points at most; done within 1.00 s; memory within 64.0 KiB",
+        "for the verdict", "Pareto front:", "chosen", " held-out records right",
+        "small.front.json"}) {
     EXPECT_NE(outcome.text.find(part), std::string::npos) << part << "\n" << outcome.text;
   }
   for (const char* file : {"small.onnx", "small.html", "small.front.json"}) {
-    EXPECT_TRUE(std::filesystem::exists(folder / file)) << file;
+    EXPECT_TRUE(std::filesystem::exists(folder.path / file)) << file;
   }
-  std::filesystem::remove_all(folder);
+  const nlohmann::json front = folder.json("small.front.json");
+  EXPECT_EQ(front["interrupted"], false);
+  EXPECT_NE(front["command"].get<std::string>().find("--memory-budget 64KiB"), std::string::npos);
+}
+
+// What is read on a terminal of the usual width.
+TEST(Optimize, TheFrontFitsIntoEightyColumns) {
+  const Folder folder;
+  const Outcome outcome = strata("optimize --time 2s --threads 1 --data " + source +
+                                 "/demo/kws -o " + folder.file("small.onnx") + " " + model);
+  std::istringstream lines(outcome.text.substr(outcome.text.find("Pareto front:")));
+  bool in_table = false;
+  for (std::string line; std::getline(lines, line) && !line.starts_with("chosen");) {
+    in_table |= line.starts_with("candidate");
+    const auto continues = [](char c) { return (c & 0xC0) == 0x80; };
+    EXPECT_LE(std::ssize(line) - std::ranges::count_if(line, continues), 80) << line;
+  }
+  EXPECT_TRUE(in_table) << outcome.text;
+}
+
+TEST(Optimize, NamesTheLayerThatDoesNotFitTheMemory) {
+  const Folder folder;
+  const Outcome outcome = strata("optimize --memory-budget 32K --threads 1 --data " + source +
+                                 "/demo/kws -o " + folder.file("small.onnx") + " " + model);
+  EXPECT_EQ(outcome.code, 1) << outcome.text;
+  EXPECT_NE(outcome.text.find("memory budget of 32.0 KiB does not hold: the arena needs"),
+            std::string::npos)
+      << outcome.text;
+  EXPECT_NE(outcome.text.find("most is alive at "), std::string::npos);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path));
+}
+
+TEST(Optimize, InterruptedItDeliversAndSaysSo) {
+  const Folder folder;
+  Running run("optimize --time none --threads 1 --data " + source + "/demo/kws -o " +
+              folder.file("small.onnx") + " " + model);
+  run.wait_for("all i8_channel");  // on the front by now
+  const Outcome outcome = run.interrupt();
+  EXPECT_EQ(outcome.code, 0) << outcome.text;
+  EXPECT_NE(outcome.text.find("interrupted: ending within seconds"), std::string::npos)
+      << outcome.text;
+  const nlohmann::json front = folder.json("small.front.json");
+  EXPECT_EQ(front["interrupted"], true);
+  EXPECT_EQ(front["ended"], "interrupted");
+  EXPECT_EQ(front["verdict"]["confirmed"], true);
 }
 
 }  // namespace

@@ -213,6 +213,39 @@ TEST(ModelEvaluator, JudgesOnlyWhatItIsGiven) {
   EXPECT_TRUE(verdict.complete);
 }
 
+TEST(ModelEvaluator, AVerdictThatStopsStandsOnAFairSample) {
+  Planted planted;
+  const std::vector<std::int64_t> unseen = eval::all_items(planted.dataset);
+  const Configuration ruined{.encodings = {{"planted", "i8_channel"}}};
+  const Verdict some = planted.evaluator.judge(ruined, unseen, [] { return true; });
+  EXPECT_FALSE(some.complete);
+  EXPECT_GE(some.drop.count, 16);
+  EXPECT_LT(some.drop.count, 200);
+  const Verdict all = planted.evaluator.judge(ruined, unseen, {});
+  EXPECT_TRUE(all.complete);
+  EXPECT_EQ(all.drop.count, 200);
+  // The few are no beginning of the list: their interval holds what all of them say.
+  EXPECT_LE(some.drop.interval.low, all.drop.drop);
+  EXPECT_GE(some.drop.interval.high, all.drop.drop);
+}
+
+TEST(ModelEvaluator, TellsWhichStepIsBeyondTheMemory) {
+  const ir::Graph graph = planted_network();
+  const Labelled dataset = Labelled::by(graph, 20);
+  ModelEvaluatorOptions options{.race_s = 1e-4, .memory_budget = 64};
+  ModelEvaluator evaluator(graph, 1000000, dataset, eval::all_items(dataset), options);
+  const Measured original = *evaluator.measure({}, 1, {});
+  EXPECT_FALSE(original.failed());  // the reference is measured all the same
+  EXPECT_EQ(original.count, 20);
+  EXPECT_NE(original.over_budget.find("memory budget of 64 bytes does not hold"), std::string::npos)
+      << original.over_budget;
+  EXPECT_NE(original.over_budget.find("planted"), std::string::npos) << original.over_budget;
+  const Measured unfused = *evaluator.measure({.fusion = false}, 1, {});
+  EXPECT_EQ(unfused.failure, unfused.over_budget);
+  EXPECT_GT(unfused.peak_bytes, 64);
+  EXPECT_EQ(unfused.count, 0);
+}
+
 TEST(Spread, IsEvenAndKeepsTheOrder) {
   const std::vector<std::int64_t> records = {1, 2, 3, 4, 5, 6, 7, 8};
   EXPECT_EQ(spread(records, 4), (std::vector<std::int64_t>{1, 3, 5, 7}));

@@ -67,6 +67,11 @@ TEST(Optimize, DeliversModelFrontAndReport) {
   const auto front = nlohmann::json::parse(read_file(demo.options.front, 1 << 24));
   EXPECT_EQ(front.at("schema"), "strata.front/1");
   EXPECT_EQ(front.at("verdict").at("chosen"), outcome.search.chosen);
+  EXPECT_EQ(front.at("interrupted"), true);
+  EXPECT_EQ(front.at("ended"), "interrupted");
+  EXPECT_EQ(front.at("clocks").at("latency"), "wall");
+  EXPECT_TRUE(outcome.chosen().confirmed);
+  EXPECT_TRUE(outcome.verdict.complete);  // a small network is done within the grace
   EXPECT_GE(front.at("candidates").size(), 1u);
 
   const std::string page = read_file(demo.options.report, 1 << 26);
@@ -85,6 +90,75 @@ TEST(Optimize, WithoutTimeTheModelStaysByteForByte) {
   EXPECT_EQ(outcome.search.chosen, 0);
   EXPECT_TRUE(outcome.holds);
   EXPECT_EQ(read_file(demo.options.output, 1 << 24), read_file(demo.options.model, 1 << 24));
+}
+
+TEST(Optimize, InterruptedBeforeAnythingIsKnownItWritesNothing) {
+  Demo demo;
+  const OptimizeOutcome outcome =
+      optimize_model(demo.options, demo.graph, *demo.dataset, [] { return true; });
+  EXPECT_FALSE(outcome.delivered());
+  EXPECT_TRUE(outcome.interrupted);
+  EXPECT_TRUE(fs::is_empty(demo.out));
+}
+
+TEST(Optimize, NamesTheLayerThatDoesNotFitTheMemory) {
+  Demo demo;
+  demo.options.memory_budget = 16 << 10;
+  try {
+    optimize_model(demo.options, demo.graph, *demo.dataset);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::unsupported);
+    const std::string text = error.what();
+    EXPECT_NE(text.find("memory budget of 16.0 KiB does not hold"), std::string::npos) << text;
+    EXPECT_NE(text.find("block"), std::string::npos) << text;
+  }
+  EXPECT_TRUE(fs::is_empty(demo.out));
+}
+
+/// Some of another data set's records, with wrong labels where asked for.
+class Excerpt final : public data::Dataset {
+ public:
+  Excerpt(const data::Dataset& all, std::int64_t count, std::int32_t label_shift)
+      : Dataset(about(all, count, label_shift)), all_(all) {}
+  void read(std::int64_t index, void* out) const override { all_.read(index, out); }
+
+ private:
+  static About about(const data::Dataset& all, std::int64_t count, std::int32_t label_shift) {
+    constexpr std::int32_t classes = 12;
+    About about{.size = count, .item_shape = all.item_shape(), .dtype = all.dtype()};
+    for (std::int64_t i = 0; i < count; ++i) {
+      about.labels.push_back((*all.label(i) + label_shift) % classes);
+    }
+    return about;
+  }
+  const data::Dataset& all_;
+};
+
+TEST(Optimize, WarnsOfDataThatSayLittle) {
+  const auto kinds_of = [](Demo& demo, const data::Dataset& dataset) {
+    std::vector<std::string> kinds;
+    OptimizeObserver observer;
+    observer.warned = [&](const eval::Warning& warning) { kinds.push_back(warning.kind); };
+    int measured = 0;
+    observer.search.measured = [&](const Candidate&, bool) { ++measured; };
+    const OptimizeOutcome outcome = optimize_model(
+        demo.options, demo.graph, dataset, [&] { return measured >= 2; }, observer);
+    const auto front = nlohmann::json::parse(read_file(demo.options.front, 1 << 24));
+    const std::string page = read_file(demo.options.report, 1 << 26);
+    EXPECT_EQ(front.at("warnings").size(), kinds.size());
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+      EXPECT_EQ(front.at("warnings")[i].at("kind"), kinds[i]);
+    }
+    EXPECT_EQ(page.find("class=\"warnings\"") != std::string::npos, !kinds.empty());
+    return kinds;
+  };
+  Demo demo;
+  EXPECT_EQ(kinds_of(demo, *demo.dataset), (std::vector<std::string>{}));
+  EXPECT_EQ(kinds_of(demo, Excerpt(*demo.dataset, 60, 0)),
+            (std::vector<std::string>{"few_records"}));
+  EXPECT_EQ(kinds_of(demo, Excerpt(*demo.dataset, 60, 1)),
+            (std::vector<std::string>{"few_records", "near_chance"}));
 }
 
 TEST(Optimize, RefusesWhatMakesNoSense) {

@@ -282,6 +282,152 @@ TEST(Optimizer, TheWinnerIsMeasuredAgainAndMayLose) {
   }));
 }
 
+/// Measurements that take time on a clock of their own, which only they move.
+struct Slow final : Evaluator {
+  TableEvaluator network = three_layers();
+  double cost_s = 1;          ///< of one candidate
+  double again_factor = 1;    ///< of one that is measured again, besides the effort
+  bool again_slower = false;  ///< whether nothing holds when measured again
+  double now_s = 0;
+
+  static constexpr double step_s = 0.01;
+
+  std::optional<Measured> measure(const Configuration& configuration, double effort,
+                                  const Stopped& stopped) override {
+    const bool again = effort > 1 || seen.contains(configuration);
+    seen.insert(configuration);
+    const double end_s = now_s + cost_s * effort * (again ? again_factor : 1);
+    while (now_s < end_s) {
+      if (stopped && stopped()) return std::nullopt;
+      now_s += step_s;
+    }
+    Measured measured = network.result(configuration);
+    if (again && again_slower) measured.ratio = {1.1, 1.09, 1.11, 9};
+    return measured;
+  }
+  std::vector<tune::NodeRows> kernels(const Configuration&) override { return {}; }
+
+  SearchResult search(SearchOptions options) {
+    options.strategy = "staged";
+    options.clock = [this] { return now_s; };
+    return search_versions(network.space(), *this, options);
+  }
+  std::set<Configuration> seen;
+};
+
+// The limit is for everything, so that confirming the winner ends within it too.
+TEST(Optimizer, TheTimeCoversTheConfirmation) {
+  for (const double limit : {6.0, 20.0, 30.0, 60.0}) {
+    SCOPED_TRACE(limit);
+    Slow evaluator;
+    const SearchResult result = evaluator.search({.time_s = limit});
+    EXPECT_LE(evaluator.now_s, limit + 2 * Slow::step_s);
+    EXPECT_TRUE(chosen(result).confirmed);
+    EXPECT_NE(result.chosen, 0);
+  }
+}
+
+TEST(Optimizer, WhatCouldNotBeConfirmedIsNotChosen) {
+  Slow evaluator;
+  evaluator.again_factor = 1000;
+  const SearchResult result = evaluator.search({.time_s = 30.0});
+  EXPECT_LE(evaluator.now_s, 30 + 2 * Slow::step_s);
+  EXPECT_EQ(result.chosen, 0);
+  EXPECT_EQ(result.ended, Ended::time);
+  EXPECT_NE(result.reason.find("is not taken: the time was over before it could be measured a "
+                               "second time. The model stays as it is."),
+            std::string::npos)
+      << result.reason;
+}
+
+TEST(Optimizer, EveryRefusedWinnerGivesWayToTheNext) {
+  Slow evaluator;
+  evaluator.again_slower = true;
+  const SearchResult result = evaluator.search({});
+  EXPECT_EQ(result.chosen, 0);
+  const auto refused = std::ranges::count_if(result.candidates, [](const Candidate& c) {
+    return c.rejected.ends_with("(measured again)");
+  });
+  EXPECT_GT(refused, 6);
+  for (const Candidate& candidate : result.candidates) {
+    EXPECT_EQ(candidate.confirmed, candidate.id == 0) << candidate.name;
+  }
+}
+
+TEST(Optimizer, InterruptedWhileTheDefaultIsMeasuredThereIsNothing) {
+  Slow evaluator;
+  const SearchResult result =
+      evaluator.search({.interrupted = [&] { return evaluator.now_s > 0.5; }});
+  EXPECT_TRUE(result.candidates.empty());
+  EXPECT_EQ(result.ended, Ended::interrupted);
+  EXPECT_LE(evaluator.now_s, 0.5 + 2 * Slow::step_s);
+}
+
+// After the interrupt two candidates' time is left to confirm the best, which suffices, or not.
+TEST(Optimizer, InterruptedItConfirmsWithinAFewSeconds) {
+  constexpr double interrupt_s = 10.5;
+  for (const double again_factor : {0.9, 1000.0}) {
+    SCOPED_TRACE(again_factor);
+    Slow evaluator;
+    evaluator.cost_s = 2;
+    evaluator.again_factor = again_factor;
+    const SearchResult result =
+        evaluator.search({.interrupted = [&] { return evaluator.now_s > interrupt_s; }});
+    EXPECT_EQ(result.ended, Ended::interrupted);
+    EXPECT_LE(evaluator.now_s, interrupt_s + 2 * evaluator.cost_s + 4 * Slow::step_s);
+    EXPECT_EQ(chosen(result).id != 0, again_factor < 1) << result.reason;
+    EXPECT_TRUE(chosen(result).confirmed);
+  }
+}
+
+// The default needs too much memory; other kernels need less, and may take longer.
+TEST(Optimizer, KeepsToTheMemory) {
+  for (const char* strategy : {"staged", "exhaustive"}) {
+    SCOPED_TRACE(strategy);
+    TableEvaluator network = three_layers();
+    network.row_speed = {1, 1.3};
+    network.row_saves = 100;
+    network.budget = 900;  // two of the three layers must change
+    SearchOptions options;
+    options.strategy = strategy;
+    options.limits.max_drop = 0.02;
+    const SearchResult result = search_versions(network.space(), network, options);
+    EXPECT_LE(chosen(result).measured.peak_bytes, network.budget);
+    EXPECT_GE(chosen(result).configuration.kernels.size(), 2u);
+    EXPECT_TRUE(chosen(result).configuration.encodings.contains("a"));
+    EXPECT_EQ(result.candidates[0].rejected, "needs 1024 bytes");
+    for (const int id : result.front) EXPECT_NE(id, 0);
+    EXPECT_NE(result.reason.find("the default does not"), std::string::npos) << result.reason;
+  }
+}
+
+TEST(Optimizer, SaysWhatDoesNotFitIfNothingDoes) {
+  for (const char* strategy : {"staged", "exhaustive"}) {
+    SCOPED_TRACE(strategy);
+    TableEvaluator network = three_layers();
+    network.row_saves = 100;
+    network.budget = 500;
+    SearchOptions options;
+    options.strategy = strategy;
+    try {
+      search_versions(network.space(), network, options);
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::unsupported);
+      EXPECT_NE(std::string(error.what()).find("needs least: needs 724 bytes"), std::string::npos)
+          << error.what();
+    }
+  }
+}
+
+TEST(Choice, DropsAreComparedWithoutTheirRounding) {
+  // In binary, 0.1 * 3 is more than 0.3, and 3/10 is not.
+  EXPECT_TRUE(within_drop(0.1 * 3, 0.3));
+  EXPECT_TRUE(within_drop(1.0 / 100, 0.01));
+  EXPECT_FALSE(within_drop(0.01 + 1.0 / (1LL << 31), 0.01));
+  EXPECT_TRUE(within_drop(-0.5, 0));
+}
+
 TEST(Optimizer, RefusesUnknownStrategies) {
   TableEvaluator network = three_layers();
   SearchOptions options;

@@ -25,6 +25,9 @@ struct TableEvaluator final : Evaluator {
   double unfused_speed = 1.2;
   int measured = 0;
   std::vector<std::string> failing;  ///< kernels that cannot run
+  std::int64_t peak_bytes = 1024;    ///< with the first row everywhere
+  std::int64_t row_saves = 0;        ///< bytes of it, for each layer run by another row
+  std::int64_t budget = 0;           ///< 0: none
 
   std::int64_t bytes_of(const Layer& layer, const std::string& encoding) const {
     if (encoding == "i8_tensor") return layer.elements + 4;
@@ -41,6 +44,11 @@ struct TableEvaluator final : Evaluator {
   Measured result(const Configuration& configuration) const {
     constexpr std::int64_t count = 1000, correct = 900;
     Measured m;
+    m.peak_bytes = peak_bytes - row_saves * std::int64_t(configuration.kernels.size());
+    if (budget && m.peak_bytes > budget) {
+      m.over_budget = "needs " + std::to_string(m.peak_bytes) + " bytes";
+      if (configuration != Configuration()) m.failure = m.over_budget;
+    }
     m.count = count;
     double seconds = 0, default_seconds = 0;
     for (const Layer& layer : layers) {
@@ -49,7 +57,6 @@ struct TableEvaluator final : Evaluator {
           encoding == configuration.encodings.end() ? "dense" : encoding->second;
       m.lost += lost_by(layer, stored);
       m.file_bytes += bytes_of(layer, stored);
-      m.peak_bytes = 1024;
       double speed = 1;
       const auto kernel = configuration.kernels.find(layer.name);
       if (kernel != configuration.kernels.end()) {

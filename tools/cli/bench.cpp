@@ -9,6 +9,7 @@
 #include "strata/report/numbers.hpp"
 #include "strata/report/text.hpp"
 #include "strata/runtime/sizes.hpp"
+#include "strata/study/environment.hpp"
 #include "tools/cli/command.hpp"
 #include "tools/cli/interrupt.hpp"
 #include "tools/cli/options.hpp"
@@ -58,25 +59,44 @@ struct Measured {
   int threads = 1;
   DimValues dims;
   std::vector<double> step_seconds;  // medians; empty unless explained
+  bool interrupted = false;
 };
 
+std::string command_of(const Options& options) {
+  CommandLine command("bench");
+  options.model.add_to(command);
+  options.plan.add_to(command);
+  command.option("--seconds", fmt::format("{}", options.seconds));
+  command.flag("--explain", options.explain).flag("--json", options.json);
+  return command.text();
+}
+
 void print_json(const Options& options, const Measured& measured, const runtime::Binding& binding) {
-  json document = {{"file", options.model.path},
-                   {"threads", measured.threads},
-                   {"isa", to_string(binding.program().target().isa)},
-                   {"machine", this_machine().cpu_name},
-                   {"load_ms", milliseconds(measured.set_up.load)},
-                   {"compile_ms", milliseconds(measured.set_up.compile)},
-                   {"bind_ms", milliseconds(measured.set_up.bind)},
-                   {"cold_ms", milliseconds(measured.latency.cold)},
-                   {"p50_ms", milliseconds(measured.latency.p50)},
-                   {"p90_ms", milliseconds(measured.latency.p90)},
-                   {"p99_ms", milliseconds(measured.latency.p99)},
-                   {"min_ms", milliseconds(measured.latency.fastest)},
-                   {"mean_ms", milliseconds(measured.latency.mean)},
-                   {"runs", measured.latency.runs.size()},
-                   {"peak_arena_bytes", binding.peak_bytes()},
-                   {"dims", json::object()}};
+  // Interrupted before the first counted run, there are no figures.
+  const auto of_runs = [&](double seconds) {
+    return measured.latency.runs.empty() ? json() : json(milliseconds(seconds));
+  };
+  json document = {
+      {"file", options.model.path},
+      {"command", command_of(options)},
+      {"clock", "wall"},
+      {"device", study::device_document(study::this_environment(binding.program().target().isa))},
+      {"interrupted", measured.interrupted},
+      {"threads", measured.threads},
+      {"isa", to_string(binding.program().target().isa)},
+      {"machine", this_machine().cpu_name},
+      {"load_ms", milliseconds(measured.set_up.load)},
+      {"compile_ms", milliseconds(measured.set_up.compile)},
+      {"bind_ms", milliseconds(measured.set_up.bind)},
+      {"cold_ms", milliseconds(measured.latency.cold)},
+      {"p50_ms", of_runs(measured.latency.p50)},
+      {"p90_ms", of_runs(measured.latency.p90)},
+      {"p99_ms", of_runs(measured.latency.p99)},
+      {"min_ms", of_runs(measured.latency.fastest)},
+      {"mean_ms", of_runs(measured.latency.mean)},
+      {"runs", measured.latency.runs.size()},
+      {"peak_arena_bytes", binding.peak_bytes()},
+      {"dims", json::object()}};
   for (const auto& [symbol, value] : measured.dims.items()) document["dims"][symbol] = value;
   if (options.explain) {
     document["steps"] = json::array();
@@ -137,17 +157,20 @@ void print_text(const Options& options, const Measured& measured, const runtime:
       fmt::format("set-up   load {}, compile {}, bind {}\n", format_seconds(measured.set_up.load),
                   format_seconds(measured.set_up.compile), format_seconds(measured.set_up.bind));
   text += fmt::format("cold     {}\n", format_seconds(latency.cold));
-  text += fmt::format("warm     p50 {}, p90 {}, p99 {}, fastest {}  ({} runs)\n",
-                      format_seconds(latency.p50), format_seconds(latency.p90),
-                      format_seconds(latency.p99), format_seconds(latency.fastest),
-                      report::format_count(std::int64_t(latency.runs.size())));
+  text += latency.runs.empty()
+              ? "warm     not measured\n"
+              : fmt::format("warm     p50 {}, p90 {}, p99 {}, fastest {}  ({} runs)\n",
+                            format_seconds(latency.p50), format_seconds(latency.p90),
+                            format_seconds(latency.p99), format_seconds(latency.fastest),
+                            report::format_count(std::int64_t(latency.runs.size())));
   text += fmt::format("memory   {} for activations and scratch\n",
                       report::format_bytes(double(binding.peak_bytes())));
+  if (measured.interrupted) text += "interrupted: these are the figures until then\n";
   print(text);
   if (options.explain) print_steps(measured, binding.program());
 }
 
-void bench(const Options& options) {
+ExitCode bench(const Options& options) {
   Measured measured;
   Stopwatch watch;
   ir::Graph graph = options.model.load();
@@ -169,17 +192,22 @@ void bench(const Options& options) {
 
   eval::LatencyOptions latency_options;
   latency_options.seconds = options.seconds;
-  latency_options.cancel = &watch_interrupts();
+  const std::atomic<bool>& stop = watch_interrupts();
+  latency_options.cancel = &stop;
   measured.latency = eval::measure_latency(runner, latency_options);
-  if (options.explain) measured.step_seconds = runner.time_steps(step_runs);
+  if (options.explain) {
+    measured.step_seconds = runner.time_steps(step_runs, [&] { return stop.load(); });
+  }
+  measured.interrupted = stop;
   if (options.json) {
     print_json(options, measured, runner.binding());
   } else {
     print_text(options, measured, runner.binding());
   }
+  return measured.interrupted ? interrupted : success;
 }
 
-std::function<void()> declare(CLI::App& app) {
+std::function<ExitCode()> declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_model_options(app, options->model, true);
   add_plan_options(app, options->plan);
@@ -191,8 +219,10 @@ std::function<void()> declare(CLI::App& app) {
   app.add_flag("--json", options->json, "print one JSON object");
   app.footer(
       "Inputs are random numbers from a fixed seed. 'cold' is the first run after loading, 'warm'\n"
-      "are the runs after it; at least 10 are made.");
-  return [options] { bench(*options); };
+      "are the runs after it; at least 10 are made. All times are wall time. Ctrl-C ends early "
+      "with\n"
+      "what was measured (exit code 130).");
+  return [options] { return bench(*options); };
 }
 
 }  // namespace

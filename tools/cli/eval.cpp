@@ -57,7 +57,7 @@ nlohmann::json to_json(const data::Accuracy& accuracy) {
 }
 
 void print_text(const Options& options, const data::Dataset& dataset,
-                const eval::Evaluation& result) {
+                const eval::Evaluation& result, std::int64_t asked) {
   std::string text = report::printable(
       fmt::format("{} on {}, {}", options.model.path, options.data, dataset.description()));
   text += '\n';
@@ -65,23 +65,42 @@ void print_text(const Options& options, const data::Dataset& dataset,
   if (result.classes >= classes_for_top5) {
     text += fmt::format("top 5     {}\n", interval_text(result.top_accuracy()));
   }
-  if (!result.complete) text += "stopped early: only the items until then count\n";
+  if (!result.complete) {
+    text += fmt::format("interrupted: this is what the first {} of {} items say\n",
+                        report::format_count(std::int64_t(result.predictions.size())),
+                        report::format_count(asked));
+  }
   print(text);
 }
 
+std::string command_of(const Options& options) {
+  CommandLine command("eval");
+  options.model.add_to(command);
+  command.option("--data", options.data);
+  options.input.add_to(command);
+  options.plan.add_to(command);
+  if (options.batch) command.option("--batch", std::to_string(options.batch));
+  if (options.limit) command.option("--limit", std::to_string(options.limit));
+  command.option("--output", options.output);
+  return command.text();
+}
+
 void print_json(const Options& options, const data::Dataset& dataset,
-                const eval::Evaluation& result) {
+                const eval::Evaluation& result, std::span<const eval::Warning> warnings) {
   nlohmann::json document = to_json(result.accuracy());
   document["model"] = options.model.path;
   document["data"] = options.data;
   document["description"] = dataset.description();
   document["items"] = dataset.size();
   document["complete"] = result.complete;
+  document["interrupted"] = !result.complete;
+  document["command"] = command_of(options);
+  document["warnings"] = describe(warnings);
   if (result.classes >= classes_for_top5) document["top5"] = to_json(result.top_accuracy());
   print_document(document);
 }
 
-void evaluate(const Options& options) {
+ExitCode evaluate(const Options& options) {
   ir::Graph graph = options.model.load();
   const auto dataset =
       data::open_dataset(options.data, options.input.dataset(graph, options.model.path));
@@ -91,6 +110,7 @@ void evaluate(const Options& options) {
   runtime::SessionOptions session_options = options.plan.session();
   session_options.threads = 1;  // the workers are eval's
   const runtime::Session session(std::move(graph), session_options);
+  std::vector<eval::Warning> warnings = eval::data_warnings(*dataset);
 
   const std::vector<std::int64_t> items = chosen_items(*dataset, options.limit);
   report::ProgressBar bar("evaluating", items.size());
@@ -108,14 +128,19 @@ void evaluate(const Options& options) {
     const Shape shape{std::int64_t(result.predictions.size())};
     data::write_npy(options.predictions, Tensor::from<std::int32_t>(shape, result.predictions));
   }
-  if (options.json) {
-    print_json(options, *dataset, result);
-  } else {
-    print_text(options, *dataset, result);
+  if (const auto warning = eval::chance_warning(result.accuracy(), result.classes)) {
+    warnings.push_back(*warning);
   }
+  warn(warnings);
+  if (options.json) {
+    print_json(options, *dataset, result, warnings);
+  } else {
+    print_text(options, *dataset, result, std::int64_t(items.size()));
+  }
+  return result.complete ? success : interrupted;
 }
 
-std::function<void()> declare(CLI::App& app) {
+std::function<ExitCode()> declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_model_options(app, options->model, false);
   app.add_option("--data", options->data,
@@ -142,8 +167,8 @@ std::function<void()> declare(CLI::App& app) {
   app.footer(
       "A prediction is the index of the largest score. The interval is Wilson's. Threads take\n"
       "items each on their own, with one thread for each item. docs/data.md says what data may\n"
-      "look like. Ctrl-C ends early with what is done.");
-  return [options] { evaluate(*options); };
+      "look like. Ctrl-C ends early with what is done (exit code 130).");
+  return [options] { return evaluate(*options); };
 }
 
 }  // namespace

@@ -248,7 +248,7 @@ void inspect(const Options& options) {
   }
 }
 
-std::function<void()> declare(CLI::App& app) {
+std::function<ExitCode()> declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_model_options(app, options->model, true);
   add_plan_options(app, options->plan);
@@ -256,7 +256,10 @@ std::function<void()> declare(CLI::App& app) {
   app.footer(
       "Nodes are those of the file, before any pass; parameters that several nodes share count\n"
       "once. Memory is that of the plan after all passes, without weights, inputs and outputs.");
-  return [options] { inspect(*options); };
+  return [options] {
+    inspect(*options);
+    return success;
+  };
 }
 
 }  // namespace

@@ -11,8 +11,6 @@
 namespace strata::cli {
 namespace {
 
-enum ExitCode { success = 0, bad_input = 1, bad_usage = 2, defect = 70 };
-
 constexpr const Command* commands[] = {
 #define STRATA_COMMAND(name) &name##_command,
 #include "tools/cli/commands.def"
@@ -60,9 +58,11 @@ int parse_and_run(int argc, char** argv) {
   app.require_subcommand(1);
   app.get_formatter()->column_width(36);
   app.footer(
-      "Exit codes: 0 success, 1 bad input, 2 wrong usage, 70 a defect in Strata.\n"
+      "Exit codes: 0 success, 1 bad input, 2 wrong usage, 70 a defect in Strata, 130 interrupted\n"
+      "(by Ctrl-C or SIGTERM; what was measured until then is printed, and 'optimize' that still\n"
+      "delivers a model exits with 0).\n"
       "'strata COMMAND --help' explains a command.");
-  std::function<void()> chosen;
+  std::function<ExitCode()> chosen;
   for (const Command* command : commands) {
     CLI::App* sub = app.add_subcommand(std::string(command->name), std::string(command->summary));
     sub->callback([&chosen, run = command->declare(*sub)] { chosen = run; });
@@ -78,8 +78,7 @@ int parse_and_run(int argc, char** argv) {
     fmt::print(stderr, "Run with --help for usage.\n");
     return bad_usage;
   }
-  chosen();
-  return success;
+  return chosen();
 }
 
 }  // namespace

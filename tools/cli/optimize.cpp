@@ -1,11 +1,14 @@
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <memory>
 
 #include "strata/base/error.hpp"
 #include "strata/report/numbers.hpp"
 #include "strata/report/progress.hpp"
+#include "strata/report/terminal.hpp"
 #include "strata/report/text.hpp"
 #include "strata/study/optimize.hpp"
 #include "tools/cli/command.hpp"
@@ -28,6 +31,7 @@ struct Options {
   std::string data;
   std::string max_drop = "1%";
   std::string time = "1m";
+  std::string memory_budget;
   std::string output;
   std::string report;
   std::string front;
@@ -43,11 +47,19 @@ std::optional<double> parse_number(std::string_view text) {
   return value;
 }
 
-/// "1%" or "0.01".
-double parse_fraction(std::string_view option, std::string_view text) {
+/// "1%", or the fraction "0.01". A bare number from 0.1 on could be either: 0.5 would be read as a
+/// half percent by some and as 50 points by others.
+double parse_drop(std::string_view option, std::string_view text) {
+  constexpr double ambiguous = 0.1;
   const bool percent = text.ends_with('%');
-  const auto number = parse_number(percent ? text.substr(0, text.size() - 1) : text);
+  const std::string_view digits = percent ? text.substr(0, text.size() - 1) : text;
+  const auto number = parse_number(digits);
   const double fraction = number.value_or(-1) / (percent ? 100 : 1);
+  if (!percent && fraction >= ambiguous && std::isfinite(fraction)) {
+    fail(ErrorCode::usage,
+         "{}: '{}' given; write {}% for {} points of accuracy (fractions are accepted below {})",
+         option, text, digits, digits, ambiguous);
+  }
   if (!(fraction >= 0 && fraction < 1)) {
     fail(ErrorCode::usage,
          "{}: '{}' given, a percentage such as 1% or a fraction such as 0.01 expected", option,
@@ -75,36 +87,23 @@ std::optional<double> parse_time(std::string_view option, std::string_view text)
   return *number * factor;
 }
 
-std::string quoted(const std::string& word) {
-  constexpr std::string_view plain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,/%:@";
-  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
-}
-
 /// Everything that has an influence, defaults included.
-std::string command_line(const Options& options) {
-  std::string text = "strata optimize " + quoted(options.model.path);
-  const auto add = [&](std::string_view option, const std::string& value) {
-    if (!value.empty()) text += fmt::format(" {} {}", option, quoted(value));
-  };
-  if (options.model.follow_links) text += " --follow-links";
-  add("--data", options.data);
-  add("--labels", options.input.labels);
-  add("--preprocess", options.input.preprocess);
-  for (const auto& [key, value] : options.input.image_keys) add("--" + key, value);
-  add("--max-drop", options.max_drop);
-  add("--time", options.time);
-  add("--threads", std::to_string(options.job.threads));
-  add("--seed", std::to_string(options.job.seed));
-  add("--search-share", fmt::format("{}", options.job.search_share));
-  add("--strategy", options.job.strategy);
-  add("-o", options.job.output.string());
-  add("--report", options.job.report.string());
-  add("--front", options.job.front.string());
-  return text;
+std::string command_of(const Options& options) {
+  CommandLine command("optimize");
+  options.model.add_to(command);
+  command.option("--data", options.data);
+  options.input.add_to(command);
+  command.option("--max-drop", options.max_drop);
+  command.option("--time", options.time);
+  command.option("--memory-budget", options.memory_budget);
+  command.option("--threads", std::to_string(options.job.threads));
+  command.option("--seed", std::to_string(options.job.seed));
+  command.option("--search-share", fmt::format("{}", options.job.search_share));
+  command.option("--strategy", options.job.strategy);
+  command.option("-o", options.job.output.string());
+  command.option("--report", options.job.report.string());
+  command.option("--front", options.job.front.string());
+  return command.text();
 }
 
 /// Before the search, not after it: outputs can be written and do not overwrite each other.
@@ -135,7 +134,10 @@ void check_outputs(const study::OptimizeOptions& job) {
 void resolve(Options& options) {
   study::OptimizeOptions& job = options.job;
   job.model = options.model.path;
-  job.max_drop = parse_fraction("--max-drop", options.max_drop);
+  job.max_drop = parse_drop("--max-drop", options.max_drop);
+  if (!options.memory_budget.empty()) {
+    job.memory_budget = parse_size("--memory-budget", options.memory_budget);
+  }
   job.time_s = parse_time("--time", options.time);
   job.threads = options.threads ? options.threads : usable_threads();
   job.output = options.output.empty()
@@ -147,18 +149,41 @@ void resolve(Options& options) {
   };
   job.report = beside(options.report, ".html");
   job.front = beside(options.front, ".front.json");
-  job.command = command_line(options);
+  job.command = command_of(options);
   check_outputs(job);
 }
 
-/// Columns of the lines that tell of the front while it grows.
-constexpr const char* live_format = "{:>8}  {:<52.52}  {:>9}  {:>8}  {:>12}";
+/// Columns that fit where nothing says how many there are.
+constexpr std::size_t usual_width = 80;
+constexpr std::size_t label_width = 10;
+
+std::size_t width_of(std::FILE* stream) {
+  return report::is_terminal(stream) ? report::terminal_width(stream) : usual_width;
+}
+
+/// "label     text", the text wrapped.
+std::string field(std::string_view label, std::string_view text, std::FILE* stream = stdout) {
+  return fmt::format("{:<{}}{}\n", label, label_width,
+                     report::wrapped(text, width_of(stream), label_width));
+}
+
+/// One of the lines that tell of the front while it grows.
+std::string live_line(std::string_view at, std::string_view name, std::string_view accuracy,
+                      std::string_view latency, std::string_view file) {
+  constexpr std::size_t others = 41, narrowest = 16, widest = 60;
+  const std::size_t width =
+      std::clamp(width_of(stderr) - std::min(width_of(stderr), others), narrowest, widest);
+  const std::string shown = report::shortened(report::printable(name), width);
+  return fmt::format("{:>8}  {}{}  {:>8}  {:>7}  {:>8}", at, shown,
+                     std::string(width - report::display_width(shown), ' '), accuracy, latency,
+                     file);
+}
 
 std::string live_line(const study::Candidate& candidate) {
   const study::Measured& measured = candidate.measured;
-  return fmt::format(fmt::runtime(live_format), format_seconds(candidate.at_s),
-                     report::printable(candidate.name), format_percent(measured.accuracy()),
-                     format_ratio(measured.ratio.median), format_count(measured.file_bytes));
+  return live_line(
+      format_seconds(candidate.at_s), candidate.name, format_percent(measured.accuracy()),
+      fmt::format("{:.3f}", measured.ratio.median), format_bytes(double(measured.file_bytes)));
 }
 
 /// What the user sees while the search runs, on stderr.
@@ -166,28 +191,9 @@ class Watcher {
  public:
   study::OptimizeObserver observer() {
     study::OptimizeObserver observer;
-    observer.started = [this](const study::OptimizeStart& start) {
-      say(
-          fmt::format("{} layers with weights; {} records to search with, {} held out for the "
-                      "verdict{}",
-                      start.layers, format_count(std::int64_t(start.search_records)),
-                      format_count(std::int64_t(start.verdict_records)),
-                      start.unused_records
-                          ? fmt::format(", {} left out to keep to the time", start.unused_records)
-                          : ""));
-    };
-    observer.search.planned = [this](const study::SearchEstimate& estimate) {
-      say(fmt::format(
-          "{} search: up to {} candidates, about {} without a limit; Ctrl-C ends it and "
-          "delivers the best so far",
-          estimate.strategy, format_count(std::int64_t(estimate.candidates)),
-          format_seconds(estimate.seconds)));
-      say("New on the Pareto front (latency relative to the model as given):");
-      say(fmt::format(fmt::runtime(live_format), "at", "candidate", "accuracy", "latency",
-                      "file bytes"));
-      if (default_) say(live_line(*default_));
-      bar_ = std::make_unique<report::ProgressBar>("searching", estimate.candidates);
-    };
+    observer.started = [this](const study::OptimizeStart& start) { tell_start(start); };
+    observer.warned = [](const eval::Warning& warning) { warn(warning.text); };
+    observer.search.planned = [this](const study::SearchEstimate& estimate) { begin(estimate); };
     observer.search.measured = [this](const study::Candidate& candidate, bool on_front) {
       if (bar_) bar_->advance();
       if (!bar_) {
@@ -196,13 +202,47 @@ class Watcher {
         say(live_line(candidate));
       }
     };
+    observer.search.confirming = [this](const study::Candidate& candidate) {
+      finish();
+      say("confirming " + report::printable(candidate.name));
+    };
+    observer.judging = [this](std::size_t records) {
+      finish();
+      say(fmt::format("judging on {} held-out records", format_count(std::int64_t(records))));
+    };
     return observer;
   }
   void finish() {
     if (bar_) bar_->finish();
   }
+  /// From any thread.
+  void tell_interrupt() {
+    say("interrupted: ending within seconds with what is known by now; Ctrl-C again ends at once, "
+        "without a result");
+  }
 
  private:
+  void tell_start(const study::OptimizeStart& start) {
+    say(fmt::format("{} layers with weights; {} records to search with, {} for the verdict{}",
+                    start.layers, format_count(std::int64_t(start.search_records)),
+                    format_count(std::int64_t(start.verdict_records)),
+                    start.unused_records
+                        ? fmt::format(", {} left out to keep to the time", start.unused_records)
+                        : ""));
+  }
+
+  void begin(const study::SearchEstimate& estimate) {
+    say(
+        fmt::format("{} search: up to {} candidates, about {} without a limit; Ctrl-C ends it and "
+                    "delivers what is known by then",
+                    estimate.strategy, format_count(std::int64_t(estimate.candidates)),
+                    format_seconds(estimate.seconds)));
+    say("");
+    say(live_line("at", "new on the Pareto front", "accuracy", "× float", "file"));
+    if (default_) say(live_line(*default_));
+    bar_ = std::make_unique<report::ProgressBar>("searching", estimate.candidates);
+  }
+
   void say(const std::string& line) {
     if (bar_) {
       bar_->print(line);
@@ -217,11 +257,11 @@ class Watcher {
 
 void print_front(const study::OptimizeOutcome& outcome) {
   report::Table table({{"candidate", "", report::Align::left, true},
-                       {"accuracy", ""},
-                       {"latency", "× float"},
-                       {"latency", ""},
-                       {"file", "bytes"},
-                       {"memory", "bytes"},
+                       {"accuracy"},
+                       {"× float"},
+                       {"latency"},
+                       {"file"},
+                       {"memory"},
                        {"", "", report::Align::left}});
   const auto add = [&](const study::Candidate& c) {
     const bool is_chosen = c.id == outcome.search.chosen;
@@ -230,19 +270,23 @@ void print_front(const study::OptimizeOutcome& outcome) {
                    {format_percent(c.measured.accuracy()), style},
                    {fmt::format("{:.3f}", c.measured.ratio.median), style},
                    {format_seconds(c.measured.latency.median), style},
-                   {format_count(c.measured.file_bytes), style},
-                   {format_count(c.measured.peak_bytes), style},
+                   {format_bytes(double(c.measured.file_bytes)), style},
+                   {format_bytes(double(c.measured.peak_bytes)), style},
                    {is_chosen            ? "chosen"
                     : c.rejected.empty() ? ""
-                                         : "beyond the limits",
+                                         : "beyond",
                     style}});
   };
   add(outcome.original());
   table.add_rule();
+  bool beyond = !outcome.original().rejected.empty();
   for (const int id : outcome.search.front) {
-    if (id != 0) add(outcome.search.candidates[std::size_t(id)]);
+    const study::Candidate& candidate = outcome.search.candidates[std::size_t(id)];
+    if (id != 0) add(candidate);
+    beyond |= id != outcome.search.chosen && !candidate.rejected.empty();
   }
-  print(table);
+  print(table, usual_width);
+  if (beyond) print("beyond: not within the limits\n");
 }
 
 std::string ended_text(const study::OptimizeOutcome& outcome) {
@@ -253,58 +297,102 @@ std::string ended_text(const study::OptimizeOutcome& outcome) {
                      format_seconds(outcome.search.elapsed_s), how);
 }
 
-void print_outcome(const study::OptimizeOptions& job, const study::OptimizeOutcome& outcome) {
-  const study::Candidate& chosen = outcome.chosen();
+std::string verdict_text(const study::OptimizeOptions& job, const study::OptimizeOutcome& outcome) {
   const study::Verdict& verdict = outcome.verdict;
   const data::PairedDrop& drop = verdict.drop;
-  std::string text = fmt::format("\nchosen    {}\n", report::printable(chosen.name));
-  text += fmt::format("why       {}\n", outcome.search.reason);
-  text += fmt::format("verdict   on {} held-out records: accuracy {}, it was {}\n",
-                      format_count(drop.count), format_percent(verdict.chosen.value()),
-                      format_percent(verdict.original.value()));
-  text += fmt::format(
-      "          drop {} points, 95 % interval {} to {} ({} lost, {} gained); {} of predictions "
-      "agree\n",
-      report::format_points(drop.drop), report::format_points(drop.interval.low),
-      report::format_points(drop.interval.high), drop.lost, drop.gained,
-      format_percent(verdict.agreement));
-  text +=
-      fmt::format("file      {} bytes, {} of {}\n", format_count(chosen.measured.file_bytes),
-                  format_ratio(double(chosen.measured.file_bytes) / double(outcome.original_bytes)),
-                  format_count(outcome.original_bytes));
-  text += fmt::format(
-      "written   {}\n          {}\n          {}\n", report::printable(job.output.string()),
-      report::printable(job.report.string()), report::printable(job.front.string()));
-  print(text);
-  if (outcome.holds) return;
-  fmt::print(stderr,
-             "strata: {}: on the held-out records the accuracy falls by {} points, more than the "
-             "limit of {}\n",
-             report::paint("warning", report::Style::yellow, report::use_colour(stderr)),
-             report::format_points(drop.drop), report::format_points(job.max_drop));
+  std::string text = field(
+      "verdict",
+      fmt::format("{} of {} held-out records right, it was {}{}",
+                  format_percent(verdict.chosen.value()), format_count(drop.count),
+                  format_percent(verdict.original.value()),
+                  verdict.complete
+                      ? ""
+                      : fmt::format("; ended before all {} were judged",
+                                    format_count(std::int64_t(outcome.records.verdict_records)))));
+  text += field("drop", fmt::format("{} points, 95 % interval {} to {} ({} lost, {} gained); {} of "
+                                    "predictions agree",
+                                    report::format_points(drop.drop),
+                                    report::format_points(drop.interval.low),
+                                    report::format_points(drop.interval.high), drop.lost,
+                                    drop.gained, format_percent(verdict.agreement)));
+  if (outcome.holds && outcome.search.chosen != 0 && drop.interval.high > job.max_drop) {
+    text += field("", fmt::format("within the limit of {:.2f} points, though not beyond doubt: the "
+                                  "interval reaches further",
+                                  100 * job.max_drop));
+  }
+  return text;
 }
 
-void optimize(Options& options) {
+void print_outcome(const study::OptimizeOptions& job, const study::OptimizeOutcome& outcome) {
+  const study::Candidate& chosen = outcome.chosen();
+  const study::Measured& measured = chosen.measured;
+  std::string text = "\n" + field("chosen", report::printable(chosen.name));
+  text += field("why", report::printable(outcome.search.reason));
+  text += verdict_text(job, outcome);
+  text +=
+      field("file",
+            fmt::format("{}, {} of {}", format_bytes(double(measured.file_bytes)),
+                        format_ratio(double(measured.file_bytes) / double(outcome.original_bytes)),
+                        format_bytes(double(outcome.original_bytes))));
+  text +=
+      field("latency", fmt::format("{}, {:.3f} of the float default ({:.3f} to {:.3f})",
+                                   format_seconds(measured.latency.median), measured.ratio.median,
+                                   measured.ratio.low, measured.ratio.high));
+  text += field("memory", format_bytes(double(measured.peak_bytes)));
+  std::string_view label = "written";
+  for (const auto& path : {job.output, job.report, job.front}) {
+    text += field(label, report::printable(path.string()));
+    label = "";
+  }
+  print(text);
+  if (outcome.holds) return;
+  warn(
+      fmt::format("on the held-out records the accuracy falls by {} points, more than the limit "
+                  "of {:.2f}",
+                  report::format_points(outcome.verdict.drop.drop), 100 * job.max_drop));
+}
+
+void tell_what_was_understood(const Options& options, const data::Dataset& dataset) {
+  const study::OptimizeOptions& job = options.job;
+  fmt::print(stderr, "{}, {}; {}\n", report::printable(options.model.path),
+             format_bytes(double(std::filesystem::file_size(options.model.path))),
+             report::printable(dataset.description()));
+  fmt::print(stderr, "limits: accuracy may fall by {:.2f} points at most; {}{}\n",
+             100 * job.max_drop,
+             job.time_s ? "done within " + format_seconds(*job.time_s) : "no time limit",
+             job.memory_budget
+                 ? fmt::format("; memory within {}", format_bytes(double(*job.memory_budget)))
+                 : "");
+}
+
+ExitCode optimize(Options& options) {
   resolve(options);
   ir::Graph graph = options.model.load();
   const auto dataset =
       data::open_dataset(options.data, options.input.dataset(graph, options.model.path));
   options.job.data_name = fmt::format("{} ({})", options.data, dataset->description());
-  fmt::print(stderr, "{}, {}; {}\n", report::printable(options.model.path),
-             format_bytes(double(std::filesystem::file_size(options.model.path))),
-             report::printable(dataset->description()));
-  const std::atomic<bool>& interrupted = watch_interrupts();
+  tell_what_was_understood(options, *dataset);
+  const std::atomic<bool>& stop = watch_interrupts();
   Watcher watcher;
+  std::atomic<bool> told = false;
+  const auto is_interrupted = [&] {
+    if (stop && !told.exchange(true)) watcher.tell_interrupt();
+    return stop.load();
+  };
   const study::OptimizeOutcome outcome = study::optimize_model(
-      options.job, std::move(graph), *dataset, [&] { return interrupted.load(); },
-      watcher.observer());
+      options.job, std::move(graph), *dataset, is_interrupted, watcher.observer());
   watcher.finish();
-  print(fmt::format("Pareto front: {}\n", ended_text(outcome)));
+  if (!outcome.delivered()) {
+    warn("interrupted before the model as given was measured: nothing was written");
+    return interrupted;
+  }
+  print(fmt::format("\nPareto front: {}\n\n", ended_text(outcome)));
   print_front(outcome);
   print_outcome(options.job, outcome);
+  return success;
 }
 
-std::function<void()> declare(CLI::App& app) {
+std::function<ExitCode()> declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   study::OptimizeOptions& job = options->job;
   app.add_option("MODEL", options->model.path, "model file: ONNX, or Strata's text form")
@@ -316,12 +404,18 @@ std::function<void()> declare(CLI::App& app) {
       ->required();
   add_input_options(app, options->input, true);
   app.add_option("--max-drop", options->max_drop,
-                 "most accuracy to lose on the search records, as 1% or 0.01")
+                 "most accuracy to lose, in points of accuracy: 1% is from 90 % to 89 % at worst; "
+                 "bare fractions are accepted below 0.1 (0.01 is 1%)")
       ->capture_default_str()
       ->type_name("DROP");
-  app.add_option("--time", options->time, "limit for the search, as 90s, 5m or 1h; none: no limit")
+  app.add_option("--time", options->time,
+                 "limit for everything, the verdict included, as 90s, 5m or 1h; none: no limit")
       ->capture_default_str()
       ->type_name("TIME");
+  app.add_option("--memory-budget", options->memory_budget,
+                 "most bytes for activations and scratch, such as 64K or 1M; versions that need "
+                 "more are refused")
+      ->type_name("SIZE");
   app.add_option("-o,--output", options->output,
                  "the optimised model (default: MODEL's name with .optimized.onnx, here)")
       ->type_name("FILE");
@@ -345,8 +439,12 @@ std::function<void()> declare(CLI::App& app) {
   app.footer(
       "Tries encodings of each layer's weights, kernels, fusion and threads, and measures each\n"
       "version's accuracy, latency, file and memory on this machine. Takes the smallest file that\n"
-      "keeps the accuracy and is not slower. docs/optimize.md explains how it judges.");
-  return [options] { optimize(*options); };
+      "keeps the accuracy and is not slower. docs/optimize.md explains how it judges.\n"
+      "Ctrl-C ends the search and delivers, within seconds, the best version that was confirmed\n"
+      "(exit code 0), or nothing if not even the model as given was measured (130). Exit code 1 "
+      "if\n"
+      "no version fits the memory budget.");
+  return [options] { return optimize(*options); };
 }
 
 }  // namespace

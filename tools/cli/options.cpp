@@ -42,19 +42,21 @@ std::string pass_names() {
 }  // namespace
 
 std::size_t parse_size(std::string_view option, std::string_view text) {
-  constexpr std::string_view units = "KMG";
-  std::int64_t factor = 1;
-  std::string_view digits = text;
-  const std::size_t unit = text.empty() ? units.npos : units.find(text.back());
-  if (unit != units.npos) {
-    factor = std::int64_t(1) << (10 * (unit + 1));
-    digits.remove_suffix(1);
+  constexpr std::string_view units[] = {"", "K", "M", "G"};
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  std::string unit(text.substr(digits + (text.substr(digits).starts_with(' ') ? 1 : 0)));
+  for (char& c : unit) c = c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c;
+  std::optional<std::int64_t> size;
+  for (std::size_t power = 0; power < std::size(units); ++power) {
+    const std::string name(units[power]);
+    if (unit != name && unit != name + "B" && (power == 0 || unit != name + "IB")) continue;
+    const auto number = parse_integer(text.substr(0, digits));
+    if (number && *number > 0) size = checked_mul(*number, std::int64_t(1) << (10 * power));
   }
-  const auto number = parse_integer(digits);
-  const auto size = number && *number > 0 ? checked_mul(*number, factor) : std::nullopt;
   if (!size) {
     fail(ErrorCode::usage,
-         "{}: '{}' given, a number of bytes such as 65536, 64K, 1M or 2G expected", option, text);
+         "{}: '{}' given, a number of bytes such as 65536, 64K (or 64KiB), 1M or 2G expected",
+         option, text);
   }
   return std::size_t(*size);
 }
@@ -103,6 +105,11 @@ DimValues ModelOptions::dim_values(const ir::Graph& graph) const {
   return values;
 }
 
+void ModelOptions::add_to(CommandLine& command) const {
+  command.word(path).flag("--follow-links", follow_links);
+  for (const std::string& dim : dims) command.option("--dim", dim);
+}
+
 void add_plan_options(CLI::App& app, PlanOptions& options) {
   app.add_option("--threads", options.threads, "threads; 0: all that this process may use")
       ->capture_default_str()
@@ -146,6 +153,13 @@ runtime::SessionOptions PlanOptions::session(const DimValues& typical) const {
   return session_options;
 }
 
+void PlanOptions::add_to(CommandLine& command) const {
+  command.option("--threads", std::to_string(threads)).option("--isa", isa);
+  for (const std::string& pass : off) command.option("--off", pass);
+  for (const std::string& kernel : kernels) command.option("--kernel", kernel);
+  command.option("--memory-budget", memory_budget).flag("--check-passes", check_passes);
+}
+
 void add_input_options(CLI::App& app, InputOptions& options, bool with_labels) {
   if (with_labels) {
     app.add_option("--labels", options.labels,
@@ -186,6 +200,11 @@ data::DatasetOptions InputOptions::dataset(const ir::Graph& graph, const std::st
   dataset_options.model = model_path;
   dataset_options.image_keys = image_keys;
   return dataset_options;
+}
+
+void InputOptions::add_to(CommandLine& command) const {
+  command.option("--labels", labels).option("--preprocess", preprocess);
+  for (const auto& [key, value] : image_keys) command.option("--" + key, value);
 }
 
 }  // namespace strata::cli

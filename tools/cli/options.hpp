@@ -10,6 +10,7 @@
 #include "strata/data/dataset.hpp"
 #include "strata/formats/load.hpp"
 #include "strata/runtime/session.hpp"
+#include "tools/cli/command_line.hpp"
 
 namespace CLI {
 class App;
@@ -17,7 +18,8 @@ class App;
 
 namespace strata::cli {
 
-/// "64K", "1M", "2G" (powers of 1024) or a number of bytes; throws usage naming the option.
+/// "64K", "64KB", "64KiB" and likewise M and G (powers of 1024, in any case), or a number of bytes;
+/// throws usage naming the option.
 std::size_t parse_size(std::string_view option, std::string_view text);
 
 /// Options of every command that reads a model.
@@ -29,6 +31,7 @@ struct ModelOptions {
   ir::Graph load() const;
   /// Throws usage for a malformed or unknown name.
   DimValues dim_values(const ir::Graph& graph) const;
+  void add_to(CommandLine& command) const;
 };
 /// `with_dims`: also --dim, for commands that make up inputs.
 void add_model_options(CLI::App& app, ModelOptions& options, bool with_dims);
@@ -44,6 +47,7 @@ struct PlanOptions {
 
   /// What a session is made with. Throws usage.
   runtime::SessionOptions session(const DimValues& typical = {}) const;
+  void add_to(CommandLine& command) const;
 };
 void add_plan_options(CLI::App& app, PlanOptions& options);
 
@@ -56,6 +60,7 @@ struct InputOptions {
   /// For an input of a model loaded from `model_path`; without a name, the only one.
   data::DatasetOptions dataset(const ir::Graph& graph, const std::string& model_path,
                                const std::string& input_name = "") const;
+  void add_to(CommandLine& command) const;
 };
 /// `with_labels`: also --labels.
 void add_input_options(CLI::App& app, InputOptions& options, bool with_labels);

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "strata/base/error.hpp"
+#include "strata/report/text.hpp"
 
 namespace strata::cli {
 
@@ -15,8 +16,9 @@ void print(std::string_view text) {
   }
 }
 
-void print(const report::Table& table) {
+void print(const report::Table& table, std::size_t width_in_files) {
   report::TableOptions options;
+  options.width = width_in_files;
   options.colour = report::use_colour(stdout);
   if (report::is_terminal(stdout)) options.width = report::terminal_width(stdout);
   print(table.text(options));
@@ -24,6 +26,24 @@ void print(const report::Table& table) {
 
 void print_document(const nlohmann::json& value) {
   print(value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+void warn(std::string_view text) {
+  fmt::print(stderr, "strata: {}: {}\n",
+             report::paint("warning", report::Style::yellow, report::use_colour(stderr)),
+             report::printable(text));
+}
+
+void warn(std::span<const eval::Warning> warnings) {
+  for (const eval::Warning& warning : warnings) warn(warning.text);
+}
+
+nlohmann::json describe(std::span<const eval::Warning> warnings) {
+  auto list = nlohmann::json::array();
+  for (const eval::Warning& warning : warnings) {
+    list.push_back({{"kind", warning.kind}, {"text", warning.text}});
+  }
+  return list;
 }
 
 nlohmann::json describe(const ir::Value& value) {

@@ -2,9 +2,11 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "strata/eval/warnings.hpp"
 #include "strata/ir/graph.hpp"
 #include "strata/report/table.hpp"
 
@@ -12,10 +14,17 @@ namespace strata::cli {
 
 /// Writes to stdout; throws io if that fails (a full disk, a closed pipe).
 void print(std::string_view text);
-/// As wide and as colourful as stdout allows.
-void print(const report::Table& table);
+/// As wide and as colourful as stdout allows; `width_in_files`: where it is no terminal, 0 for as
+/// wide as it gets.
+void print(const report::Table& table, std::size_t width_in_files = 0);
 /// One JSON value and a line break; names that are not UTF-8 are mended.
 void print_document(const nlohmann::json& value);
+
+/// On stderr: what makes figures doubtful though nothing failed.
+void warn(std::string_view text);
+void warn(std::span<const eval::Warning> warnings);
+/// [{"kind", "text"}, ...]
+nlohmann::json describe(std::span<const eval::Warning> warnings);
 
 /// {"name", "dtype", "shape"}: extents are numbers, or texts where they are symbolic.
 nlohmann::json describe(const ir::Value& value);

@@ -101,7 +101,7 @@ void run_model(const Options& options) {
   }
 }
 
-std::function<void()> declare(CLI::App& app) {
+std::function<ExitCode()> declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_model_options(app, options->model, false);
   app.add_option("INPUT", options->files,
@@ -119,7 +119,10 @@ std::function<void()> declare(CLI::App& app) {
   app.footer(
       "Arrays go in as they are: float types are converted, and a missing batch axis is added.\n"
       "Pictures are prepared as docs/data.md says.");
-  return [options] { run_model(*options); };
+  return [options] {
+    run_model(*options);
+    return success;
+  };
 }
 
 }  // namespace

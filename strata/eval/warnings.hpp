@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "strata/data/dataset.hpp"
+#include "strata/data/metrics.hpp"
+
+namespace strata::eval {
+
+/// Something that makes figures doubtful though nothing failed.
+struct Warning {
+  std::string kind;  ///< a word for programs: "near_chance"
+  std::string text;  ///< a sentence for people
+};
+
+/// "no_preprocessing": pictures that go in as bare pixels, as no sidecar says otherwise.
+std::vector<Warning> data_warnings(const data::Dataset& dataset);
+
+/// "near_chance": the interval of the accuracy does not lie above that of guessing among classes.
+std::optional<Warning> chance_warning(const data::Accuracy& accuracy, std::int64_t classes);
+
+/// "few_records": even versions that agree on each of these records would leave it open whether the
+/// accuracy falls by more than `max_drop`.
+std::optional<Warning> count_warning(std::int64_t records, double max_drop);
+
+}  // namespace strata::eval
