@@ -212,6 +212,38 @@ std::vector<py::array> InferenceSession::output_arrays(const runtime::Context& c
   return arrays;
 }
 
+/// One plan whose outputs are written where the caller will read them.
+std::vector<py::array> InferenceSession::run_planned(const std::vector<Shape>& shapes,
+                                                     const std::vector<const void*>& in) {
+  runtime::Context& ready = context(shapes);
+  std::vector<py::array> results = output_arrays(ready);
+  std::vector<void*> out;
+  out.reserve(results.size());
+  for (py::array& result : results) out.push_back(result.mutable_data());
+  py::gil_scoped_release release;
+  ready.run(in, out);
+  return results;
+}
+
+/// Sizes depend on data: the session makes the outputs.
+std::vector<py::array> InferenceSession::run_segments(const std::vector<Shape>& shapes,
+                                                      const std::vector<const void*>& in) {
+  std::vector<Tensor> tensors, outputs;
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    tensors.push_back(Tensor::borrow(session_.input_types()[i].dtype, shapes[i], in[i]));
+  }
+  {
+    py::gil_scoped_release release;
+    outputs = session_.run(tensors);
+  }
+  std::vector<py::array> results;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    results.push_back(new_array(outputs_[i].dtype, outputs[i].shape()));
+    std::ranges::copy(outputs[i].bytes(), static_cast<std::byte*>(results[i].mutable_data()));
+  }
+  return results;
+}
+
 py::list InferenceSession::run(const py::object& names, const py::object& feeds) {
   const std::vector<std::size_t> wanted = wanted_outputs(names);
   const py::dict fed = checked_feeds(feeds);
@@ -232,15 +264,8 @@ py::list InferenceSession::run(const py::object& names, const py::object& feeds)
     py::gil_scoped_release release;
     lock.lock();
   }
-  runtime::Context& ready = context(shapes);
-  std::vector<py::array> results = output_arrays(ready);
-  std::vector<void*> out;
-  out.reserve(results.size());
-  for (py::array& result : results) out.push_back(result.mutable_data());
-  {
-    py::gil_scoped_release release;
-    ready.run(in, out);
-  }
+  const std::vector<py::array> results =
+      session_.is_static() ? run_planned(shapes, in) : run_segments(shapes, in);
   py::list list(wanted.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) list[i] = results[wanted[i]];
   return list;

@@ -47,6 +47,10 @@ class InferenceSession {
   void refuse_unknown_names(const pybind11::dict& feeds) const;
   pybind11::array input_array(std::size_t i, const pybind11::dict& feeds) const;
   runtime::Context& context(const std::vector<Shape>& shapes);
+  std::vector<pybind11::array> run_planned(const std::vector<Shape>& shapes,
+                                           const std::vector<const void*>& in);
+  std::vector<pybind11::array> run_segments(const std::vector<Shape>& shapes,
+                                            const std::vector<const void*>& in);
   std::vector<pybind11::array> output_arrays(const runtime::Context& context) const;
 
   runtime::Session session_;

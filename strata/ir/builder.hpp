@@ -35,6 +35,12 @@ class Builder {
 void infer_types(Graph& graph);
 /// The same for one node whose inputs are typed.
 void infer_node(Graph& graph, NodeId node);
+/// The types of a node's outputs for these operands, which may depend on what they hold; as the
+/// graph's inference gives them, but without symbols. Throws model, without naming the node.
+std::vector<TensorType> infer_operands(const Graph& graph, const Node& node,
+                                       std::span<const Tensor> operands);
+/// Gives the body of a Loop the types that hold in every iteration; infers the node again.
+void settle_loop(Graph& graph, NodeId node);
 /// A copy of the graph whose inputs have these types (shapes with symbols fixed, another batch
 /// size), inferred anew.
 Graph with_input_types(const Graph& graph, std::span<const TensorType> types);

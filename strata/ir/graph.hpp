@@ -55,6 +55,8 @@ struct Node {
   std::vector<ValueId> outputs;  ///< no_value: not wanted
   Attributes attributes;
   Sources sources;
+  /// Inferred: what the operands hold decides over the shapes of the outputs, and is not known.
+  bool open = false;
 };
 
 /// Memory that outlives a run: `read` is its value before, `written` the one after.

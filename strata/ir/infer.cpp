@@ -10,6 +10,17 @@ namespace {
 /// Elements of larger tensors are never known when planning.
 constexpr std::int64_t most_known_elements = 1024;
 
+/// Shapes, axes and the like are of these types; arithmetic on others is none of planning.
+bool may_be_known(DType type, const Shape& shape) {
+  return (type == DType::i64 || type == DType::i32) && shape.elements() <= most_known_elements;
+}
+
+std::optional<std::vector<Dim>> known_elements(const Tensor& tensor) {
+  if (!may_be_known(tensor.dtype(), tensor.shape())) return std::nullopt;
+  const std::vector<std::int64_t> numbers = tensor.to_int64();
+  return std::vector<Dim>(numbers.begin(), numbers.end());
+}
+
 /// A shape may come from a file: what counts its bytes later relies on this.
 void check_size(const TensorType& type) {
   const auto shape = as_constant(type.shape);
@@ -20,11 +31,16 @@ void check_size(const TensorType& type) {
 
 }  // namespace
 
-InferContext::InferContext(const Graph& graph, const Node& node)
+InferContext::InferContext(const Graph& graph, const Node& node, std::span<const Tensor> operands)
     : graph_(graph),
       node_(node),
+      operands_(operands),
       output_types_(node.outputs.size()),
-      output_elements_(node.outputs.size()) {}
+      output_elements_(node.outputs.size()) {
+  for (const Tensor& operand : operands) {
+    operand_types_.push_back({operand.dtype(), {operand.shape().begin(), operand.shape().end()}});
+  }
+}
 
 int InferContext::inputs() const { return int(node_.inputs.size()); }
 
@@ -34,19 +50,19 @@ bool InferContext::has_input(int i) const {
 
 const TensorType& InferContext::input(int i) const {
   if (!has_input(i)) fail(ErrorCode::model, "input {} is missing", i);
+  if (running()) return operand_types_[std::size_t(i)];
   return graph_.value(node_.inputs[std::size_t(i)]).type;
 }
 
 std::optional<std::vector<Dim>> InferContext::elements(int i) const {
   if (!has_input(i)) return std::nullopt;
+  if (running()) return known_elements(operands_[std::size_t(i)]);
   const Value& value = graph_.value(node_.inputs[std::size_t(i)]);
   if (value.elements) return value.elements;
-  // Shapes, axes and the like are of these types; arithmetic on others is none of planning.
-  const DType type = value.type.dtype;
-  if (!value.constant || (type != DType::i64 && type != DType::i32)) return std::nullopt;
-  if (value.constant->shape.elements() > most_known_elements) return std::nullopt;
-  const std::vector<std::int64_t> numbers = value.constant->decode().to_int64();
-  return std::vector<Dim>(numbers.begin(), numbers.end());
+  if (!value.constant || !may_be_known(value.type.dtype, value.constant->shape)) {
+    return std::nullopt;
+  }
+  return known_elements(value.constant->decode());
 }
 
 std::optional<std::vector<std::int64_t>> InferContext::integers(int i) const {
@@ -63,8 +79,26 @@ std::optional<std::vector<std::int64_t>> InferContext::integers(int i) const {
 
 std::optional<Tensor> InferContext::constant(int i) const {
   if (!has_input(i)) return std::nullopt;
+  if (running()) return operands_[std::size_t(i)];
   const Value& value = graph_.value(node_.inputs[std::size_t(i)]);
   return value.constant ? std::optional(value.constant->decode()) : std::nullopt;
+}
+
+Dim InferContext::open_extent(int output, int axis) {
+  open_ = true;
+  const ValueId id =
+      std::size_t(output) < node_.outputs.size() ? node_.outputs[std::size_t(output)] : no_value;
+  const std::string owner =
+      id == no_value ? fmt::format("{}_output{}", node_.name, output) : graph_.value(id).name;
+  return Dim::symbol(fmt::format("{}_dim{}", owner, axis));
+}
+
+void InferContext::set_open_output(int i, DType dtype, int rank) {
+  open_ = true;
+  if (std::size_t(i) >= output_types_.size()) return;
+  TensorType type{dtype, {}};
+  for (int axis = 0; axis < rank; ++axis) type.shape.push_back(open_extent(i, axis));
+  set_output(i, std::move(type));
 }
 
 const Attributes& InferContext::attributes() const { return node_.attributes; }
@@ -94,28 +128,47 @@ void InferContext::expect_same_dtype(int a, int b) const {
   }
 }
 
+namespace {
+
+/// What the rule said of output i, checked.
+TensorType checked_output(std::optional<TensorType>& type, std::size_t i) {
+  if (!type) fail(ErrorCode::internal, "the shape rule gives no type to output {}", i);
+  if (type->shape.size() > std::size_t(max_rank)) {
+    fail(ErrorCode::unsupported, "output {} has rank {}, at most {} are supported", i,
+         type->shape.size(), max_rank);
+  }
+  check_size(*type);
+  return std::move(*type);
+}
+
+}  // namespace
+
 void infer_node(Graph& graph, NodeId id) {
-  const Node& node = graph.node(id);
+  Node& node = graph.node(id);
   with_context([&] { return describe(node); },
                [&] {
                  check_schema(node);
                  InferContext context(graph, node);
                  node.op->infer(context);
+                 node.open = context.open_;
                  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
                    if (node.outputs[i] == no_value) continue;
-                   auto& type = context.output_types_[i];
-                   if (!type)
-                     fail(ErrorCode::internal, "the shape rule gives no type to output {}", i);
-                   if (type->shape.size() > std::size_t(max_rank)) {
-                     fail(ErrorCode::unsupported, "output {} has rank {}, at most {} are supported",
-                          i, type->shape.size(), max_rank);
-                   }
-                   check_size(*type);
                    Value& value = graph.value(node.outputs[i]);
-                   value.type = std::move(*type);
+                   value.type = checked_output(context.output_types_[i], i);
                    value.elements = std::move(context.output_elements_[i]);
                  }
                });
+}
+
+std::vector<TensorType> infer_operands(const Graph& graph, const Node& node,
+                                       std::span<const Tensor> operands) {
+  InferContext context(graph, node, operands);
+  node.op->infer(context);
+  std::vector<TensorType> types(node.outputs.size());
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] != no_value) types[i] = checked_output(context.output_types_[i], i);
+  }
+  return types;
 }
 
 void infer_types(Graph& graph) {

@@ -9,17 +9,19 @@
 namespace strata::ir {
 namespace {
 
-/// A graph of this node alone, decomposed: for ops that have no reference of their own.
-Graph decomposed(const Graph& graph, const Node& node) {
+/// A graph of this node alone, decomposed, for these operands: for ops that have no reference of
+/// their own.
+Graph decomposed(const Graph& graph, const Node& node, std::span<const Tensor> operands) {
   Graph alone;
   std::vector<ValueId> inputs;
-  for (ValueId id : node.inputs) {
-    if (id == no_value) {
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (!operands[i].present()) {
       inputs.push_back(no_value);
       continue;
     }
-    const Value& value = graph.value(id);
-    ValueId copy = alone.add_input(value.name, value.type);
+    const Value& value = graph.value(node.inputs[i]);
+    const Shape& shape = operands[i].shape();
+    ValueId copy = alone.add_input(value.name, {operands[i].dtype(), {shape.begin(), shape.end()}});
     alone.value(copy).elements = value.elements;
     alone.value(copy).constant = value.constant;
     inputs.push_back(copy);
@@ -68,46 +70,29 @@ class Interpreter {
     Tensor& tensor = tensors_[index(id)];
     const Value& value = graph_.value(id);
     if (!tensor.present() && value.constant) {
-      if (!value.constant->is_dense()) charge(id);
+      if (!value.constant->is_dense()) charge(id, value.constant->dtype, value.constant->shape);
       tensor = value.constant->decode();
     }
     return tensor;
   }
 
   /// Counts the bytes of a value before they are allocated.
-  Shape charge(ValueId id) {
-    const TensorType& type = graph_.value(id).type;
-    Shape shape = evaluate(type.shape, {});
-    const auto bytes = checked_mul(shape.elements(), std::int64_t(size_of(type.dtype)));
+  void charge(ValueId id, DType dtype, const Shape& shape) {
+    const auto bytes = checked_mul(shape.elements(), std::int64_t(size_of(dtype)));
     const auto total = bytes ? checked_add(live_bytes_, *bytes) : std::nullopt;
     if (!total || *total > options_.byte_limit) {
-      fail(ErrorCode::unsupported, "value {} of type {} exceeds the limit of {} bytes",
-           graph_.value(id).name, to_string(type), options_.byte_limit);
+      fail(ErrorCode::unsupported, "value {} of type {}{} exceeds the limit of {} bytes",
+           graph_.value(id).name, to_string(dtype), to_string(shape), options_.byte_limit);
     }
     live_bytes_ = *total;
     owned_[index(id)] = *bytes;
-    return shape;
   }
 
   void step(const Node& node) {
     std::vector<Tensor> inputs;
     for (ValueId id : node.inputs) inputs.push_back(id == no_value ? Tensor() : get(id));
-    std::vector<Tensor> outputs;
-    for (ValueId id : node.outputs) {
-      if (id == no_value) {
-        outputs.emplace_back();
-      } else {
-        Shape shape = charge(id);
-        outputs.push_back(Tensor::zeros(graph_.value(id).type.dtype, shape));
-      }
-    }
-    if (node.op->reference) {
-      Status status = run_reference(node, inputs, outputs);
-      if (!status) fail(ErrorCode::model, "{}", status.message);
-    } else {
-      outputs = run_decomposed(node, inputs);
-    }
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
+    std::vector<Tensor> outputs = compute(node, inputs);
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i] != no_value) set(node.outputs[i], outputs[i]);
     }
     for (ValueId id : node.inputs) release(id);
@@ -116,8 +101,55 @@ class Interpreter {
     }
   }
 
+  std::vector<Tensor> compute(const Node& node, std::span<const Tensor> inputs) {
+    if (node.op->control) return run_control(node, inputs);
+    std::vector<Tensor> outputs = allocate(node, inputs);
+    if (!node.op->reference) return run_decomposed(node, inputs);
+    const Status status = run_reference(node, inputs, outputs);
+    if (!status) fail(ErrorCode::model, "{}", status.message);
+    return outputs;
+  }
+
+  std::vector<Tensor> allocate(const Node& node, std::span<const Tensor> inputs) {
+    const auto is_fixed = [&](ValueId id) {
+      return id == no_value || as_constant(graph_.value(id).type.shape).has_value();
+    };
+    std::vector<TensorType> types;
+    if (std::ranges::all_of(node.outputs, is_fixed)) {
+      for (ValueId id : node.outputs) {
+        types.push_back(id == no_value ? TensorType{} : graph_.value(id).type);
+      }
+    } else {
+      types = infer_operands(graph_, node, inputs);
+    }
+    std::vector<Tensor> outputs;
+    for (std::size_t i = 0; i < types.size(); ++i) {
+      if (node.outputs[i] == no_value) {
+        outputs.emplace_back();
+        continue;
+      }
+      const Shape shape = evaluate(types[i].shape, {});
+      charge(node.outputs[i], types[i].dtype, shape);
+      outputs.push_back(Tensor::zeros(types[i].dtype, shape));
+    }
+    return outputs;
+  }
+
+  std::vector<Tensor> run_control(const Node& node, std::span<const Tensor> inputs) {
+    const auto call = [&](std::string_view attribute, std::span<const Tensor> operands) {
+      return interpret(node.attributes.graph(attribute), operands,
+                       {.observe = {}, .byte_limit = options_.byte_limit - live_bytes_});
+    };
+    std::vector<Tensor> outputs = node.op->control({node, inputs, call});
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      if (node.outputs[i] == no_value) continue;
+      charge(node.outputs[i], outputs[i].dtype(), outputs[i].shape());
+    }
+    return outputs;
+  }
+
   std::vector<Tensor> run_decomposed(const Node& node, std::span<const Tensor> inputs) {
-    Graph alone = decomposed(graph_, node);
+    Graph alone = decomposed(graph_, node, inputs);
     std::vector<Tensor> present;
     std::vector<ValueId> varying;
     std::size_t next = 0;
@@ -204,7 +236,7 @@ std::vector<Tensor> interpret(const Graph& graph, std::span<const Tensor> inputs
            to_string(inputs[i].dtype()), to_string(input.type.dtype));
     }
   }
-  // Inferring again with the actual shapes leaves no symbols.
+  // Inferring again with the actual shapes leaves only symbols that data tell.
   const Graph concrete = with_input_types(graph, types);
   return Interpreter(concrete, options).run(inputs);
 }

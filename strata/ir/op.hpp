@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -37,8 +38,11 @@ constexpr int variadic = 1 << 20;
 /// "node NAME (OP)".
 class InferContext {
  public:
-  InferContext(const Graph& graph, const Node& node);
+  /// `operands`: what the inputs hold, while running; empty when planning.
+  InferContext(const Graph& graph, const Node& node, std::span<const Tensor> operands = {});
 
+  /// Whether all operands are known, because the network is running.
+  bool running() const { return !operands_.empty(); }
   int inputs() const;
   bool has_input(int i) const;
   const TensorType& input(int i) const;
@@ -49,6 +53,10 @@ class InferContext {
   std::optional<std::vector<std::int64_t>> integers(int i) const;
   /// A constant input, decoded (values that are no integers: scales, limits).
   std::optional<Tensor> constant(int i) const;
+  /// The extent of an output's axis that only data tell: a symbol of its own.
+  Dim open_extent(int output, int axis);
+  /// Output i with this many such extents; what rules fall back on when an operand is not known.
+  void set_open_output(int i, DType dtype, int rank);
   const Attributes& attributes() const;
   const Node& node() const;
 
@@ -62,8 +70,13 @@ class InferContext {
 
  private:
   friend void infer_node(Graph& graph, NodeId node);
+  friend std::vector<TensorType> infer_operands(const Graph& graph, const Node& node,
+                                                std::span<const Tensor> operands);
   const Graph& graph_;
   const Node& node_;
+  std::span<const Tensor> operands_;
+  std::vector<TensorType> operand_types_;
+  bool open_ = false;
   std::vector<std::optional<TensorType>> output_types_;
   std::vector<std::optional<std::vector<Dim>>> output_elements_;
 };
@@ -108,6 +121,14 @@ struct OpCase {
   double low = -1, high = 1;  ///< range of the seeded floats
 };
 
+/// What a control flow op works with. `call` runs a subgraph of the node, given by its attribute.
+struct ControlArgs {
+  const Node& node;
+  std::span<const Tensor> inputs;
+  const std::function<std::vector<Tensor>(std::string_view attribute, std::span<const Tensor>)>&
+      call;
+};
+
 /// Everything that is true of an op, in one constant table row; see ops/.
 struct OpDef {
   std::string_view name;
@@ -117,8 +138,11 @@ struct OpDef {
   std::span<const AttributeDef> attributes = {};
   /// Shape rule and validation.
   void (*infer)(InferContext& context) = nullptr;
-  /// Reference implementation: clear loops, the meaning of the op. Null only if decompose is set.
+  /// Reference implementation: clear loops, the meaning of the op. Null only if decompose or
+  /// control is set.
   Status (*reference)(const EvalArgs& args) = nullptr;
+  /// Control flow: runs subgraphs and gives the outputs. Throws model for what data got wrong.
+  std::vector<Tensor> (*control)(const ControlArgs& args) = nullptr;
   /// Bytes that the reference needs beside its operands; null: none.
   std::size_t (*scratch_bytes)(const CostArgs& args) = nullptr;
   /// Null: no arithmetic to speak of (movement).

@@ -1,17 +1,17 @@
 #include "strata/runtime/session.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "strata/base/error.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/interpreter.hpp"
+#include "strata/ir/op.hpp"
 #include "strata/ir/verify.hpp"
 #include "strata/runtime/sizes.hpp"
 
 namespace strata::runtime {
 namespace {
-
-constexpr std::size_t most_bindings = 8;
 
 std::string accepted_inputs(const std::vector<std::string>& names,
                             const std::vector<ir::TensorType>& types) {
@@ -22,110 +22,302 @@ std::string accepted_inputs(const std::vector<std::string>& names,
   return text;
 }
 
+std::shared_ptr<ThreadPool> make_pool(int threads) {
+  if (threads < 0 || threads > 256) {
+    fail(ErrorCode::usage, "threads: {} given, 0 (all) to 256 accepted", threads);
+  }
+  return std::make_shared<ThreadPool>(threads ? threads : usable_threads());
+}
+
+/// What has no reference is cut where its parts are, so it is taken apart first.
+void decompose_open(ir::Graph& graph) {
+  std::vector<ir::NodeId> whole;
+  for (const ir::NodeId id : graph.order()) {
+    const ir::Node& node = graph.node(id);
+    if (node.open && !node.op->reference && node.op->decompose) whole.push_back(id);
+  }
+  if (whole.empty()) return;
+  for (const ir::NodeId id : whole) {
+    const ir::Node node = graph.node(id);
+    ir::Builder builder(graph, node.sources);
+    const auto values = node.op->decompose(builder, node);
+    if (!values) continue;
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      if (node.outputs[i] == ir::no_value) continue;
+      graph.swap_names(node.outputs[i], (*values)[i]);
+      graph.replace_uses(node.outputs[i], (*values)[i]);
+    }
+  }
+  graph.erase(whole);
+  graph.sort();
+  ir::infer_types(graph);
+}
+
+bool names_node(const Pin& pin, const ir::Graph& graph) {
+  return std::ranges::any_of(graph.order(), [&](ir::NodeId id) {
+    const ir::Node& node = graph.node(id);
+    return node.name == pin.node || std::ranges::count(node.sources, pin.node) > 0;
+  });
+}
+
+/// Pins that concern the nodes of a part.
+Target for_part(const Target& target, const ir::Graph& part) {
+  Target own = target;
+  std::erase_if(own.pins, [&](const Pin& pin) { return !names_node(pin, part); });
+  return own;
+}
+
+/// Symbols of a type take their values from the actual extents.
+void learn(const ir::TensorType& type, const Shape& shape, DimValues& dims) {
+  for (std::size_t axis = 0; axis < type.shape.size(); ++axis) {
+    const auto symbol = type.shape[axis].as_symbol();
+    if (symbol) dims.set(*symbol, shape[int(axis)]);
+  }
+}
+
 }  // namespace
 
-Session::Session(ir::Graph graph, SessionOptions options) : options_(std::move(options)) {
-  if (options_.threads < 0 || options_.threads > 256) {
-    fail(ErrorCode::usage, "threads: {} given, 0 (all) to 256 accepted", options_.threads);
-  }
-  ir::infer_types(graph);
-  ir::verify(graph);
-  auto describe = [&](const std::vector<ir::ValueId>& ids, std::vector<std::string>& names,
-                      std::vector<ir::TensorType>& types) {
-    for (ir::ValueId id : ids) {
-      names.push_back(graph.value(id).name);
-      types.push_back(graph.value(id).type);
+/// Values while a graph runs in segments.
+struct Session::Run {
+  std::vector<Tensor> values;     // by value id of the whole graph
+  std::vector<std::size_t> uses;  // segments still to read each
+  DimValues dims;
+};
+
+Session::Session(Session&&) noexcept = default;
+Session::~Session() = default;
+
+Session::Session(ir::Graph graph, SessionOptions options)
+    : Session(std::move(graph), options, make_pool(options.threads)) {}
+
+Session::Session(ir::Graph graph, SessionOptions options, std::shared_ptr<ThreadPool> pool)
+    : options_(std::move(options)), graph_(std::move(graph)), pool_(std::move(pool)) {
+  ir::infer_types(graph_);
+  ir::verify(graph_);
+  describe();
+  if (options_.optimize) passes_ = ir::optimize(graph_, options_.passes);
+  states_ = std::make_shared<States>(graph_);
+  decompose_open(graph_);
+  depends_on_data(graph_) ? prepare_segments() : prepare();
+}
+
+void Session::describe() {
+  const auto list = [&](const std::vector<ir::ValueId>& ids, std::vector<std::string>& names,
+                        std::vector<ir::TensorType>& types) {
+    for (const ir::ValueId id : ids) {
+      names.push_back(graph_.value(id).name);
+      types.push_back(graph_.value(id).type);
     }
   };
-  describe(graph.inputs, input_names_, input_types_);
-  describe(graph.outputs, output_names_, output_types_);
-  if (options_.optimize) passes_ = ir::optimize(graph, options_.passes);
-  graph_ = std::move(graph);
-  pool_ = std::make_shared<ThreadPool>(options_.threads ? options_.threads : usable_threads());
-  states_ = std::make_shared<States>(graph_);
+  list(graph_.inputs, input_names_, input_types_);
+  list(graph_.outputs, output_names_, output_types_);
+}
+
+void Session::prepare() {
+  stages_.emplace_back(graph_, StageOptions{options_.memory_budget, options_.target}, pool_,
+                       states_);
   const bool sizes_are_open = !typical_dims(graph_, {}).items().empty();
   try {
-    compile(options_.target.typical);
+    stages_[0].compile(options_.target.typical);
   } catch (const Error& error) {
     // Sizes of 1 may make no sense; the first inputs tell better ones.
     if (!sizes_are_open || error.code() != ErrorCode::model) throw;
   }
 }
 
-void Session::compile(const DimValues& typical) {
-  Target target = options_.target;
-  target.typical = typical;
-  program_ = Program::compile(graph_, target);
-}
-
-const Program& Session::program() const {
-  if (!program_)
-    fail(ErrorCode::usage, "kernels are chosen when the sizes of the inputs are known");
-  return *program_;
-}
-
-std::shared_ptr<const Binding> Session::bind(const DimValues& dims) {
-  BindOptions bind_options;
-  bind_options.threads = pool_->size();
-  bind_options.memory_budget = options_.memory_budget;
-  const Binding* earlier = bound_.empty() ? nullptr : &bound_.back().context->binding();
-  try {
-    if (program_) return Binding::bind(program_, dims, bind_options, earlier);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::unsupported) throw;
+void Session::prepare_segments() {
+  segments_ = cut_at_data(graph_);
+  for (const Segment& segment : segments_) {
+    if (segment.control != ir::no_node) {
+      add_bodies(segment.control);
+    } else {
+      const StageOptions stage_options{options_.memory_budget,
+                                       for_part(options_.target, segment.graph)};
+      stages_.emplace_back(segment.graph, stage_options, pool_);
+    }
   }
-  compile(dims);
-  return Binding::bind(program_, dims, bind_options);
+}
+
+void Session::add_bodies(ir::NodeId id) {
+  for (const auto& [name, attribute] : graph_.node(id).attributes) {
+    const auto* body = std::get_if<ir::Subgraph>(&attribute);
+    if (!body) continue;
+    SessionOptions body_options = options_;
+    body_options.target = for_part(options_.target, **body);
+    std::unique_ptr<Session> session(new Session(**body, std::move(body_options), pool_));
+    bodies_.emplace(std::pair(id, name), std::move(session));
+  }
+}
+
+std::shared_ptr<const Program> Session::shared_program() const {
+  if (!is_static()) {
+    fail(ErrorCode::usage, "sizes depend on data: the model has {} segments and no one plan",
+         segments_.size());
+  }
+  if (!stages_[0].program()) {
+    fail(ErrorCode::usage, "kernels are chosen when the sizes of the inputs are known");
+  }
+  return stages_[0].program();
 }
 
 Context& Session::context(std::span<const Shape> input_shapes) {
-  ++uses_;
-  for (Bound& bound : bound_) {
-    if (std::ranges::equal(bound.shapes, input_shapes)) {
-      bound.last_use = uses_;
-      return *bound.context;
-    }
-  }
-  auto binding = bind(ir::bind_inputs(graph_, input_shapes));
-  // Kept only once it is complete: there may be no memory for the arena.
-  Bound bound{{input_shapes.begin(), input_shapes.end()},
-              std::make_unique<Context>(std::move(binding), pool_, std::nullopt, states_),
-              uses_};
-  if (bound_.size() == most_bindings) {
-    bound_.erase(std::ranges::min_element(bound_, {}, &Bound::last_use));
-  }
-  return *bound_.emplace_back(std::move(bound)).context;
+  if (!is_static()) shared_program();  // which says why
+  return stages_[0].context(input_shapes, ir::bind_inputs(graph_, input_shapes));
 }
 
-std::vector<Tensor> Session::run(std::span<const Tensor> inputs) {
+std::vector<Tensor> Session::checked(std::span<const Tensor> inputs) const {
   if (inputs.size() != input_names_.size()) {
     fail(ErrorCode::usage, "{} inputs given, {} accepted: {}", inputs.size(), input_names_.size(),
          accepted_inputs(input_names_, input_types_));
   }
-  std::vector<Shape> shapes;
   std::vector<Tensor> readable;
-  std::vector<const void*> in;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].present() || inputs[i].dtype() != input_types_[i].dtype) {
       fail(ErrorCode::usage, "input {}: {} given, {} accepted", input_names_[i],
            inputs[i].present() ? to_string(inputs[i].dtype()) : "nothing",
            to_string(input_types_[i]));
     }
-    shapes.push_back(inputs[i].shape());
     readable.push_back(inputs[i].aligned());
-    in.push_back(readable.back().raw());
   }
-  Context& ready = context(shapes);
-  std::vector<Tensor> outputs;
+  return readable;
+}
+
+std::vector<Tensor> Session::run(std::span<const Tensor> inputs) {
+  const std::vector<Tensor> readable = checked(inputs);
+  std::vector<Shape> shapes;
+  for (const Tensor& input : readable) shapes.push_back(input.shape());
+  return is_static() ? run_static(readable, shapes) : run_segments(readable, shapes);
+}
+
+namespace {
+
+/// Runs a context on tensors; the results are new ones.
+std::vector<Tensor> run_context(Context& context, std::span<const Tensor> inputs) {
+  std::vector<const void*> in;
   std::vector<void*> out;
-  const ir::Graph& graph = ready.binding().program().graph();
-  for (ir::ValueId id : graph.outputs) {
+  std::vector<Tensor> outputs;
+  for (const Tensor& input : inputs) in.push_back(input.raw());
+  const ir::Graph& graph = context.binding().program().graph();
+  for (const ir::ValueId id : graph.outputs) {
     outputs.push_back(
-        Tensor::zeros(graph.value(id).type.dtype, ready.binding().shapes()[ir::index(id)]));
+        Tensor::zeros(graph.value(id).type.dtype, context.binding().shapes()[ir::index(id)]));
     out.push_back(outputs.back().mutable_raw());
   }
-  ready.run(in, out);
+  context.run(in, out);
   return outputs;
+}
+
+}  // namespace
+
+std::vector<Tensor> Session::run_static(std::span<const Tensor> inputs,
+                                        std::span<const Shape> shapes) {
+  return run_context(context(shapes), inputs);
+}
+
+std::vector<Tensor> Session::run_segments(std::span<const Tensor> inputs,
+                                          std::span<const Shape> shapes) {
+  Run run;
+  run.dims = ir::bind_inputs(graph_, shapes);
+  run.values.resize(graph_.value_limit());
+  run.uses.resize(graph_.value_limit());
+  for (const Segment& segment : segments_) {
+    for (const ir::ValueId id : segment.reads) {
+      if (id != ir::no_value) ++run.uses[ir::index(id)];
+    }
+  }
+  for (const ir::ValueId id : graph_.outputs) ++run.uses[ir::index(id)];
+  for (const ir::State& state : graph_.states) ++run.uses[ir::index(state.written)];
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    run.values[ir::index(graph_.inputs[i])] = inputs[i];
+  }
+  for (std::size_t i = 0; i < graph_.states.size(); ++i) {
+    const ir::State& state = graph_.states[i];
+    run.values[ir::index(state.read)] = Tensor::borrow(state.initial.dtype(), state.initial.shape(),
+                                                       static_cast<const void*>(states_->data(i)));
+  }
+  std::size_t stage = 0;
+  for (const Segment& segment : segments_) {
+    if (segment.control != ir::no_node) {
+      run_control(segment, run);
+    } else {
+      run_stage(segment, stages_[stage++], run);
+    }
+    for (const ir::ValueId id : segment.reads) {
+      if (id != ir::no_value && --run.uses[ir::index(id)] == 0) run.values[ir::index(id)] = {};
+    }
+  }
+  const auto value = [&](ir::ValueId id) {
+    const ir::Value& v = graph_.value(id);
+    return v.constant ? v.constant->decode() : run.values[ir::index(id)];
+  };
+  std::vector<Tensor> outputs, written;
+  for (const ir::ValueId id : graph_.outputs) outputs.push_back(value(id).clone());
+  for (const ir::State& state : graph_.states) written.push_back(value(state.written).clone());
+  for (std::size_t i = 0; i < written.size(); ++i) {
+    std::memcpy(states_->data(i), written[i].raw(), written[i].size_bytes());
+  }
+  return outputs;
+}
+
+void Session::run_control(const Segment& segment, Run& run) {
+  const ir::Node& node = graph_.node(segment.control);
+  std::vector<Tensor> operands;
+  for (const ir::ValueId id : node.inputs) {
+    if (id == ir::no_value) {
+      operands.emplace_back();
+    } else if (const auto& constant = graph_.value(id).constant) {
+      operands.push_back(constant->decode());
+    } else {
+      operands.push_back(run.values[ir::index(id)]);
+    }
+  }
+  const auto call = [&](std::string_view attribute, std::span<const Tensor> inputs) {
+    return bodies_.at({segment.control, std::string(attribute)})->run(inputs);
+  };
+  const std::vector<Tensor> results =
+      with_context([&] { return ir::describe(node); },
+                   [&] {
+                     return node.op->control({node, operands, call});
+                   });
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.outputs[i] == ir::no_value) continue;
+    learn(graph_.value(node.outputs[i]).type, results[i].shape(), run.dims);
+    run.values[ir::index(node.outputs[i])] = results[i];
+  }
+}
+
+void Session::run_stage(const Segment& segment, Stage& stage, Run& run) {
+  const ir::Graph& graph = stage.graph();
+  std::vector<Tensor> inputs;
+  std::vector<Shape> shapes;
+  std::vector<Tensor> by_value(graph.value_limit());
+  for (std::size_t i = 0; i < segment.reads.size(); ++i) {
+    inputs.push_back(run.values[ir::index(segment.reads[i])]);
+    shapes.push_back(inputs.back().shape());
+    by_value[ir::index(graph.inputs[i])] = inputs.back();
+  }
+  for (const ir::NodeId id : graph.order()) {
+    const ir::Node& node = graph.node(id);
+    if (!node.open) continue;
+    std::vector<Tensor> operands;
+    for (const ir::ValueId input : node.inputs) {
+      const bool constant = graph.is_constant(input);
+      operands.push_back(input == ir::no_value ? Tensor()
+                         : constant            ? graph.value(input).constant->decode()
+                                               : by_value[ir::index(input)]);
+    }
+    const std::vector<ir::TensorType> types =
+        with_context([&] { return ir::describe(node); },
+                     [&] { return ir::infer_operands(graph, node, operands); });
+    for (std::size_t i = 0; i < types.size(); ++i) {
+      if (node.outputs[i] == ir::no_value) continue;
+      learn(graph.value(node.outputs[i]).type, evaluate(types[i].shape, {}), run.dims);
+    }
+  }
+  std::vector<Tensor> outputs = run_context(stage.context(shapes, run.dims), inputs);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    run.values[ir::index(segment.gives[i])] = std::move(outputs[i]);
+  }
 }
 
 }  // namespace strata::runtime

@@ -1,14 +1,18 @@
 #pragma once
 
-#include <filesystem>
+#include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/runtime/context.hpp"
+#include "strata/runtime/segments.hpp"
+#include "strata/runtime/stage.hpp"
 
 namespace strata::runtime {
 
@@ -23,10 +27,13 @@ struct SessionOptions {
 /// A graph ready to run with inputs of any size its types allow: optimises, compiles, binds on
 /// demand and keeps the latest bindings. Compiles when made if symbols may be 1 (or have a value in
 /// target.typical), else for the first inputs; and again for sizes that the kernels chosen cannot
-/// do. For one caller at a time.
+/// do. A graph whose sizes depend on data runs in segments, each compiled when its sizes are first
+/// known. For one caller at a time.
 class Session {
  public:
   explicit Session(ir::Graph graph, SessionOptions options = {});
+  Session(Session&&) noexcept;
+  ~Session();
 
   /// The types as the user's model declares them.
   const std::vector<std::string>& input_names() const { return input_names_; }
@@ -37,39 +44,51 @@ class Session {
   /// Inputs in the order of input_names. Throws usage saying what was given and what is accepted.
   std::vector<Tensor> run(std::span<const Tensor> inputs);
 
-  /// The context for these input shapes, binding if they are new.
+  /// Whether sizes follow from those of the inputs alone: then there is one program, and contexts
+  /// of it can be had.
+  bool is_static() const { return stages_.size() == 1 && segments_.empty(); }
+  /// The context for these input shapes, binding if they are new. Throws usage unless is_static.
   Context& context(std::span<const Shape> input_shapes);
 
   /// States back to their initial values.
   void reset() { states_->reset(); }
 
-  /// The latest. Throws usage before it is compiled.
-  const Program& program() const;
+  /// The latest. Throws usage before it is compiled, and unless is_static.
+  const Program& program() const { return *shared_program(); }
   /// The same for contexts of the caller's own.
-  std::shared_ptr<const Program> shared_program() const { return program_; }
+  std::shared_ptr<const Program> shared_program() const;
+  /// What is optimised and run; where it is cut, if at all.
+  const ir::Graph& graph() const { return graph_; }
+  std::span<const Segment> segments() const { return segments_; }
   const std::vector<ir::PassRecord>& passes() const { return passes_; }
   int threads() const { return pool_->size(); }
 
  private:
-  struct Bound {
-    std::vector<Shape> shapes;
-    std::unique_ptr<Context> context;
-    std::uint64_t last_use = 0;
-  };
+  using Bodies =
+      std::map<std::pair<ir::NodeId, std::string>, std::unique_ptr<Session>, std::less<>>;
+  struct Run;
 
-  void compile(const DimValues& typical);
-  std::shared_ptr<const Binding> bind(const DimValues& dims);
+  Session(ir::Graph graph, SessionOptions options, std::shared_ptr<ThreadPool> pool);
+  void describe();
+  void prepare();
+  void prepare_segments();
+  void add_bodies(ir::NodeId node);
+  std::vector<Tensor> checked(std::span<const Tensor> inputs) const;
+  std::vector<Tensor> run_static(std::span<const Tensor> inputs, std::span<const Shape> shapes);
+  std::vector<Tensor> run_segments(std::span<const Tensor> inputs, std::span<const Shape> shapes);
+  void run_control(const Segment& segment, Run& run);
+  void run_stage(const Segment& segment, Stage& stage, Run& run);
 
   SessionOptions options_;
   std::vector<std::string> input_names_, output_names_;
   std::vector<ir::TensorType> input_types_, output_types_;
   std::vector<ir::PassRecord> passes_;
   ir::Graph graph_;  // optimised
-  std::shared_ptr<const Program> program_;
   std::shared_ptr<ThreadPool> pool_;
   std::shared_ptr<States> states_;
-  std::vector<Bound> bound_;  // at most 8, least recently used goes first
-  std::uint64_t uses_ = 0;
+  std::vector<Segment> segments_;  // none if sizes are static
+  std::deque<Stage> stages_;       // of the segments that are graphs, in their order
+  Bodies bodies_;
 };
 
 }  // namespace strata::runtime

@@ -6,17 +6,16 @@
 #include "strata/ir/builder.hpp"
 
 namespace strata::runtime {
-
 namespace {
 
-/// Of a graph without symbols.
-std::vector<Shape> constant_shapes(const ir::Graph& graph) {
+/// Of a graph whose types have no symbols but those of `dims`.
+std::vector<Shape> shapes_under(const ir::Graph& graph, const DimValues& dims) {
   std::vector<Shape> shapes(graph.value_limit());
   auto set = [&](ir::ValueId id) {
     if (id == ir::no_value) return;
     const ir::Value& value = graph.value(id);
     shapes[ir::index(id)] = with_context([&] { return "value " + value.name; },
-                                         [&] { return evaluate(value.type.shape, {}); });
+                                         [&] { return evaluate(value.type.shape, dims); });
   };
   for (ir::ValueId id : graph.inputs) set(id);
   for (const ir::State& state : graph.states) set(state.read);
@@ -47,7 +46,7 @@ DimValues typical_dims(const ir::Graph& graph, const DimValues& given) {
 std::vector<Shape> value_shapes(const ir::Graph& graph, const DimValues& dims) {
   // Shape rules take symbols on trust; whether operands fit is known only with their values, so the
   // rules are asked again.
-  if (dims.items().empty()) return constant_shapes(graph);
+  if (dims.items().empty()) return shapes_under(graph, dims);
   std::vector<ir::TensorType> types;
   for (ir::ValueId id : graph.inputs) {
     const ir::Value& value = graph.value(id);
@@ -55,7 +54,7 @@ std::vector<Shape> value_shapes(const ir::Graph& graph, const DimValues& dims) {
                                      [&] { return evaluate(value.type.shape, dims); });
     types.push_back({value.type.dtype, {shape.begin(), shape.end()}});
   }
-  return constant_shapes(ir::with_input_types(graph, types));
+  return shapes_under(ir::with_input_types(graph, types), dims);
 }
 
 std::unique_ptr<kernels::ReorderProblem> reorder_problem(const ir::Graph& graph, ir::ValueId value,

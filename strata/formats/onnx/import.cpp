@@ -9,6 +9,7 @@
 #include "strata/formats/onnx/element_type.hpp"
 #include "strata/formats/onnx/node_context.hpp"
 #include "strata/formats/onnx/node_order.hpp"
+#include "strata/ir/builder.hpp"
 #include "strata/ir/op.hpp"
 
 namespace strata::formats::onnx {
@@ -42,18 +43,27 @@ bool is_supported(const NodeProto& node, std::int64_t opset) {
   return row->target.empty() || ir::find_op("", row->target) != nullptr;
 }
 
-// All ops of the file that are not supported, in one error.
-void check_ops(const GraphProto& proto, std::int64_t opset) {
-  struct Missing {
-    std::size_t count = 0;
-    const NodeProto* first = nullptr;
-  };
-  std::map<std::pair<std::string_view, std::string_view>, Missing> missing;
+struct Missing {
+  std::size_t count = 0;
+  const NodeProto* first = nullptr;
+};
+using MissingOps = std::map<std::pair<std::string_view, std::string_view>, Missing>;
+
+void collect_missing(const GraphProto& proto, std::int64_t opset, MissingOps& missing) {
   for (const NodeProto& node : proto.nodes) {
+    for (const AttributeProto& attribute : node.attributes) {
+      if (attribute.graph) collect_missing(*attribute.graph, opset, missing);
+    }
     if (is_supported(node, opset)) continue;
     Missing& entry = missing[{node.domain, node.op_type}];
     if (entry.count++ == 0) entry.first = &node;
   }
+}
+
+// All ops of the file that are not supported, in one error.
+void check_ops(const GraphProto& proto, std::int64_t opset) {
+  MissingOps missing;
+  collect_missing(proto, opset, missing);
   if (missing.empty()) return;
   std::string list;
   for (const auto& [op, entry] : missing) {
@@ -68,14 +78,38 @@ void check_ops(const GraphProto& proto, std::int64_t opset) {
 
 class Importer {
  public:
-  Importer(const MappedFile& file, const GraphProto& proto, std::int64_t opset,
-           const LoadOptions& options)
-      : proto_(proto), opset_(opset), tensors_(file, options) {}
+  /// `around`: what imports the graph around this one, whose values it may read.
+  Importer(const GraphProto& proto, std::int64_t opset, TensorReader& tensors,
+           Importer* around = nullptr)
+      : proto_(proto), opset_(opset), tensors_(tensors), around_(around) {}
 
   ir::Graph run() {
-    graph_.name = proto_.name;
     add_constants();
     add_inputs();
+    return finish();
+  }
+
+  /// The body of a node of the graph around it, taking operands of these types. What it reads
+  /// besides are further inputs, and `captures` in the graph around it.
+  ir::Graph run_body(std::span<const ir::TensorType> operands, std::vector<ir::ValueId>& captures) {
+    if (operands.size() != proto_.inputs.size()) {
+      fail(ErrorCode::model, "graph {} has {} inputs, expected {}", proto_.name,
+           proto_.inputs.size(), operands.size());
+    }
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      const std::string_view name = proto_.inputs[i].name;
+      with_context([&] { return fmt::format("graph input \"{}\"", name); },
+                   [&] { define(name, graph_.add_input(name, operands[i])); });
+    }
+    add_constants();
+    ir::Graph body = finish();
+    captures = std::move(captures_);
+    return body;
+  }
+
+ private:
+  ir::Graph finish() {
+    graph_.name = proto_.name;
     add_node_outputs();
     collect_uses();
     for (const std::size_t i : topological_order(proto_.nodes)) add_node(proto_.nodes[i]);
@@ -84,7 +118,6 @@ class Importer {
     return std::move(graph_);
   }
 
- private:
   void define(std::string_view name, ir::ValueId id) {
     if (!values_.emplace(name, id).second) fail(ErrorCode::model, "the name is already defined");
   }
@@ -141,7 +174,10 @@ class Importer {
   }
 
   void collect_uses() {
-    for (const NodeProto& node : proto_.nodes) used_.insert(node.inputs.begin(), node.inputs.end());
+    for (const NodeProto& node : proto_.nodes) {
+      used_.insert(node.inputs.begin(), node.inputs.end());
+      used_.insert(node.captures.begin(), node.captures.end());
+    }
     for (const ValueInfoProto& output : proto_.outputs) used_.insert(output.name);
   }
 
@@ -149,6 +185,7 @@ class Importer {
     try {
       NodeContext context(graph_, place(node), read_attributes(node, tensors_));
       if (opset_ < 6) context.attributes.erase("consumed_inputs");
+      if (is_control(node)) return add_control(node, context);
       if (const Converter* row = find_converter(plain_domain(node.domain), node.op_type, opset_)) {
         row->convert(context);
         context.check_outputs();
@@ -163,7 +200,97 @@ class Importer {
     }
   }
 
-  NodeContext::Place place(const NodeProto& node) const {
+  static bool is_control(const NodeProto& node) {
+    return plain_domain(node.domain).empty() &&
+           (node.op_type == "If" || node.op_type == "Loop" || node.op_type == "Scan");
+  }
+
+  /// Graphs of a node become attributes; what they read from around them, operands.
+  void add_control(const NodeProto& node, NodeContext& context) {
+    std::vector<ir::ValueId> operands(context.all_inputs().begin(), context.all_inputs().end());
+    if (node.op_type == "If") {
+      for (const std::string_view branch : {"then_branch", "else_branch"}) {
+        add_body(node, branch, {}, context, operands);
+      }
+      return context.emit(node.op_type, std::move(operands), context.attributes);
+    }
+    const bool is_loop = node.op_type == "Loop";
+    if (is_loop && operands.size() < 2) operands.resize(2, ir::no_value);
+    if (!is_loop && opset_ < 9) fail(ErrorCode::unsupported, "Scan is supported from opset 9 on");
+    const std::size_t own = operands.size();
+    add_body(node, "body", is_loop ? loop_operands(node, operands) : scan_operands(node, operands),
+             context, operands);
+    context.attributes.set("captures", std::int64_t(operands.size() - own));
+    context.emit(node.op_type, std::move(operands), context.attributes);
+    if (is_loop) ir::settle_loop(graph_, graph_.order().back());
+  }
+
+  void add_body(const NodeProto& node, std::string_view attribute,
+                std::span<const ir::TensorType> inputs, NodeContext& context,
+                std::vector<ir::ValueId>& operands) {
+    std::vector<ir::ValueId> captures;
+    ir::Graph body =
+        with_context([&] { return std::string(attribute); },
+                     [&] {
+                       return Importer(graph_of(node, attribute), opset_, tensors_, this)
+                           .run_body(inputs, captures);
+                     });
+    context.attributes.set(attribute, ir::Subgraph(std::make_shared<ir::Graph>(std::move(body))));
+    operands.insert(operands.end(), captures.begin(), captures.end());
+  }
+
+  static const GraphProto& graph_of(const NodeProto& node, std::string_view attribute) {
+    for (const AttributeProto& proto : node.attributes) {
+      if (proto.name == attribute && proto.graph) return *proto.graph;
+    }
+    fail(ErrorCode::model, "attribute {} is missing; accepted: a graph", attribute);
+  }
+
+  const ir::TensorType& operand_type(ir::ValueId id) const {
+    if (id == ir::no_value) fail(ErrorCode::model, "an input is missing");
+    return graph_.value(id).type;
+  }
+
+  /// The iteration and the condition, then the carried values.
+  std::vector<ir::TensorType> loop_operands(const NodeProto& node,
+                                            std::span<const ir::ValueId> operands) {
+    std::vector<ir::TensorType> types = {{DType::i64, {}}, {DType::boolean, {}}};
+    const GraphProto& body = graph_of(node, "body");
+    for (std::size_t i = 0; i < types.size() && i < body.inputs.size(); ++i) {
+      const auto& shape = body.inputs[i].shape;
+      if (shape && shape->size() == 1) types[i].shape = {1};
+    }
+    for (const ir::ValueId id : operands.subspan(2)) types.push_back(operand_type(id));
+    return types;
+  }
+
+  /// The carried values, then one slice of each scanned input.
+  std::vector<ir::TensorType> scan_operands(const NodeProto& node,
+                                            std::span<const ir::ValueId> operands) {
+    const ir::Attributes attributes = read_attributes(node, tensors_);
+    const std::int64_t scanned = attributes.integer("num_scan_inputs", 0);
+    if (scanned < 1 || scanned > std::int64_t(operands.size())) {
+      fail(ErrorCode::model, "num_scan_inputs is {}; accepted: 1 to {}", scanned, operands.size());
+    }
+    const std::vector<std::int64_t> axes = attributes.integers("scan_input_axes");
+    const std::size_t first = operands.size() - std::size_t(scanned);
+    std::vector<ir::TensorType> types;
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      types.push_back(operand_type(operands[i]));
+      if (i < first) continue;
+      SymbolicShape& shape = types.back().shape;
+      const auto rank = std::int64_t(shape.size());
+      std::int64_t axis = i - first < axes.size() ? axes[i - first] : 0;
+      if (axis < 0) axis += rank;
+      if (axis < 0 || axis >= rank) {
+        fail(ErrorCode::model, "scan_input_axes has {} for rank {}", axis, rank);
+      }
+      shape.erase(shape.begin() + axis);
+    }
+    return types;
+  }
+
+  NodeContext::Place place(const NodeProto& node) {
     NodeContext::Place place{.op = node.op_type, .name = node_name(node), .opset = opset_};
     for (std::string_view name : node.inputs) {
       place.inputs.push_back(name.empty() ? ir::no_value : find(name));
@@ -177,10 +304,27 @@ class Importer {
     return place;
   }
 
-  ir::ValueId find(std::string_view name) const {
+  ir::ValueId find(std::string_view name) {
     const auto found = values_.find(name);
-    if (found == values_.end()) fail(ErrorCode::model, "\"{}\" is defined nowhere", name);
-    return found->second;
+    if (found != values_.end()) return found->second;
+    if (!around_) fail(ErrorCode::model, "\"{}\" is defined nowhere", name);
+    return capture(name);
+  }
+
+  /// A value of the graph around this one: an input, or a copy if it is a constant.
+  ir::ValueId capture(std::string_view name) {
+    const ir::ValueId outer = around_->find(name);
+    const ir::Value& value = around_->graph_.value(outer);
+    ir::ValueId inner;
+    if (value.constant) {
+      inner = graph_.add_constant(name, *value.constant, value.sources);
+    } else {
+      inner = graph_.add_input(name, value.type);
+      graph_.value(inner).elements = value.elements;
+      captures_.push_back(outer);
+    }
+    define(name, inner);
+    return inner;
   }
 
   void add_outputs() {
@@ -189,7 +333,9 @@ class Importer {
       with_context(
           [&] { return fmt::format("graph output \"{}\"", info.name); },
           [&] {
-            if (!seen.insert(info.name).second) fail(ErrorCode::model, "it is listed twice");
+            if (!seen.insert(info.name).second && !around_) {
+              fail(ErrorCode::model, "it is listed twice");
+            }
             const ir::ValueId id = find(info.name);
             const DType type = graph_.value(id).type.dtype;
             if (info.is_tensor && info.elem_type != 0 && element_type(info.elem_type) != type) {
@@ -204,8 +350,10 @@ class Importer {
 
   const GraphProto& proto_;
   std::int64_t opset_;
-  TensorReader tensors_;
+  TensorReader& tensors_;
+  Importer* around_;
   ir::Graph graph_;
+  std::vector<ir::ValueId> captures_;  // in the graph around
   std::unordered_map<std::string_view, ir::ValueId> values_;
   std::unordered_set<std::string_view> used_;
 };
@@ -217,7 +365,8 @@ ir::Graph import_model(const MappedFile& file, const LoadOptions& options) {
   if (!model.graph) fail(ErrorCode::model, "this is no ONNX model: it holds no graph");
   const std::int64_t opset = default_opset(model);
   check_ops(*model.graph, opset);
-  return Importer(file, *model.graph, opset, options).run();
+  TensorReader tensors(file, options);
+  return Importer(*model.graph, opset, tensors).run();
 }
 
 }  // namespace strata::formats::onnx

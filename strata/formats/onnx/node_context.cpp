@@ -28,7 +28,7 @@ ir::Attribute to_attribute(const AttributeValue& value, TensorReader& tensors) {
       fail(ErrorCode::model, "it has neither type nor value");
     default:
       fail(ErrorCode::unsupported,
-           "graphs, sparse tensors, types and lists of tensors are not supported as attributes");
+           "sparse tensors, types and lists of graphs or tensors are not supported as attributes");
   }
 }
 
@@ -51,6 +51,7 @@ ir::Attributes with_element_types(ir::Attributes attributes, const ir::OpDef& op
 ir::Attributes read_attributes(const NodeProto& node, TensorReader& tensors) {
   ir::Attributes attributes;
   for (const AttributeProto& proto : node.attributes) {
+    if (proto.graph) continue;
     with_context([&] { return fmt::format("attribute {}", proto.name); },
                  [&] {
                    if (attributes.has(proto.name)) fail(ErrorCode::model, "it is given twice");
@@ -89,6 +90,13 @@ ir::ValueId NodeContext::intermediate(std::string_view op, std::vector<ir::Value
                                       ir::Attributes node_attributes) {
   return builder_.op(op, std::move(operands), std::move(node_attributes),
                      fmt::format("{}_{}", place_.name, op));
+}
+
+std::vector<ir::ValueId> NodeContext::intermediates(std::string_view op,
+                                                    std::vector<ir::ValueId> operands, int count,
+                                                    ir::Attributes node_attributes) {
+  return builder_.multi(op, std::move(operands), count, std::move(node_attributes),
+                        fmt::format("{}_{}", place_.name, op));
 }
 
 ir::ValueId NodeContext::constant(Tensor tensor, std::string_view what) {

@@ -28,6 +28,8 @@ class NodeContext {
 
   std::string_view op() const { return place_.op; }
   std::int64_t opset() const { return place_.opset; }
+  /// As the file has it, or invented from the op and an output.
+  std::string_view name() const { return place_.name; }
   /// As the file states them; converters take out what the present op no longer has.
   ir::Attributes attributes;
 
@@ -46,6 +48,8 @@ class NodeContext {
   /// A node whose result only the converter uses, and constants; `what` completes the name.
   ir::ValueId intermediate(std::string_view op, std::vector<ir::ValueId> inputs,
                            ir::Attributes attributes = {});
+  std::vector<ir::ValueId> intermediates(std::string_view op, std::vector<ir::ValueId> inputs,
+                                         int outputs, ir::Attributes attributes = {});
   ir::ValueId constant(Tensor tensor, std::string_view what);
   ir::ValueId integers(std::span<const std::int64_t> values, std::string_view what);
 
@@ -71,8 +75,8 @@ class NodeContext {
   ir::Builder builder_;
 };
 
-/// The attributes of a node of the file, of any kind but graphs, sparse tensors and types (throws
-/// unsupported).
+/// The attributes of a node of the file but its graphs; throws unsupported for sparse tensors and
+/// types.
 ir::Attributes read_attributes(const NodeProto& node, TensorReader& tensors);
 
 }  // namespace strata::formats::onnx

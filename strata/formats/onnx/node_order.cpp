@@ -39,13 +39,15 @@ std::vector<std::size_t> topological_order(const std::vector<NodeProto>& nodes) 
       Frame& frame = stack.back();
       const NodeProto& node = nodes[frame.node];
       states[frame.node] = State::open;
-      if (frame.next_input == node.inputs.size()) {
+      const std::size_t own = node.inputs.size();
+      if (frame.next_input == own + node.captures.size()) {
         states[frame.node] = State::done;
         order.push_back(frame.node);
         stack.pop_back();
         continue;
       }
-      const auto producer = producers.find(node.inputs[frame.next_input++]);
+      const std::size_t i = frame.next_input++;
+      const auto producer = producers.find(i < own ? node.inputs[i] : node.captures[i - own]);
       if (producer == producers.end() || states[producer->second] == State::done) continue;
       if (states[producer->second] == State::open) {
         fail(ErrorCode::model, "{} depends on its own output", describe(nodes[producer->second]));

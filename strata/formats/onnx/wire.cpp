@@ -1,6 +1,8 @@
 #include "strata/formats/onnx/wire.hpp"
 
+#include <algorithm>
 #include <array>
+#include <unordered_set>
 
 namespace strata::formats::onnx {
 namespace {
@@ -27,16 +29,40 @@ std::pair<std::string_view, std::string_view> parse_entry(Message m) {
   return entry;
 }
 
-AttributeProto parse_attribute_name(Message m) {
-  AttributeProto attribute{{}, m};
+/// Graphs within graphs.
+constexpr int deepest = 64;
+
+GraphProto parse_graph(Message m, int depth);
+
+AttributeProto parse_attribute_name(Message m, int depth) {
+  AttributeProto attribute{{}, m, nullptr};
   while (m.next()) {
     if (m.field() == 1) attribute.name = m.text();
+    if (m.field() != 6) continue;
+    if (depth == deepest) m.fail("graphs nested deeper than {}", deepest);
+    attribute.graph = std::make_shared<const GraphProto>(parse_graph(m.message(), depth + 1));
   }
   if (attribute.name.empty()) m.fail("an attribute without name");
   return attribute;
 }
 
-NodeProto parse_node(Message m) {
+/// Names that the graph reads but does not define.
+void add_captures(const GraphProto& graph, std::vector<std::string_view>& captures) {
+  std::unordered_set<std::string_view> known(captures.begin(), captures.end());
+  for (const TensorProto& tensor : graph.initializers) known.insert(tensor.name);
+  for (const ValueInfoProto& input : graph.inputs) known.insert(input.name);
+  for (const NodeProto& node : graph.nodes) known.insert(node.outputs.begin(), node.outputs.end());
+  const auto read = [&](std::string_view name) {
+    if (!name.empty() && known.insert(name).second) captures.push_back(name);
+  };
+  for (const NodeProto& node : graph.nodes) {
+    std::ranges::for_each(node.inputs, read);
+    std::ranges::for_each(node.captures, read);
+  }
+  for (const ValueInfoProto& output : graph.outputs) read(output.name);
+}
+
+NodeProto parse_node(Message m, int depth) {
   NodeProto node;
   while (m.next()) {
     switch (m.field()) {
@@ -53,7 +79,8 @@ NodeProto parse_node(Message m) {
         node.op_type = m.text();
         break;
       case 5:
-        append(node.attributes, m.message(), "attribute", parse_attribute_name);
+        append(node.attributes, m.message(), "attribute",
+               [&](Message attribute) { return parse_attribute_name(attribute, depth); });
         break;
       case 7:
         node.domain = m.text();
@@ -61,6 +88,9 @@ NodeProto parse_node(Message m) {
     }
   }
   if (node.op_type.empty()) m.fail("a node without op_type");
+  for (const AttributeProto& attribute : node.attributes) {
+    if (attribute.graph) add_captures(*attribute.graph, node.captures);
+  }
   return node;
 }
 
@@ -122,12 +152,13 @@ ValueInfoProto parse_value_info(Message m) {
   return info;
 }
 
-GraphProto parse_graph(Message m) {
+GraphProto parse_graph(Message m, int depth) {
   GraphProto graph;
   while (m.next()) {
     switch (m.field()) {
       case 1:
-        append(graph.nodes, m.message(), "node", parse_node);
+        append(graph.nodes, m.message(), "node",
+               [&](Message node) { return parse_node(node, depth); });
         break;
       case 2:
         graph.name = m.text();
@@ -286,7 +317,7 @@ ModelProto parse_model(Message m) {
       case 7:
         if (model.graph) m.fail("a second graph");
         model.graph =
-            with_context([] { return "graph"; }, [&] { return parse_graph(m.message()); });
+            with_context([] { return "graph"; }, [&] { return parse_graph(m.message(), 0); });
         break;
       case 8:
         append(model.opset_import, m.message(), "opset_import", parse_opset);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -25,9 +26,12 @@ struct TensorProto {
   Message content;  ///< the whole message, for the typed lists
 };
 
+struct GraphProto;
+
 struct AttributeProto {
   std::string_view name;
   Message content;
+  std::shared_ptr<const GraphProto> graph;  ///< set: the attribute is a graph
 };
 
 /// In the order of ONNX's codes, which start at 0.
@@ -67,6 +71,8 @@ struct NodeProto {
   std::vector<std::string_view> inputs;
   std::vector<std::string_view> outputs;
   std::vector<AttributeProto> attributes;
+  /// What the node's graphs read from around it; no duplicates.
+  std::vector<std::string_view> captures;
 };
 
 struct DimensionProto {

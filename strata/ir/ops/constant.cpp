@@ -23,23 +23,26 @@ Status constant(const EvalArgs& args) {
 void infer_constant_of_shape(InferContext& context) {
   expect_dtype(context, 0, "input", DType::i64);
   context.expect_rank(0, "input", 1);
+  const DType dtype =
+      context.attributes().has("value") ? context.attributes().tensor("value").dtype() : DType::f32;
+  if (!context.elements(0)) {
+    return context.set_open_output(0, dtype, expect_length(context, 0, "input"));
+  }
   const SymbolicShape shape = expect_elements(context, 0, "input");
   for (const Dim& extent : shape) {
     if (extent.is_constant() && extent.constant() < 0) {
       fail(ErrorCode::model, "input has the negative entry {}", extent.constant());
     }
   }
-  DType type = DType::f32;
   std::optional<Dim> element;
   if (context.attributes().has("value")) {
     const Tensor& value = context.attributes().tensor("value");
     if (value.elements() != 1) {
       fail(ErrorCode::model, "value has {} elements, expected 1", value.elements());
     }
-    type = value.dtype();
-    if (is_integer(type)) element = value.to_int64()[0];
+    if (is_integer(dtype)) element = value.to_int64()[0];
   }
-  context.set_output(0, {type, shape});
+  context.set_output(0, {dtype, shape});
   if (!element || shape.size() > 1) return;
   const Dim count = shape.empty() ? Dim(1) : shape[0];
   if (!count.is_constant() || count.constant() > 1024) return;

@@ -17,6 +17,10 @@ void expect_extents(std::string_view what, const std::vector<Dim>& extents) {
 void infer_expand(InferContext& context) {
   expect_dtype(context, 1, "shape", DType::i64);
   context.expect_rank(1, "shape", 1);
+  if (!context.elements(1)) {
+    const int rank = std::max(rank_of(context, 0), expect_length(context, 1, "shape"));
+    return context.set_open_output(0, context.input(0).dtype, rank);
+  }
   const SymbolicShape target = expect_elements(context, 1, "shape");
   expect_extents("shape", target);
   SymbolicShape shape = broadcast(context.input(0).shape, target);
@@ -46,8 +50,9 @@ Status expand(const EvalArgs& args) {
 void infer_tile(InferContext& context) {
   expect_dtype(context, 1, "repeats", DType::i64);
   context.expect_rank(1, "repeats", 1);
-  const std::vector<Dim> repeats = expect_elements(context, 1, "repeats");
   TensorType y = context.input(0);
+  if (!context.elements(1)) return context.set_open_output(0, y.dtype, int(y.shape.size()));
+  const std::vector<Dim> repeats = expect_elements(context, 1, "repeats");
   expect_count("repeats", repeats.size(), y.shape.size());
   expect_extents("repeats", repeats);
   for (std::size_t i = 0; i < repeats.size(); ++i) y.shape[i] = y.shape[i] * repeats[i];

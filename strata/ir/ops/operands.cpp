@@ -20,7 +20,10 @@ void expect_float(const InferContext& context, int i, std::string_view what) {
 }
 
 void expect_number(const InferContext& context, int i, std::string_view what) {
-  if (context.input(i).dtype == DType::boolean) complain(context, i, what, "all but bool");
+  const DType type = context.input(i).dtype;
+  if (!is_float(type) && !is_integer(type)) {
+    complain(context, i, what, "floats of 16 and integers of 8 bits or more");
+  }
 }
 
 void expect_signed(const InferContext& context, int i, std::string_view what) {
@@ -86,6 +89,16 @@ std::vector<Dim> expect_elements(const InferContext& context, int i, std::string
          "{} depends on data; accepted: a constant or integers computed from shapes", what);
   }
   return *std::move(values);
+}
+
+int expect_length(const InferContext& context, int i, std::string_view what) {
+  context.expect_rank(i, what, 1);
+  const Dim& length = context.input(i).shape[0];
+  if (!length.is_constant() || length.constant() > max_rank) {
+    fail(ErrorCode::unsupported, "{} has {} entries; accepted: a number up to {}", what,
+         to_string(length), max_rank);
+  }
+  return int(length.constant());
 }
 
 std::span<const std::int64_t> integers_view(const Attributes& attributes, std::string_view name) {

@@ -31,6 +31,9 @@ std::vector<std::int64_t> expect_integers(const InferContext& context, int i,
                                           std::string_view what);
 std::vector<Dim> expect_elements(const InferContext& context, int i, std::string_view what);
 
+/// Entries of a vector operand that gives the result's rank; throws unsupported unless known.
+int expect_length(const InferContext& context, int i, std::string_view what);
+
 /// Rank of operand i.
 inline int rank_of(const InferContext& context, int i) {
   return int(context.input(i).shape.size());

@@ -19,8 +19,11 @@ void infer(InferContext& context) {
   const int rank = int(y.shape.size());
   std::vector<std::int64_t> axes;
   for (int i = 0; i < rank; ++i) axes.push_back(i);
+  if (context.has_input(3)) expect_index(context, 3, "axes");
+  if (!context.integers(1) || (context.has_input(3) && !context.integers(3))) {
+    return context.set_open_output(0, y.dtype, rank);
+  }
   if (context.has_input(3)) {
-    expect_index(context, 3, "axes");
     axes = expect_integers(context, 3, "axes");
     normalize_axes(axes, rank, "axes");
   }

@@ -20,6 +20,9 @@ Dim integer_count(const Dim& start, const Dim& limit, std::int64_t delta) {
 }
 
 void infer_integers(InferContext& context) {
+  if (!context.elements(0) || !context.elements(1) || !context.integers(2)) {
+    return context.set_open_output(0, context.input(0).dtype, 1);
+  }
   const Dim start = expect_elements(context, 0, names[0])[0];
   const Dim limit = expect_elements(context, 1, names[1])[0];
   const std::int64_t delta = expect_integers(context, 2, names[2])[0];
@@ -41,9 +44,7 @@ void infer_floats(InferContext& context) {
   double bounds[3];
   for (int i = 0; i < 3; ++i) {
     const auto bound = context.constant(i);
-    if (!bound) {
-      fail(ErrorCode::unsupported, "{} depends on data; accepted: a constant", names[i]);
-    }
+    if (!bound) return context.set_open_output(0, context.input(0).dtype, 1);
     bounds[i] = load_one<double>(*bound, 0);
   }
   const double count = std::ceil((bounds[1] - bounds[0]) / bounds[2]);

@@ -50,15 +50,20 @@ void infer(InferContext& context) {
   const Attributes& attributes = context.attributes();
   const SymbolicShape& x = context.input(0).shape;
   const int rank = int(x.size());
+  const bool keep = attributes.integer("keepdims", 1) != 0;
   std::vector<std::int64_t> named;
   if (context.has_input(1)) {
     expect_dtype(context, 1, "axes", DType::i64);
     context.expect_rank(1, "axes", 1);
+    if (!context.integers(1)) {
+      const int dropped = keep ? 0 : expect_length(context, 1, "axes");
+      expect_between("rank of the result", rank - dropped, 0, rank);
+      return context.set_open_output(0, context.input(0).dtype, rank - dropped);
+    }
     named = expect_integers(context, 1, "axes");
   }
   const std::vector<int> axes = normalize_axes(named, rank, "axes");
   const bool all = axes.empty() && attributes.integer("noop_with_empty_axes", 0) == 0;
-  const bool keep = attributes.integer("keepdims", 1) != 0;
   SymbolicShape shape;
   for (int axis = 0; axis < rank; ++axis) {
     if (!all && std::find(axes.begin(), axes.end(), axis) == axes.end()) {

@@ -38,6 +38,9 @@ void infer_reshape(InferContext& context) {
   context.expect_rank(1, "shape", 1);
   const SymbolicShape& x = context.input(0).shape;
   const bool allow_zero = context.attributes().integer("allowzero", 0) != 0;
+  if (!context.elements(1)) {
+    return context.set_open_output(0, context.input(0).dtype, expect_length(context, 1, "shape"));
+  }
   SymbolicShape shape = expect_elements(context, 1, "shape");
   std::optional<std::size_t> open;
   bool zero = false;
@@ -79,17 +82,30 @@ void infer_flatten(InferContext& context) {
   set_reshaped(context, {product(dims.first(split)), product(dims.subspan(split))});
 }
 
-std::vector<std::int64_t> axes_operand(const InferContext& context) {
+/// The axes, if they are known.
+std::optional<std::vector<std::int64_t>> axes_operand(const InferContext& context) {
   expect_dtype(context, 1, "axes", DType::i64);
   if (rank_of(context, 1) > 1) context.expect_rank(1, "axes", 1);
-  return expect_integers(context, 1, "axes");
+  return context.integers(1);
+}
+
+int count_axes(const InferContext& context) {
+  return rank_of(context, 1) == 0 ? 1 : expect_length(context, 1, "axes");
+}
+
+/// The result has this rank; which extents it keeps, data tell.
+void set_open_reshaped(InferContext& context, int rank) {
+  expect_between("rank of the result", rank, 0, max_rank);
+  context.set_open_output(0, context.input(0).dtype, rank);
 }
 
 void infer_squeeze(InferContext& context) {
   const SymbolicShape& x = context.input(0).shape;
   std::vector<bool> dropped(x.size());
   if (context.has_input(1)) {
-    for (const int axis : normalize_axes(axes_operand(context), int(x.size()), "axes")) {
+    const auto axes = axes_operand(context);
+    if (!axes) return set_open_reshaped(context, int(x.size()) - count_axes(context));
+    for (const int axis : normalize_axes(*axes, int(x.size()), "axes")) {
       expect_extent("squeezed extent", x[std::size_t(axis)], 1);
       dropped[std::size_t(axis)] = true;
     }
@@ -105,12 +121,13 @@ void infer_squeeze(InferContext& context) {
 
 void infer_unsqueeze(InferContext& context) {
   SymbolicShape shape = context.input(0).shape;
-  const std::vector<std::int64_t> axes = axes_operand(context);
-  const std::size_t rank = shape.size() + axes.size();
+  const auto axes = axes_operand(context);
+  if (!axes) return set_open_reshaped(context, int(shape.size()) + count_axes(context));
+  const std::size_t rank = shape.size() + axes->size();
   if (rank > std::size_t(max_rank)) {
     fail(ErrorCode::unsupported, "result of rank {}; accepted: at most {}", rank, max_rank);
   }
-  for (const int axis : normalize_axes(axes, int(rank), "axes")) {
+  for (const int axis : normalize_axes(*axes, int(rank), "axes")) {
     shape.insert(shape.begin() + axis, 1);
   }
   set_reshaped(context, std::move(shape));

@@ -35,10 +35,6 @@ void expect_attributes(const Attributes& attributes) {
   expect_word(attributes, "coordinate_transformation_mode", "half_pixel", coordinate_modes);
   expect_word(attributes, "nearest_mode", "round_prefer_floor", nearest_modes);
   expect_word(attributes, "keep_aspect_ratio_policy", "stretch", policies);
-  if (attributes.integer("antialias", 0) != 0) {
-    fail(ErrorCode::unsupported, "antialias is {}; accepted: 0",
-         attributes.integer("antialias", 0));
-  }
 }
 
 /// The axis that entry i of roi, scales and sizes belongs to.
@@ -48,8 +44,8 @@ int axis_of(const Attributes& attributes, std::size_t i, int rank) {
 }
 
 /// floor(extent * scale), rounded in float as ONNX's own shape rule does. A symbolic extent takes
-/// scales that are small fractions.
-Dim scaled_extent(const Dim& extent, float scale) {
+/// scales that are small fractions; others leave the extent open.
+std::optional<Dim> scaled_extent(const Dim& extent, float scale) {
   if (extent.is_constant()) {
     const float scaled = std::floor(float(extent.constant()) * scale);
     if (!(scaled <= float(std::numeric_limits<std::int32_t>::max()))) {
@@ -63,21 +59,21 @@ Dim scaled_extent(const Dim& extent, float scale) {
       return Dim::floor_div(extent * Dim(std::int64_t(numerator)), denominator);
     }
   }
-  fail(ErrorCode::unsupported, "scale {} of the symbolic extent {}; accepted: fractions of 64",
-       scale, to_string(extent));
+  return std::nullopt;
 }
 
 void infer_from_scales(InferContext& context, std::size_t count) {
   expect_dtype(context, scales, "scales", DType::f32);
   const auto values = context.constant(scales);
-  if (!values) fail(ErrorCode::unsupported, "scales depend on data; accepted: a constant");
+  if (!values) return context.set_open_output(0, context.input(data).dtype, rank_of(context, data));
   expect_count("scales", std::size_t(values->elements()), count);
   TensorType y = context.input(data);
   for (std::size_t i = 0; i < count; ++i) {
     const float scale = values->data<float>()[i];
     if (!(scale > 0)) fail(ErrorCode::model, "scales entry {} is {}; accepted: above 0", i, scale);
-    Dim& extent = y.shape[std::size_t(axis_of(context.attributes(), i, int(y.shape.size())))];
-    extent = scaled_extent(extent, scale);
+    const int axis = axis_of(context.attributes(), i, int(y.shape.size()));
+    Dim& extent = y.shape[std::size_t(axis)];
+    extent = scaled_extent(extent, scale).value_or(context.open_extent(0, axis));
   }
   context.set_output(0, std::move(y));
 }
@@ -97,6 +93,13 @@ double common_scale(std::string_view policy, const Shape& x, std::span<const std
 
 void infer_from_sizes(InferContext& context, std::size_t count) {
   expect_dtype(context, sizes, "sizes", DType::i64);
+  const std::string_view policy =
+      text_view(context.attributes(), "keep_aspect_ratio_policy", "stretch");
+  const bool aspect = policy != "stretch";
+  if (!context.elements(sizes) ||
+      (aspect && !(as_constant(context.input(data).shape) && context.integers(sizes)))) {
+    return context.set_open_output(0, context.input(data).dtype, rank_of(context, data));
+  }
   std::vector<Dim> wanted = expect_elements(context, sizes, "sizes");
   expect_count("sizes", wanted.size(), count);
   TensorType y = context.input(data);
@@ -107,11 +110,8 @@ void infer_from_sizes(InferContext& context, std::size_t count) {
     }
     y.shape[std::size_t(axis_of(context.attributes(), i, int(y.shape.size())))] = wanted[i];
   }
-  const std::string_view policy =
-      text_view(context.attributes(), "keep_aspect_ratio_policy", "stretch");
-  if (policy != "stretch") {
+  if (aspect) {
     const auto x = as_constant(context.input(data).shape);
-    if (!x) fail(ErrorCode::unsupported, "{} needs known extents of X", policy);
     const double scale =
         common_scale(policy, *x, expect_integers(context, sizes, "sizes"), context.attributes());
     for (std::size_t i = 0; i < count; ++i) {
@@ -181,10 +181,11 @@ double interpolate(const Tensor& x, std::span<const Taps> taps, int axis, std::i
   if (axis == x.shape().rank()) return load_one<double>(x, offset);
   const Taps& own = taps[std::size_t(axis)];
   double sum = 0;
-  for (std::size_t i = 0; i < std::size_t(own.count); ++i) {
-    if (own.weight[i] == 0) continue;
-    const std::int64_t at = offset + own.position[i] * stride_of(x.shape(), axis);
-    sum += own.weight[i] * interpolate(x, taps, axis + 1, at);
+  for (std::int64_t i = 0; i < own.count; ++i) {
+    const double weight = own.weight(i);
+    if (weight == 0) continue;
+    const std::int64_t at = offset + own.position(i) * stride_of(x.shape(), axis);
+    sum += weight * interpolate(x, taps, axis + 1, at);
   }
   return sum;
 }
@@ -208,7 +209,7 @@ Status reference(const EvalArgs& args) {
       const std::int64_t at = rest % y.shape()[a];
       rest /= y.shape()[a];
       taps[axis] = resampling.taps(plan[axis], at);
-      offset += taps[axis].position[0] * stride_of(x.shape(), a);
+      offset += taps[axis].position(0) * stride_of(x.shape(), a);
       if (!crops) continue;
       const double coordinate = resampling.coordinate(plan[axis], at);
       outside = outside || coordinate < 0 || coordinate > double(x.shape()[a] - 1);
@@ -258,6 +259,12 @@ std::vector<OpCase> cases() {
       make("cubic", {1, 1, 4, 4}, {1, 1, 2, 1.5f}, {{"mode", "cubic"}}),
       make("cubic_excluding", {1, 1, 4, 4}, {1, 1, 0.8f, 2},
            {{"mode", "cubic"}, {"exclude_outside", std::int64_t(1)}, {"cubic_coeff_a", -0.5f}}),
+      make("antialias", {1, 1, 9, 7}, {1, 1, 0.3f, 0.5f},
+           {{"mode", "linear"}, {"antialias", std::int64_t(1)}}),
+      make("antialias_cubic", {1, 1, 9, 7}, {1, 1, 0.4f, 2},
+           {{"mode", "cubic"},
+            {"antialias", std::int64_t(1)},
+            {"exclude_outside", std::int64_t(1)}}),
       make("symbolic", {Dim::symbol("N"), 2, 3, Dim::symbol("W")}, {1, 1, 2, 1.5f}, {}),
       {"sizes", {f32({1, 2, 3, 4}), omitted(), omitted(), i64({1, 2, 5, 6})}, linear},
       {"axes", {f32({2, 3, 4}), omitted(), omitted(), i64({7})}, {{"axes", Ints{-1}}}},

@@ -64,12 +64,18 @@ struct Bounds {
   std::vector<std::int64_t> axes, steps;
 };
 
-Bounds read_bounds(const InferContext& context) {
+/// Nothing if they are not known.
+std::optional<Bounds> read_bounds(const InferContext& context) {
   constexpr std::string_view names[] = {"data", "starts", "ends", "axes", "steps"};
   for (int i = 1; i < 5; ++i) {
     if (!context.has_input(i)) continue;
     expect_index(context, i, names[i]);
     context.expect_rank(i, names[i], 1);
+  }
+  if (!context.elements(1) || !context.elements(2) ||
+      (context.has_input(3) && !context.integers(3)) ||
+      (context.has_input(4) && !context.integers(4))) {
+    return std::nullopt;
   }
   Bounds bounds{expect_elements(context, 1, "starts"), expect_elements(context, 2, "ends"), {}, {}};
   const std::size_t count = bounds.starts.size();
@@ -106,8 +112,28 @@ void set_sliced_elements(InferContext& context, const Bounds& bounds) {
   context.set_elements(0, std::move(kept));
 }
 
+/// Sliced axes have extents that data tell; the others keep theirs, if the axes are known.
+void infer_open(InferContext& context) {
+  TensorType y = context.input(0);
+  const int rank = int(y.shape.size());
+  std::vector<std::int64_t> axes;
+  if (!context.has_input(3)) {
+    for (int i = 0; i < std::min(rank, expect_length(context, 1, "starts")); ++i) axes.push_back(i);
+  } else if (const auto known = context.integers(3)) {
+    axes = *known;
+  } else {
+    return context.set_open_output(0, y.dtype, rank);
+  }
+  for (const int axis : normalize_axes(axes, rank, "axes")) {
+    y.shape[std::size_t(axis)] = context.open_extent(0, axis);
+  }
+  context.set_output(0, std::move(y));
+}
+
 void infer(InferContext& context) {
-  const Bounds bounds = read_bounds(context);
+  const auto known = read_bounds(context);
+  if (!known) return infer_open(context);
+  const Bounds& bounds = *known;
   TensorType y = context.input(0);
   for (std::size_t i = 0; i < bounds.axes.size(); ++i) {
     Dim& extent = y.shape[std::size_t(normalize_axis(bounds.axes[i], int(y.shape.size()), "axes"))];

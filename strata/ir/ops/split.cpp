@@ -6,14 +6,25 @@
 namespace strata::ir {
 namespace {
 
+/// The extents of sizes that are not known yet.
+std::vector<Dim> open_extents(InferContext& context, int axis) {
+  std::vector<Dim> parts;
+  for (int i = 0; i < int(context.node().outputs.size()); ++i) {
+    parts.push_back(context.open_extent(i, axis));
+  }
+  return parts;
+}
+
 /// Extent of each output along the axis.
-std::vector<Dim> part_extents(const InferContext& context, const Dim& whole) {
+std::vector<Dim> part_extents(InferContext& context, int axis) {
   const std::size_t count = context.node().outputs.size();
+  const Dim& whole = context.input(0).shape[std::size_t(axis)];
   if (context.has_input(1)) {
     if (context.attributes().has("num_outputs")) {
       fail(ErrorCode::model, "both the input split and the attribute num_outputs are given");
     }
     expect_dtype(context, 1, "split", DType::i64);
+    if (!context.elements(1)) return open_extents(context, axis);
     std::vector<Dim> parts = expect_elements(context, 1, "split");
     expect_count("split", parts.size(), count);
     Dim sum;
@@ -44,7 +55,7 @@ void infer(InferContext& context) {
   const TensorType x = context.input(0);
   const int axis =
       normalize_axis(context.attributes().integer("axis", 0), int(x.shape.size()), "axis");
-  const std::vector<Dim> parts = part_extents(context, x.shape[std::size_t(axis)]);
+  const std::vector<Dim> parts = part_extents(context, axis);
   auto elements = x.shape.size() == 1 ? context.elements(0) : std::nullopt;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     TensorType part = x;

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "strata/base/checked.hpp"
+#include "strata/ir/builder.hpp"
 #include "strata/ir/cost.hpp"
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/ir/passes/rewrite.hpp"
@@ -37,6 +38,8 @@ class Folder {
  private:
   bool fold(NodeId id) {
     const Node& node = graph_.node(id);
+    // What was folded before it may tell its sizes.
+    if (folded_any_ && node.open) infer_node(graph_, id);
     // An output of the graph stays the output of a node.
     for (ValueId output : node.outputs) {
       if (output != no_value && exits_[index(output)]) return false;
@@ -199,7 +202,7 @@ class Folder {
     }
     const Status status = with_context([&] { return describe(node); },
                                        [&] {
-                                         return node.op->reference({node, inputs, outputs});
+                                         return run_reference(node, inputs, outputs);
                                        });
     if (!status) return {};  // what the data get wrong, the run will say
     std::vector<EncodedTensor> results;
@@ -212,6 +215,7 @@ class Folder {
   /// The node's outputs become constants that remember all they came from.
   bool replace(const Node& node, std::vector<EncodedTensor> results) {
     if (results.empty()) return false;
+    folded_any_ = true;
     Sources sources = node.sources;
     for (ValueId input : node.inputs) {
       if (input != no_value && graph_.is_constant(input)) {
@@ -230,6 +234,7 @@ class Folder {
   std::int64_t bytes_left_;
   std::int64_t work_left_;
   std::vector<bool> exits_;
+  bool folded_any_ = false;
 };
 
 void run(Graph& graph, const PassOptions& options) { Folder(graph, options).run(); }

@@ -1,0 +1,61 @@
+#include "strata/runtime/stage.hpp"
+
+#include <algorithm>
+
+#include "strata/base/error.hpp"
+
+namespace strata::runtime {
+namespace {
+
+constexpr std::size_t most_bindings = 8;
+
+}  // namespace
+
+Stage::Stage(ir::Graph graph, StageOptions options, std::shared_ptr<ThreadPool> pool,
+             std::shared_ptr<States> states)
+    : graph_(std::move(graph)),
+      options_(std::move(options)),
+      pool_(std::move(pool)),
+      states_(std::move(states)) {}
+
+void Stage::compile(const DimValues& typical) {
+  Target target = options_.target;
+  target.typical = typical;
+  program_ = Program::compile(graph_, target);
+}
+
+std::shared_ptr<const Binding> Stage::bind(const DimValues& dims) {
+  BindOptions bind_options;
+  bind_options.threads = pool_->size();
+  bind_options.memory_budget = options_.memory_budget;
+  const Binding* earlier = bound_.empty() ? nullptr : &bound_.back().context->binding();
+  try {
+    if (program_) return Binding::bind(program_, dims, bind_options, earlier);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::unsupported) throw;
+  }
+  compile(dims);
+  return Binding::bind(program_, dims, bind_options);
+}
+
+Context& Stage::context(std::span<const Shape> inputs, const DimValues& dims) {
+  ++uses_;
+  for (Bound& bound : bound_) {
+    if (std::ranges::equal(bound.shapes, inputs) && bound.dims == dims) {
+      bound.last_use = uses_;
+      return *bound.context;
+    }
+  }
+  auto binding = bind(dims);
+  // Kept only once it is complete: there may be no memory for the arena.
+  Bound bound{{inputs.begin(), inputs.end()},
+              dims,
+              std::make_unique<Context>(std::move(binding), pool_, std::nullopt, states_),
+              uses_};
+  if (bound_.size() == most_bindings) {
+    bound_.erase(std::ranges::min_element(bound_, {}, &Bound::last_use));
+  }
+  return *bound_.emplace_back(std::move(bound)).context;
+}
+
+}  // namespace strata::runtime
