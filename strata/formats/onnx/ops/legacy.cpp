@@ -81,6 +81,12 @@ void convert_tile_axis(NodeContext&) {
   fail(ErrorCode::unsupported, "Tile before opset 6 is not supported; accepted: opset 6 and later");
 }
 
+// Whether the sequence is wanted is told by whether its output is named.
+void convert_output_sequence(NodeContext& node) {
+  node.attributes.erase("output_sequence");
+  node.emit(node.op(), inputs_of(node), node.attributes);
+}
+
 // The element type by its name, as the enumerator of TensorProto.DataType.
 void convert_cast_by_name(NodeContext& node) {
   node.attributes.set("to", element_type(node.attributes.string("to", "")));
