@@ -16,8 +16,8 @@ std::vector<Warning> data_warnings(const data::Dataset& dataset) {
   return {
       {"no_preprocessing",
        "nothing says how pixels become numbers, so they go in as 0 to 255; most networks expect "
-       "them scaled. Give --divide, --mean and --std, or an [image] section in a preprocess.toml "
-       "beside the model (docs/data.md)"}};
+       "them scaled. Give --divide, --mean and --std (--divide 1 where 0 to 255 is right), or an "
+       "[image] section in a preprocess.toml beside the model, see docs/data.md"}};
 }
 
 std::optional<Warning> chance_warning(const data::Accuracy& accuracy, std::int64_t classes) {

@@ -26,8 +26,8 @@ constexpr double earliest_confirmation = 0.5;
 constexpr double affordable = 0.5;
 // Without a time limit, that many candidates are affordable.
 constexpr std::uint64_t affordable_count = 1000;
-/// How much longer the chosen candidate is measured once more.
-constexpr double confirm_effort = 5;
+/// How much longer the chosen candidate is measured once more, and the least where time is short.
+constexpr double confirm_effort = 5, least_confirm_effort = 2;
 /// Once interrupted, confirming the outcome may take this long, or as long as two candidates.
 constexpr double grace_s = 3;
 
@@ -81,7 +81,7 @@ class Search {
   bool out_of_time(double share) const {
     if (!options_.time_s) return false;
     const double limit = *options_.time_s;
-    const double winner_and_rival = 2 * confirm_effort * cost_s_;
+    const double winner_and_rival = 2 * least_confirm_effort * cost_s_;
     const double latest =
         std::clamp(limit - winner_and_rival, earliest_confirmation * limit, search_until * limit);
     return elapsed() > std::min(share * limit, latest);
@@ -390,7 +390,9 @@ class Search {
     const double original_bytes = double(default_candidate().measured.file_bytes);
     const Candidate& wanted = best();
     std::string text;
-    if (chosen.id != 0) {
+    if (result_.candidates.size() == 1) {
+      text = "Nothing but the model as given was measured.";
+    } else if (chosen.id != 0) {
       const auto eligible = std::ranges::count_if(
           result_.candidates, [](const Candidate& c) { return c.rejected.empty(); });
       text = fmt::format(

@@ -241,10 +241,10 @@ TEST(Eval, InterruptedItSaysSo) {
 TEST(Optimize, RefusesWhatItCannotRead) {
   const std::string data = " --data " + source + "/demo/kws ";
   expect_failure(2, "--data is required", "optimize " + model);
-  expect_failure(2, "'1' given; write 1% for 1 points of accuracy",
+  expect_failure(2, "'1' given; write 1% to allow a drop of 1 points",
                  "optimize --max-drop 1 " + model + data);
   expect_failure(2,
-                 "'0.5' given; write 0.5% for 0.5 points of accuracy (fractions are accepted "
+                 "'0.5' given; write 0.5% to allow a drop of 0.5 points (fractions are accepted "
                  "below 0.1)",
                  "optimize --max-drop 0.5 " + model + data);
   for (const char* drop : {"-1%", "100%", "nan", "inf%", "1 %", "%", "0,5%"}) {

@@ -57,7 +57,7 @@ double parse_drop(std::string_view option, std::string_view text) {
   const double fraction = number.value_or(-1) / (percent ? 100 : 1);
   if (!percent && fraction >= ambiguous && std::isfinite(fraction)) {
     fail(ErrorCode::usage,
-         "{}: '{}' given; write {}% for {} points of accuracy (fractions are accepted below {})",
+         "{}: '{}' given; write {}% to allow a drop of {} points (fractions are accepted below {})",
          option, text, digits, digits, ambiguous);
   }
   if (!(fraction >= 0 && fraction < 1)) {
@@ -199,7 +199,7 @@ class Watcher {
       if (!bar_) {
         default_ = candidate;
       } else if (on_front) {
-        say(live_line(candidate));
+        show(live_line(candidate));
       }
     };
     observer.search.confirming = [this](const study::Candidate& candidate) {
@@ -237,13 +237,15 @@ class Watcher {
                     "delivers what is known by then",
                     estimate.strategy, format_count(std::int64_t(estimate.candidates)),
                     format_seconds(estimate.seconds)));
-    say("");
-    say(live_line("at", "new on the Pareto front", "accuracy", "× float", "file"));
-    if (default_) say(live_line(*default_));
+    show("");
+    show(live_line("at", "new on the Pareto front", "accuracy", "× float", "file"));
+    if (default_) show(live_line(*default_));
     bar_ = std::make_unique<report::ProgressBar>("searching", estimate.candidates);
   }
 
-  void say(const std::string& line) {
+  void say(const std::string& text) { show(report::wrapped(text, width_of(stderr), 0)); }
+
+  void show(const std::string& line) {
     if (bar_) {
       bar_->print(line);
     } else {
@@ -293,7 +295,8 @@ std::string ended_text(const study::OptimizeOutcome& outcome) {
   const char* how = outcome.search.ended == study::Ended::complete ? "complete"
                     : outcome.search.ended == study::Ended::time   ? "ended by the time limit"
                                                                    : "interrupted";
-  return fmt::format("{} candidates in {}, {}", outcome.search.candidates.size(),
+  const std::size_t count = outcome.search.candidates.size();
+  return fmt::format("{} candidate{} in {}, {}", count, count == 1 ? "" : "s",
                      format_seconds(outcome.search.elapsed_s), how);
 }
 
