@@ -12,10 +12,11 @@ namespace strata::python {
 /// "tensor(float)", as ONNX Runtime spells element types.
 std::string onnx_type_name(DType type);
 
-/// "float32"; "bfloat16" for the type that ml_dtypes adds.
+/// "float32"; "bfloat16", "int4" and others for the types that ml_dtypes adds.
 std::string_view numpy_type_name(DType type);
 
-/// The numpy type of elements; ml_dtypes.bfloat16 for bf16. Throws unsupported without ml_dtypes.
+/// The numpy type of elements; that of ml_dtypes for bf16 and narrow types, which hold one code per
+/// byte as Strata does. Throws unsupported without ml_dtypes.
 pybind11::dtype numpy_type(DType type);
 
 }  // namespace strata::python

@@ -106,8 +106,19 @@ Tensor read_npy(const std::filesystem::path& path) {
                       });
 }
 
+namespace {
+
+Tensor as_numpy_knows(const Tensor& narrow) {
+  const DType type = narrow.dtype();
+  if (is_narrow_float(type)) return narrow.cast(DType::f32);
+  return narrow.cast(type == DType::i4 || type == DType::i2 ? DType::i8 : DType::u8);
+}
+
+}  // namespace
+
 std::string npy_bytes(const Tensor& tensor) {
   STRATA_ASSERT(tensor.present());
+  if (is_narrow(tensor.dtype())) return npy_bytes(as_numpy_knows(tensor));
   std::string header = npy_header(tensor.dtype(), tensor.shape());
   const std::size_t before = magic.size() + 4;
   // The elements begin at a multiple of 64 bytes, so that they can be used where they lie.

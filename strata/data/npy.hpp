@@ -19,7 +19,8 @@ Tensor parse_npy(std::span<const std::byte> bytes, std::shared_ptr<const void> o
 /// The same over a mapped file; Errors begin with "reading FILE".
 Tensor read_npy(const std::filesystem::path& path);
 
-/// Version 1, C order; whole file content, and to a file (atomic).
+/// Version 1, C order; whole file content, and to a file (atomic). Numbers of narrow types, which
+/// NumPy does not know, are written as f32, i8 or u8.
 std::string npy_bytes(const Tensor& tensor);
 void write_npy(const std::filesystem::path& path, const Tensor& tensor);
 

@@ -146,7 +146,7 @@ std::vector<std::string> read_files(Section& section) {
 
 DType read_dtype(Section& section, std::string_view given, bool labels) {
   const auto dtype = parse_dtype(given);
-  const bool fits = dtype && *dtype != DType::boolean &&
+  const bool fits = dtype && *dtype != DType::boolean && !is_narrow(*dtype) &&
                     (!labels || *dtype == DType::u8 || *dtype == DType::u16 ||
                      *dtype == DType::i32 || *dtype == DType::i64);
   if (!fits) {

@@ -8,6 +8,7 @@
 #include "strata/ir/base64.hpp"
 #include "strata/ir/op.hpp"
 #include "strata/ir/text_names.hpp"
+#include "strata/tensor/narrow.hpp"
 
 namespace strata::ir {
 namespace {
@@ -137,8 +138,18 @@ class Printer {
     if (tensor.elements() > most_listed) {
       return text + " base64 \"" + to_base64(tensor.bytes()) + "\"";
     }
+    if (is_narrow(tensor.dtype())) return text + " {" + narrow_list(tensor) + "}";
     return dispatch(tensor.dtype(), [&]<class T>() {
       return text + " {" + list(tensor.data<T>(), element_text<T>) + "}";
+    });
+  }
+
+  /// Integers as such, floats by their codes.
+  static std::string narrow_list(const Tensor& tensor) {
+    const bool floats = is_narrow_float(tensor.dtype());
+    const std::span codes(static_cast<const std::uint8_t*>(tensor.raw()), tensor.size_bytes());
+    return list(codes, [&](std::uint8_t code) {
+      return std::to_string(floats ? int(code) : int(narrow_value(tensor.dtype(), code)));
     });
   }
 

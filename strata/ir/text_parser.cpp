@@ -9,6 +9,7 @@
 #include "strata/ir/op.hpp"
 #include "strata/ir/text.hpp"
 #include "strata/ir/text_names.hpp"
+#include "strata/tensor/narrow.hpp"
 
 namespace strata::ir {
 namespace {
@@ -202,6 +203,7 @@ class Parser {
     if (accept_word("base64")) return binary(given.dtype, shape);
     expect('{');
     if (accept('.')) complain("the text was written without constants");
+    if (is_narrow(given.dtype)) return narrow_tensor(given.dtype, shape);
     return dispatch(given.dtype, [&]<class T>() {
       // std::vector<bool> has no span.
       std::vector<std::conditional_t<std::is_same_v<T, bool>, char, T>> elements;
@@ -212,12 +214,36 @@ class Parser {
       return result;
     });
   }
+  Tensor narrow_tensor(DType type, const Shape& shape) {
+    const int most = 1 << bits_of(type);
+    std::vector<std::uint8_t> codes;
+    items('}', [&] {
+      const int given = number<int>(word("an element"));
+      const auto code =
+          is_narrow_float(type) ? std::uint8_t(given) : narrow_code(type, std::int64_t(given));
+      const int meant = is_narrow_float(type) ? int(code) : int(narrow_value(type, code));
+      if (meant != given || code >= most) {
+        complain(fmt::format("{} is not an element of type {}", given, strata::to_string(type)));
+      }
+      codes.push_back(code);
+    });
+    expect_count(std::int64_t(codes.size()), shape.elements());
+    Tensor result = Tensor::zeros(type, shape);
+    std::copy(codes.begin(), codes.end(), static_cast<std::uint8_t*>(result.mutable_raw()));
+    return result;
+  }
   Tensor binary(DType element_type, const Shape& shape) {
     const auto bytes = from_base64(quoted());
     if (!bytes) complain("malformed base64");
     const auto size = std::int64_t(size_of(element_type));
     expect_count(std::int64_t(bytes->size()) / size, shape.elements());
     expect_count(std::int64_t(bytes->size()) % size, 0);
+    for (const std::byte code : *bytes) {
+      if (bits_of(element_type) < 8 && std::to_integer<int>(code) >> bits_of(element_type) != 0) {
+        complain(fmt::format("{} is not a code of type {}", std::to_integer<int>(code),
+                             strata::to_string(element_type)));
+      }
+    }
     Tensor result = Tensor::zeros(element_type, shape);
     std::copy(bytes->begin(), bytes->end(), static_cast<std::byte*>(result.mutable_raw()));
     return result;

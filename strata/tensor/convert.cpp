@@ -1,10 +1,13 @@
 #include "strata/tensor/convert.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <type_traits>
+
+#include "strata/tensor/narrow.hpp"
 
 namespace strata {
 namespace {
@@ -86,6 +89,35 @@ void convert_all(const void* source, void* destination, std::int64_t count) {
   }
 }
 
+template <class From>
+void narrow_all(const void* source, DType to, void* destination, std::int64_t count) {
+  const auto* in = static_cast<const Stored<From>*>(source);
+  auto* out = static_cast<std::uint8_t*>(destination);
+  for (std::int64_t i = 0; i < count; ++i) {
+    if constexpr (std::is_same_v<From, bool>) {
+      out[i] = narrow_code(to, std::int64_t(in[i] != 0));
+    } else if constexpr (std::is_unsigned_v<From>) {
+      out[i] = narrow_code(to, std::uint64_t(in[i]));
+    } else if constexpr (std::is_integral_v<From>) {
+      out[i] = narrow_code(to, std::int64_t(in[i]));
+    } else {
+      out[i] = narrow_code(to, double(in[i]));
+    }
+  }
+}
+
+// Every number of a narrow type is a float, so the way through float rounds once.
+void convert_from_narrow(DType from, const std::uint8_t* source, DType to, std::byte* destination,
+                         std::int64_t count) {
+  constexpr std::int64_t chunk = 256;
+  float values[chunk];
+  for (std::int64_t at = 0; at < count; at += chunk) {
+    const std::int64_t n = std::min(chunk, count - at);
+    for (std::int64_t i = 0; i < n; ++i) values[i] = narrow_value(from, source[at + i]);
+    convert_elements(DType::f32, values, to, destination + std::size_t(at) * size_of(to), n);
+  }
+}
+
 }  // namespace
 
 void convert_elements(DType from, const void* source, DType to, void* destination,
@@ -93,6 +125,15 @@ void convert_elements(DType from, const void* source, DType to, void* destinatio
   if (count == 0) return;  // then the pointers may be null
   if (from == to) {
     std::memcpy(destination, source, std::size_t(count) * size_of(from));
+    return;
+  }
+  if (is_narrow(from)) {
+    convert_from_narrow(from, static_cast<const std::uint8_t*>(source), to,
+                        static_cast<std::byte*>(destination), count);
+    return;
+  }
+  if (is_narrow(to)) {
+    dispatch(from, [&]<class From>() { narrow_all<From>(source, to, destination, count); });
     return;
   }
   dispatch(from, [&]<class From>() {

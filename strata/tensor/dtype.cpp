@@ -1,43 +1,61 @@
 #include "strata/tensor/dtype.hpp"
 
-#include <array>
+#include <iterator>
 
 namespace strata {
 namespace {
 
-enum class Family : std::uint8_t { floating, integer, boolean };
+enum class Family : std::uint8_t { floating, integer, boolean, narrow_float, narrow_integer };
 
 struct DTypeFacts {
   std::string_view name;
-  std::size_t size;
+  int bits;
   Family family;
 };
 
 // In the order of DType.
-constexpr std::array<DTypeFacts, 13> facts = {{{"f64", 8, Family::floating},
-                                               {"f32", 4, Family::floating},
-                                               {"f16", 2, Family::floating},
-                                               {"bf16", 2, Family::floating},
-                                               {"i64", 8, Family::integer},
-                                               {"i32", 4, Family::integer},
-                                               {"i16", 2, Family::integer},
-                                               {"i8", 1, Family::integer},
-                                               {"u64", 8, Family::integer},
-                                               {"u32", 4, Family::integer},
-                                               {"u16", 2, Family::integer},
-                                               {"u8", 1, Family::integer},
-                                               {"bool", 1, Family::boolean}}};
-static_assert(facts.size() == std::size_t(DType::boolean) + 1);
+constexpr DTypeFacts facts[] = {{"f64", 64, Family::floating},
+                                {"f32", 32, Family::floating},
+                                {"f16", 16, Family::floating},
+                                {"bf16", 16, Family::floating},
+                                {"i64", 64, Family::integer},
+                                {"i32", 32, Family::integer},
+                                {"i16", 16, Family::integer},
+                                {"i8", 8, Family::integer},
+                                {"u64", 64, Family::integer},
+                                {"u32", 32, Family::integer},
+                                {"u16", 16, Family::integer},
+                                {"u8", 8, Family::integer},
+                                {"bool", 8, Family::boolean},
+                                {"f8e4m3fn", 8, Family::narrow_float},
+                                {"f8e4m3fnuz", 8, Family::narrow_float},
+                                {"f8e5m2", 8, Family::narrow_float},
+                                {"f8e5m2fnuz", 8, Family::narrow_float},
+                                {"f8e8m0", 8, Family::narrow_float},
+                                {"f6e2m3", 6, Family::narrow_float},
+                                {"f6e3m2", 6, Family::narrow_float},
+                                {"f4e2m1", 4, Family::narrow_float},
+                                {"i4", 4, Family::narrow_integer},
+                                {"u4", 4, Family::narrow_integer},
+                                {"i2", 2, Family::narrow_integer},
+                                {"u2", 2, Family::narrow_integer}};
+static_assert(std::size(facts) == std::size_t(DType::u2) + 1);
+
+Family family_of(DType type) { return facts[std::size_t(type)].family; }
 
 }  // namespace
 
-std::size_t size_of(DType type) { return facts[std::size_t(type)].size; }
+std::size_t size_of(DType type) { return std::size_t(bits_of(type) + 7) / 8; }
+int bits_of(DType type) { return facts[std::size_t(type)].bits; }
 std::string_view to_string(DType type) { return facts[std::size_t(type)].name; }
-bool is_float(DType type) { return facts[std::size_t(type)].family == Family::floating; }
-bool is_integer(DType type) { return facts[std::size_t(type)].family == Family::integer; }
+bool is_float(DType type) { return family_of(type) == Family::floating; }
+bool is_integer(DType type) { return family_of(type) == Family::integer; }
+bool is_narrow_float(DType type) { return family_of(type) == Family::narrow_float; }
+bool is_narrow_integer(DType type) { return family_of(type) == Family::narrow_integer; }
+bool is_narrow(DType type) { return is_narrow_float(type) || is_narrow_integer(type); }
 
 std::optional<DType> parse_dtype(std::string_view name) {
-  for (std::size_t i = 0; i < facts.size(); ++i) {
+  for (std::size_t i = 0; i < std::size(facts); ++i) {
     if (facts[i].name == name) return DType(i);
   }
   return std::nullopt;

@@ -21,16 +21,35 @@ enum class DType : std::uint8_t {
   u32,
   u16,
   u8,
-  boolean
+  boolean,
+  // The narrow types, one byte per element: see narrow.hpp.
+  f8e4m3fn,
+  f8e4m3fnuz,
+  f8e5m2,
+  f8e5m2fnuz,
+  f8e8m0,
+  f6e2m3,
+  f6e3m2,
+  f4e2m1,
+  i4,
+  u4,
+  i2,
+  u2
 };
 
-/// Bytes of one element.
+/// Bytes of one element in memory.
 std::size_t size_of(DType type);
+/// Bits of one element: 8 * size_of, but fewer for the types that files pack (6, 4 or 2 bits).
+int bits_of(DType type);
 /// "f32", "i8", "bool", ...
 std::string_view to_string(DType type);
 std::optional<DType> parse_dtype(std::string_view name);
-bool is_float(DType type);
-bool is_integer(DType type);  ///< signed or unsigned, not bool
+bool is_float(DType type);    ///< of 16 bits or more
+bool is_integer(DType type);  ///< signed or unsigned of 8 bits or more, not bool
+/// Floats of 8 bits or fewer, and integers of fewer: stored and converted, not computed with.
+bool is_narrow(DType type);
+bool is_narrow_float(DType type);
+bool is_narrow_integer(DType type);
 
 /// IEEE 754 binary16, stored; arithmetic happens in float.
 struct Half {
@@ -105,7 +124,8 @@ struct DTypeOf<bool> {
 template <class T>
 constexpr DType dtype_of = DTypeOf<T>::value;
 
-/// Calls `f.template operator()<T>()` with the C++ type of `type`.
+/// Calls `f.template operator()<T>()` with the C++ type of `type`. Narrow types have none: their
+/// codes are std::uint8_t.
 template <class F>
 decltype(auto) dispatch(DType type, F&& f) {
   switch (type) {
@@ -131,12 +151,12 @@ decltype(auto) dispatch(DType type, F&& f) {
       return f.template operator()<std::uint32_t>();
     case DType::u16:
       return f.template operator()<std::uint16_t>();
-    case DType::u8:
-      return f.template operator()<std::uint8_t>();
     case DType::boolean:
+      return f.template operator()<bool>();
+    default:
       break;
   }
-  return f.template operator()<bool>();
+  return f.template operator()<std::uint8_t>();
 }
 
 }  // namespace strata

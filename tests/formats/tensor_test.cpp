@@ -90,6 +90,55 @@ TEST(TensorReader, ListsOfNumbers) {
                         Tensor::from<std::uint64_t>({1}, {0xffffffffffffffff})));
 }
 
+Tensor codes(DType type, const Shape& shape, std::initializer_list<int> values) {
+  Tensor tensor = Tensor::zeros(type, shape);
+  std::copy(values.begin(), values.end(), static_cast<std::uint8_t*>(tensor.mutable_raw()));
+  return tensor;
+}
+
+TEST(TensorReader, NarrowTypesAreUnpacked) {
+  MessageWriter nibbles = header(DType::i4, {3});
+  nibbles.text(9, "\x21\x0f");
+  EXPECT_TRUE(identical(read(content(nibbles)), codes(DType::i4, {3}, {1, 2, 15})));
+  MessageWriter pairs = header(DType::u2, {5});
+  pairs.text(9, "\xe4\x01");
+  EXPECT_TRUE(identical(read(content(pairs)), codes(DType::u2, {5}, {0, 1, 2, 3, 1})));
+  MessageWriter sextets = header(DType::f6e2m3, {4});
+  sextets.text(9, "\x7f\x20\x80");
+  EXPECT_TRUE(identical(read(content(sextets)), codes(DType::f6e2m3, {4}, {63, 1, 2, 32})));
+  MessageWriter bytes = header(DType::f8e4m3fn, {2});
+  bytes.text(9, "\x38\xb8");
+  EXPECT_EQ(read(content(bytes)).to_float(), (std::vector<float>{1, -1}));
+}
+
+TEST(TensorReader, NumbersOfListsHoldTheBitsOfNarrowTypes) {
+  const auto listed = [](DType type, std::int64_t count, std::vector<std::int64_t> numbers) {
+    MessageWriter w = header(type, {count});
+    w.integers(5, numbers);
+    return content(std::move(w));
+  };
+  EXPECT_TRUE(
+      identical(read(listed(DType::u4, 3, {0x21, 0x0f})), codes(DType::u4, {3}, {1, 2, 15})));
+  EXPECT_TRUE(identical(read(listed(DType::i2, 4, {0xe4})), codes(DType::i2, {4}, {0, 1, 2, 3})));
+  EXPECT_TRUE(
+      identical(read(listed(DType::f6e3m2, 2, {63, 1})), codes(DType::f6e3m2, {2}, {63, 1})));
+  EXPECT_TRUE(identical(read(listed(DType::f8e8m0, 1, {255})), codes(DType::f8e8m0, {1}, {255})));
+  EXPECT_EQ(error_of(listed(DType::u4, 3, {1, 2, 3})), "u4[3] has 3 numbers of data, expected 2");
+  EXPECT_EQ(error_of(listed(DType::f8e5m2, 1, {256})), "256 is no 8 bits");
+  EXPECT_EQ(error_of(listed(DType::f6e3m2, 1, {64})), "64 is no 6 bits");
+  EXPECT_EQ(error_of(listed(DType::i4, 1, {-1})), "-1 is no 8 bits");
+}
+
+TEST(TensorReader, PackedSizesMustAgree) {
+  MessageWriter w = header(DType::i4, {3});
+  w.text(9, "123");
+  EXPECT_EQ(error_of(content(w)), "i4[3] has 3 bytes of data, expected 2");
+  MessageWriter huge = header(DType::u2, {std::int64_t(1) << 40});
+  huge.text(9, "1234");
+  EXPECT_EQ(error_of(content(huge)),
+            "u2[1099511627776] has 4 bytes of data, expected 274877906944");
+}
+
 TEST(TensorReader, NumbersThatDoNotFit) {
   MessageWriter bytes = header(DType::i8, {1});
   bytes.integers(5, std::vector<std::int64_t>{128});

@@ -13,9 +13,11 @@ Shape with_batch_axis(const Shape& shape) {
   return Shape(extents);
 }
 
-/// Float types are converted, and a missing axis for the batch is added.
+/// Float types are converted, and all numbers to narrow types, which npy files cannot hold; a
+/// missing axis for the batch is added.
 Tensor fit(Tensor tensor, const ir::TensorType& type) {
-  if (tensor.dtype() != type.dtype && is_float(tensor.dtype()) && is_float(type.dtype)) {
+  const bool floats = is_float(tensor.dtype()) && is_float(type.dtype);
+  if (tensor.dtype() != type.dtype && (floats || is_narrow(type.dtype))) {
     tensor = tensor.cast(type.dtype);
   }
   const Shape& shape = tensor.shape();

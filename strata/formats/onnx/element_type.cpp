@@ -15,7 +15,7 @@ struct Row {
 };
 
 // By code.
-constexpr std::array<Row, 27> rows = {{
+constexpr std::array<Row, 29> rows = {{
     {"UNDEFINED", {}},
     {"FLOAT", DType::f32},
     {"UINT8", DType::u8},
@@ -33,16 +33,18 @@ constexpr std::array<Row, 27> rows = {{
     {"COMPLEX64", {}},
     {"COMPLEX128", {}},
     {"BFLOAT16", DType::bf16},
-    {"FLOAT8E4M3FN", {}},
-    {"FLOAT8E4M3FNUZ", {}},
-    {"FLOAT8E5M2", {}},
-    {"FLOAT8E5M2FNUZ", {}},
-    {"UINT4", {}},
-    {"INT4", {}},
-    {"FLOAT4E2M1", {}},
-    {"FLOAT8E8M0", {}},
-    {"UINT2", {}},
-    {"INT2", {}},
+    {"FLOAT8E4M3FN", DType::f8e4m3fn},
+    {"FLOAT8E4M3FNUZ", DType::f8e4m3fnuz},
+    {"FLOAT8E5M2", DType::f8e5m2},
+    {"FLOAT8E5M2FNUZ", DType::f8e5m2fnuz},
+    {"UINT4", DType::u4},
+    {"INT4", DType::i4},
+    {"FLOAT4E2M1", DType::f4e2m1},
+    {"FLOAT8E8M0", DType::f8e8m0},
+    {"UINT2", DType::u2},
+    {"INT2", DType::i2},
+    {"FLOAT6E2M3", DType::f6e2m3},
+    {"FLOAT6E3M2", DType::f6e3m2},
 }};
 
 }  // namespace
@@ -54,7 +56,7 @@ DType element_type(std::int64_t code) {
   const Row& row = rows[std::size_t(code)];
   if (!row.type) {
     fail(ErrorCode::unsupported,
-         "element type {} is not supported; supported: floats of 16 to 64 bits, integers of 8 to "
+         "element type {} is not supported; supported: floats of 4 to 64 bits, integers of 2 to "
          "64 bits, bool",
          row.name);
   }

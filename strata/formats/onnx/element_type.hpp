@@ -7,8 +7,8 @@
 
 namespace strata::formats::onnx {
 
-/// ONNX's TensorProto.DataType. Throws unsupported naming the type (strings, complex, 8 bits of
-/// float and less), model for an unknown code.
+/// ONNX's TensorProto.DataType. Throws unsupported naming the type (strings, complex), model for
+/// an unknown code.
 DType element_type(std::int64_t code);
 /// By the name of the enumerator: "FLOAT", "INT64".
 DType element_type(std::string_view name);

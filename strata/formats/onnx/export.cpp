@@ -11,10 +11,21 @@
 #include "strata/formats/onnx/write.hpp"
 #include "strata/formats/save.hpp"
 #include "strata/ir/op.hpp"
+#include "strata/tensor/narrow.hpp"
 
 namespace strata::formats {
 namespace onnx {
 namespace {
+
+// The elements as files hold them.
+Tensor packed(const Tensor& tensor) {
+  if (bits_of(tensor.dtype()) >= 8) return tensor;
+  const auto count = std::size_t(tensor.elements());
+  Tensor bytes = Tensor::zeros(DType::u8, {std::int64_t(packed_size(tensor.dtype(), count))});
+  pack_codes(tensor.dtype(), {static_cast<const std::uint8_t*>(tensor.raw()), count},
+             std::as_writable_bytes(bytes.mutable_data<std::uint8_t>()));
+  return bytes;
+}
 
 constexpr std::int64_t largest_file = std::numeric_limits<std::int32_t>::max();
 
@@ -23,7 +34,7 @@ MessageWriter tensor_proto(std::string_view name, const Tensor& tensor) {
   if (tensor.shape().rank() > 0) w.integers(1, tensor.shape().dims());
   w.integer(2, element_code(tensor.dtype()));
   if (!name.empty()) w.text(8, name);
-  w.raw(9, tensor);
+  w.raw(9, packed(tensor));
   return w;
 }
 
@@ -113,6 +124,9 @@ class Exporter {
   int opset() const {
     int opset = 0;
     for (const ir::NodeId id : graph_.order()) opset = std::max(opset, opset_of(graph_.node(id)));
+    for (std::uint32_t i = 0; i < graph_.value_limit(); ++i) {
+      opset = std::max(opset, opset_of(graph_.value(ir::ValueId(i)).type.dtype));
+    }
     return opset;
   }
 

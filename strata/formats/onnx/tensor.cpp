@@ -1,12 +1,15 @@
 #include "strata/formats/onnx/tensor.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include "strata/base/checked.hpp"
 #include "strata/formats/onnx/element_type.hpp"
+#include "strata/tensor/narrow.hpp"
 
 namespace strata::formats::onnx {
 namespace {
@@ -28,7 +31,9 @@ int list_field(DType type) {
   }
 }
 
+// Of the elements as files hold them.
 std::int64_t byte_count(DType type, const Shape& shape) {
+  if (is_narrow(type)) return std::int64_t(packed_size(type, std::size_t(shape.elements())));
   const auto bytes = checked_mul(shape.elements(), std::int64_t(size_of(type)));
   if (!bytes) fail(ErrorCode::model, "{} elements are too many", shape.elements());
   return *bytes;
@@ -138,6 +143,7 @@ Tensor TensorReader::in_place(DType type, const Shape& shape, std::span<const st
          to_string(shape), bytes.size(), expected);
   }
   if (bytes.empty()) return Tensor::zeros(type, shape);
+  if (bits_of(type) < 8) return unpacked(type, shape, bytes);
   if (type == DType::boolean) {
     account(expected);
     Tensor tensor = Tensor::zeros(type, shape);
@@ -165,7 +171,41 @@ Tensor TensorReader::external(DType type, const TensorProto& proto) {
                   file.owner());
 }
 
+Tensor TensorReader::unpacked(DType type, const Shape& shape, std::span<const std::byte> bytes) {
+  account(shape.elements());
+  Tensor tensor = Tensor::zeros(type, shape);
+  auto* codes = static_cast<std::uint8_t*>(tensor.mutable_raw());
+  unpack_codes(type, bytes, {codes, std::size_t(shape.elements())});
+  return tensor;
+}
+
+// Each number of int32_data holds the bits of one element of 8 or 6 bits, of two of 4, four of 2.
+Tensor TensorReader::typed_narrow(DType type, const TensorProto& proto) {
+  const bool packed = bits_of(type) <= 4;
+  const std::int64_t expected = packed ? byte_count(type, proto.dims) : proto.dims.elements();
+  const std::int64_t most = packed ? 0xff : (1 << bits_of(type)) - 1;
+  std::int64_t count = 0;
+  for_each_element<std::int32_t>(proto, [&](std::int32_t value) {
+    ++count;
+    if (value < 0 || value > most) {
+      fail(ErrorCode::model, "{} is no {} bits", value, std::bit_width(std::uint64_t(most)));
+    }
+  });
+  if (count != expected) {
+    fail(ErrorCode::model, "{}{} has {} numbers of data, expected {}", to_string(type),
+         to_string(proto.dims), count, expected);
+  }
+  account(expected);
+  std::vector<std::byte> bytes;
+  bytes.reserve(std::size_t(expected));
+  for_each_element<std::int32_t>(proto,
+                                 [&](std::int32_t value) { bytes.push_back(std::byte(value)); });
+  if (packed) return unpacked(type, proto.dims, bytes);
+  return Tensor::borrow(type, proto.dims, static_cast<const void*>(bytes.data())).clone();
+}
+
 Tensor TensorReader::typed(DType type, const TensorProto& proto) {
+  if (is_narrow(type)) return typed_narrow(type, proto);
   return dispatch(type, [&]<class T>() {
     std::int64_t count = 0;
     for_each_element<T>(proto, [&](T) { ++count; });

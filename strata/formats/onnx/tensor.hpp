@@ -11,7 +11,7 @@
 namespace strata::formats::onnx {
 
 /// Makes tensors of the TensorProtos of one model file. Bytes stay in the mapped file (or the
-/// external one) unless they are bools or written as lists of numbers.
+/// external one) unless they are bools, packed or written as lists of numbers.
 class TensorReader {
  public:
   TensorReader(MappedFile file, const LoadOptions& options)
@@ -25,7 +25,9 @@ class TensorReader {
   Tensor in_place(DType type, const Shape& shape, std::span<const std::byte> bytes,
                   const std::shared_ptr<const void>& owner);
   Tensor external(DType type, const TensorProto& proto);
+  Tensor unpacked(DType type, const Shape& shape, std::span<const std::byte> bytes);
   Tensor typed(DType type, const TensorProto& proto);
+  Tensor typed_narrow(DType type, const TensorProto& proto);
   void account(std::int64_t bytes);
   const MappedFile& open(std::string_view location);
 

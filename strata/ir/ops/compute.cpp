@@ -4,6 +4,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "strata/tensor/narrow.hpp"
+
 namespace strata::ir {
 namespace {
 
@@ -41,6 +43,13 @@ C widen(T value) {
 template <class C>
 void load(const Tensor& tensor, std::int64_t offset, std::int64_t step, std::int64_t count,
           C* values) {
+  if (is_narrow(tensor.dtype())) {
+    const auto* codes = static_cast<const std::uint8_t*>(tensor.raw()) + offset;
+    for (std::int64_t i = 0; i < count; ++i) {
+      values[i] = widen<C>(narrow_value(tensor.dtype(), codes[i * step]));
+    }
+    return;
+  }
   dispatch(tensor.dtype(), [&]<class T>() {
     const T* from = static_cast<const T*>(tensor.raw()) + offset;
     for (std::int64_t i = 0; i < count; ++i) values[i] = widen<C>(from[i * step]);
@@ -49,6 +58,11 @@ void load(const Tensor& tensor, std::int64_t offset, std::int64_t step, std::int
 
 template <class C>
 void store(const C* values, std::int64_t count, Tensor& tensor, std::int64_t offset) {
+  if (is_narrow(tensor.dtype())) {
+    auto* codes = static_cast<std::uint8_t*>(tensor.mutable_raw()) + offset;
+    for (std::int64_t i = 0; i < count; ++i) codes[i] = narrow_code(tensor.dtype(), values[i]);
+    return;
+  }
   dispatch(tensor.dtype(), [&]<class T>() {
     T* to = static_cast<T*>(tensor.mutable_raw()) + offset;
     for (std::int64_t i = 0; i < count; ++i) to[i] = convert<T>(values[i]);

@@ -7,10 +7,10 @@
 namespace strata::ir {
 
 /// References compute in three types: floats in double (so that one rounding remains, the store),
-/// u64 in uint64_t, every other integer and bool in int64_t.
+/// u64 in uint64_t, every other integer and bool in int64_t. Narrow types do as wide ones.
 template <class F>
 decltype(auto) dispatch_compute(DType type, F&& f) {
-  if (is_float(type)) return f.template operator()<double>();
+  if (is_float(type) || is_narrow_float(type)) return f.template operator()<double>();
   if (type == DType::u64) return f.template operator()<std::uint64_t>();
   return f.template operator()<std::int64_t>();
 }
@@ -37,7 +37,7 @@ void load(const Tensor& tensor, std::int64_t offset, std::int64_t step, std::int
           C* values);
 
 /// tensor[offset + i] = values[i]. Floats become integers by truncation, saturating, NaN as 0;
-/// integers wrap; bool is != 0.
+/// integers wrap; bool is != 0. Narrow floats saturate.
 template <class C>
 void store(const C* values, std::int64_t count, Tensor& tensor, std::int64_t offset);
 
