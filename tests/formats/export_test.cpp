@@ -175,5 +175,27 @@ TEST(Export, StatesAndOldOpsetsAreRefused) {
   EXPECT_THROW(onnx_bytes(graph), Error);
 }
 
+// Elements of fewer than 8 bits are packed in the file and one per byte in memory.
+TEST(Export, NarrowTypesComeBackAndDecideTheOpset) {
+  const std::pair<DType, int> types[] = {
+      {DType::i4, 21}, {DType::u2, 25}, {DType::f6e3m2, 28}, {DType::f8e4m3fn, 19}};
+  for (const auto& [type, opset] : types) {
+    SCOPED_TRACE(to_string(type));
+    ir::Graph graph;
+    ir::Builder builder(graph);
+    Tensor values = Tensor::zeros(type, {5});
+    auto* codes = static_cast<std::uint8_t*>(values.mutable_raw());
+    for (int i = 0; i < 5; ++i) codes[i] = std::uint8_t(i % 4);
+    const ir::ValueId constant = graph.add_constant("w", EncodedTensor(values));
+    graph.outputs = {builder.op("Cast", {constant}, {{"to", DType::f32}})};
+    const std::string bytes = onnx_bytes(graph);
+    EXPECT_EQ(opset_in(bytes), opset);
+    const ir::Graph read = load_bytes(bytes);
+    EXPECT_TRUE(identical(ir::interpret(read, {})[0], values.cast(DType::f32)));
+    EXPECT_EQ(onnx_bytes(read), bytes);
+    EXPECT_EQ(ir::to_text(ir::parse_text(ir::to_text(read))), ir::to_text(read));
+  }
+}
+
 }  // namespace
 }  // namespace strata::formats

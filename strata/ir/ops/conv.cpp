@@ -1,121 +1,45 @@
-#include <algorithm>
-
 #include "strata/ir/ops/compute.hpp"
+#include "strata/ir/ops/convolution.hpp"
 #include "strata/ir/ops/example.hpp"
 #include "strata/ir/ops/operands.hpp"
-#include "strata/ir/ops/window.hpp"
 
 namespace strata::ir {
 namespace {
 
-/// Extents of the spatial axes of W, which the attribute kernel_shape may repeat.
-std::vector<std::int64_t> kernel_of(const InferContext& context) {
-  const SymbolicShape& weights = context.input(1).shape;
-  std::vector<std::int64_t> kernel;
-  for (std::size_t i = 2; i < weights.size(); ++i) {
-    kernel.push_back(expect_known("spatial extent of W", weights[i]));
-  }
-  if (context.attributes().has("kernel_shape")) {
-    const auto stated = integers_view(context.attributes(), "kernel_shape");
-    expect_count("kernel_shape", stated.size(), kernel.size());
-    for (std::size_t i = 0; i < kernel.size(); ++i) {
-      expect_extent("kernel_shape entry", stated[i], kernel[i]);
-    }
-  }
-  return kernel;
-}
-
 void infer(InferContext& context) {
   expect_float(context, 0, "X");
   context.expect_same_dtype(0, 1);
-  expect_image(context, 0, "X");
-  context.expect_rank(1, "W", rank_of(context, 0));
-  const SymbolicShape& x = context.input(0).shape;
-  const SymbolicShape& w = context.input(1).shape;
-  const std::int64_t filters = expect_known("number of filters in W", w[0]);
-  const std::int64_t depth = expect_known("channels of W", w[1]);
-  const std::int64_t group = context.attributes().integer("group", 1);
-  expect_between("group", group, 1, std::max<std::int64_t>(filters, 1));
-  if (filters % group != 0) {
-    fail(ErrorCode::model, "W has {} filters, which group {} does not divide", filters, group);
-  }
-  expect_extent("number of channels of X", x[1], Dim(depth) * Dim(group));
+  SymbolicShape shape = infer_convolution(context, 1);
   if (context.has_input(2)) {
     context.expect_same_dtype(0, 2);
-    context.expect_rank(2, "B", 1);
-    expect_extent("length of bias B", context.input(2).shape[0], filters);
+    expect_per_filter(context, 2, "bias B", 1);
   }
-  SymbolicShape shape{x[0], filters};
-  for (Dim& extent : infer_window(context, kernel_of(context), false)) shape.push_back(extent);
   context.set_output(0, {context.input(0).dtype, std::move(shape)});
 }
 
-/// One output of one filter: the sum over its channels and taps. x and w point to the first
-/// channel of the group and filter.
 template <class T>
-double dot(const T* x, const T* w, const Window& window, std::int64_t channels,
-           const std::array<std::int64_t, 3>& at) {
-  const auto& [d, h, c] = window;
-  double sum = 0;
-  for (std::int64_t channel = 0; channel < channels; ++channel) {
-    for (std::int64_t kd = 0; kd < d.kernel; ++kd) {
-      const std::int64_t id = d.position(at[0], kd);
-      for (std::int64_t kh = 0; kh < h.kernel; ++kh) {
-        const std::int64_t ih = h.position(at[1], kh);
-        if (!d.inside(id) || !h.inside(ih)) continue;
-        const T* row = x + ((channel * d.input + id) * h.input + ih) * c.input;
-        const T* taps = w + ((channel * d.kernel + kd) * h.kernel + kh) * c.kernel;
-        for (std::int64_t kw = 0; kw < c.kernel; ++kw) {
-          const std::int64_t iw = c.position(at[2], kw);
-          if (c.inside(iw)) sum += double(row[iw]) * double(taps[kw]);
-        }
-      }
-    }
-  }
-  return sum;
-}
-
-template <class T>
-void convolve(const EvalArgs& args, const Window& window) {
-  const Shape& x = args.inputs[0].shape();
-  const Shape& y = args.outputs[0].shape();
-  const std::int64_t channels = args.inputs[1].shape()[1];
-  const std::int64_t filters = y[1];
-  const std::int64_t filters_per_group = filters / args.attributes().integer("group", 1);
-  const std::int64_t image = x.elements(2, x.rank());
-  const std::int64_t filter_size = args.inputs[1].shape().elements(1, x.rank());
+void convolve(const EvalArgs& args) {
+  const ConvGeometry geometry(args, 1);
+  const T* x = args.inputs[0].data<T>().data();
+  const T* w = args.inputs[1].data<T>().data();
   const T* bias = args.has_input(2) ? args.inputs[2].data<T>().data() : nullptr;
-  T* out = args.outputs[0].mutable_data<T>().data();
-  for (std::int64_t n = 0; n < y[0]; ++n) {
-    for (std::int64_t f = 0; f < filters; ++f) {
-      const T* from =
-          args.inputs[0].data<T>().data() + (n * x[1] + f / filters_per_group * channels) * image;
-      const T* filter = args.inputs[1].data<T>().data() + f * filter_size;
-      const double start = bias ? double(bias[f]) : 0;
-      for (std::int64_t d = 0; d < window[0].output; ++d) {
-        for (std::int64_t h = 0; h < window[1].output; ++h) {
-          for (std::int64_t w = 0; w < window[2].output; ++w) {
-            *out++ = narrow<T>(start + dot(from, filter, window, channels, {d, h, w}));
-          }
-        }
-      }
-    }
-  }
+  T* y = args.outputs[0].mutable_data<T>().data();
+  for_each_output(geometry, [&](const ConvOutput& output) {
+    double sum = 0;
+    for_each_tap(geometry, output,
+                 [&](std::int64_t i, std::int64_t k) { sum += double(x[i]) * double(w[k]); });
+    y[output.index] = narrow<T>((bias ? double(bias[output.filter]) : 0) + sum);
+  });
 }
 
 Status reference(const EvalArgs& args) {
-  const Window window =
-      resolve_window(args.attributes(), args.inputs[0].shape(), args.outputs[0].shape(),
-                     args.inputs[1].shape().dims().subspan(2));
-  dispatch_float(args.inputs[0].dtype(), [&]<class T>() { convolve<T>(args, window); });
+  dispatch_float(args.inputs[0].dtype(), [&]<class T>() { convolve<T>(args); });
   return {};
 }
 
 Cost cost(const CostArgs& args) {
-  const Shape& w = args.inputs[1];
-  const std::int64_t outputs = args.outputs[0].elements();
   const bool biased = args.inputs.size() > 2 && args.node.inputs[2] != no_value;
-  return {.macs = outputs * w.elements(1, w.rank()), .flops = biased ? outputs : 0};
+  return {.macs = conv_macs(args, 1), .flops = biased ? args.outputs[0].elements() : 0};
 }
 
 std::vector<OpCase> cases() {

@@ -13,22 +13,7 @@ void infer(InferContext& context) {
          to_string(type));
   }
   context.expect_same_dtype(0, 1);
-  SymbolicShape a = context.input(0).shape;
-  SymbolicShape b = context.input(1).shape;
-  if (a.empty() || b.empty()) {
-    fail(ErrorCode::model, "operands {} and {}; scalars are not accepted", to_string(a),
-         to_string(b));
-  }
-  const bool vector_a = a.size() == 1;
-  const bool vector_b = b.size() == 1;
-  if (vector_a) a.insert(a.begin(), 1);
-  if (vector_b) b.push_back(1);
-  expect_extent("inner extent of B", b[b.size() - 2], a.back());
-  SymbolicShape shape =
-      broadcast(SymbolicShape(a.begin(), a.end() - 2), SymbolicShape(b.begin(), b.end() - 2));
-  if (!vector_a) shape.push_back(a[a.size() - 2]);
-  if (!vector_b) shape.push_back(b.back());
-  context.set_output(0, {type, std::move(shape)});
+  context.set_output(0, {type, infer_product(context)});
 }
 
 /// The axes in front of the matrix.

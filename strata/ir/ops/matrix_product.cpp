@@ -1,5 +1,8 @@
 #include "strata/ir/ops/matrix_product.hpp"
 
+#include "strata/ir/ops/broadcast.hpp"
+#include "strata/ir/ops/operands.hpp"
+
 namespace strata::ir {
 namespace {
 
@@ -47,6 +50,25 @@ void multiply(const MatrixProduct& product, Tensor& y, std::int64_t offset) {
       multiply_floats<T>(product, to);
     }
   });
+}
+
+SymbolicShape infer_product(const InferContext& context, int left, int right) {
+  SymbolicShape a = context.input(left).shape;
+  SymbolicShape b = context.input(right).shape;
+  if (a.empty() || b.empty()) {
+    fail(ErrorCode::model, "operands {} and {}; scalars are not accepted", to_string(a),
+         to_string(b));
+  }
+  const bool vector_a = a.size() == 1;
+  const bool vector_b = b.size() == 1;
+  if (vector_a) a.insert(a.begin(), 1);
+  if (vector_b) b.push_back(1);
+  expect_extent("inner extent of B", b[b.size() - 2], a.back());
+  SymbolicShape shape =
+      broadcast(SymbolicShape(a.begin(), a.end() - 2), SymbolicShape(b.begin(), b.end() - 2));
+  if (!vector_a) shape.push_back(a[a.size() - 2]);
+  if (!vector_b) shape.push_back(b.back());
+  return shape;
 }
 
 }  // namespace strata::ir

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "strata/ir/op.hpp"
 #include "strata/ir/ops/compute.hpp"
 
 namespace strata::ir {
@@ -19,5 +20,8 @@ struct MatrixProduct {
   double alpha = 1, beta = 1;
 };
 void multiply(const MatrixProduct& product, Tensor& y, std::int64_t offset);
+
+/// Shape of numpy's matmul of two operands (A and B); complains if they do not fit.
+SymbolicShape infer_product(const InferContext& context, int left = 0, int right = 1);
 
 }  // namespace strata::ir

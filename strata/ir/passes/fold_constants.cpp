@@ -102,7 +102,8 @@ class Folder {
     const bool has_zero_point = node.inputs.size() > 2 && node.inputs[2] != no_value;
     const EncodedTensor* zero_points = dense(node, 2);
     if (!codes || codes->dtype != DType::i8 || !scales || scales->dtype != DType::f32 ||
-        (has_zero_point && !zero_points) || node.attributes.integer("block_size", 0) != 0) {
+        (has_zero_point && !zero_points) || node.attributes.integer("block_size", 0) != 0 ||
+        graph_.value(node.outputs[0]).type.dtype != DType::f32) {
       return std::nullopt;
     }
     const Tensor scale = scales->decode();
