@@ -1,4 +1,4 @@
-// Forms that ONNX gave up by opset 7, and attributes that Strata's types make idle.
+// Forms that ONNX gave up by opset 7, and element types that are stated in other ways.
 #include "strata/formats/onnx/converters.hpp"
 #include "strata/formats/onnx/element_type.hpp"
 
@@ -93,10 +93,21 @@ void convert_cast_by_name(NodeContext& node) {
   node.emit("Cast", inputs_of(node), node.attributes);
 }
 
-// saturate and round_mode speak of 8-bit floats only.
-void convert_cast(NodeContext& node) {
-  node.attributes.erase("saturate");
-  node.attributes.erase("round_mode");
+// 0, the undefined element type, is what leaves a type to the operands.
+void convert_stated_types(NodeContext& node) {
+  for (const std::string_view name : {"output_dtype", "precision"}) {
+    if (node.attributes.integer(name, 0) == 0) node.attributes.erase(name);
+  }
+  node.emit(node.op(), inputs_of(node), node.attributes);
+}
+
+// The order of the norm was a float; only whole ones had a meaning that lasted.
+void convert_real_p(NodeContext& node) {
+  const float p = node.attributes.real("p", 2);
+  if (!(p >= 1 && p <= 64) || p != float(int(p))) {
+    fail(ErrorCode::unsupported, "p is {}; accepted: whole numbers from 1 to 64", p);
+  }
+  node.attributes.set("p", std::int64_t(p));
   node.emit(node.op(), inputs_of(node), node.attributes);
 }
 
