@@ -92,6 +92,31 @@ Replacement decompose_mish(Builder& builder, const Node& node) {
   return {{builder.op("Mul", {node.inputs[0], gate})}};
 }
 
+/// x * sigmoid(alpha * x)
+ValueId swish(Builder& builder, ValueId x, float alpha) {
+  const ValueId slope = alpha == 1 ? x : builder.op("Mul", {x, scalar_like(builder, x, alpha)});
+  return builder.op("Mul", {x, builder.op("Sigmoid", {slope})});
+}
+
+Replacement decompose_swish(Builder& builder, const Node& node) {
+  return {{swish(builder, node.inputs[0], node.attributes.real("alpha", 1))}};
+}
+
+Replacement decompose_swiglu(Builder& builder, const Node& node) {
+  const ValueId gate = swish(builder, node.inputs[0], node.attributes.real("alpha", 1));
+  return {{builder.op("Mul", {gate, node.inputs[1]})}};
+}
+
+void infer_swiglu(InferContext& context) {
+  infer_float_unary(context);
+  context.expect_same_dtype(0, 1);
+  context.expect_rank(1, "B", rank_of(context, 0));
+  for (int i = 0; i < rank_of(context, 0); ++i) {
+    expect_extent(fmt::format("extent {} of B", i), context.input(1).shape[std::size_t(i)],
+                  context.input(0).shape[std::size_t(i)]);
+  }
+}
+
 /// What Gelu takes the erf or the tanh of.
 ValueId gelu_argument(Builder& builder, ValueId x, bool approximate) {
   if (!approximate) return builder.op("Mul", {x, scalar_like(builder, x, 1 / std::numbers::sqrt2)});
@@ -123,6 +148,11 @@ std::vector<OpCase> cases_with(const Attributes& attributes) {
   return cases;
 }
 std::vector<OpCase> alpha_cases() { return cases_with({{"alpha", 0.3f}}); }
+std::vector<OpCase> swiglu_cases() {
+  std::vector<OpCase> cases = alpha_cases();
+  for (OpCase& example : cases) example.inputs.push_back(example.inputs[0]);
+  return cases;
+}
 std::vector<OpCase> alpha_beta_cases() { return cases_with({{"alpha", 0.5f}, {"beta", 0.25f}}); }
 std::vector<OpCase> alpha_gamma_cases() { return cases_with({{"alpha", 0.5f}, {"gamma", 2.0f}}); }
 std::vector<OpCase> gelu_cases() { return cases_with({{"approximate", "tanh"}}); }
@@ -150,7 +180,7 @@ constexpr OpDef row(std::string_view name, std::span<const AttributeDef> attribu
 }  // namespace
 
 extern const OpDef celu_op, elu_op, gelu_op, hard_sigmoid_op, hard_swish_op, leaky_relu_op, mish_op,
-    selu_op, thresholded_relu_op;
+    selu_op, swiglu_op, swish_op, thresholded_relu_op;
 
 constinit const OpDef celu_op =
     row("Celu", alpha, parametrised<celu, 1000>, alpha_cases, nullptr, infer_celu);
@@ -165,6 +195,14 @@ constinit const OpDef leaky_relu_op =
     row("LeakyRelu", alpha, parametrised<leaky_relu, 10>, alpha_cases);
 constinit const OpDef mish_op = row("Mish", {}, mish, unary_cases, decompose_mish);
 constinit const OpDef selu_op = row("Selu", alpha_gamma, selu, alpha_gamma_cases);
+constinit const OpDef swiglu_op = {.name = "SwiGLU",
+                                   .inputs = {2, 2},
+                                   .attributes = alpha,
+                                   .infer = infer_swiglu,
+                                   .cost = elementwise_cost,
+                                   .decompose = decompose_swiglu,
+                                   .cases = swiglu_cases};
+constinit const OpDef swish_op = row("Swish", alpha, nullptr, alpha_cases, decompose_swish);
 constinit const OpDef thresholded_relu_op =
     row("ThresholdedRelu", alpha, parametrised<thresholded_relu, 1000>, alpha_cases);
 

@@ -54,13 +54,37 @@ Status maximum(const EvalArgs& args) {
   });
 }
 
+std::vector<std::int64_t> spatial_axes(std::size_t rank) {
+  std::vector<std::int64_t> axes(rank - 2);
+  std::iota(axes.begin(), axes.end(), 2);
+  return axes;
+}
+
+void infer_lp(InferContext& context) {
+  expect_between("p", context.attributes().integer("p", 2), 1,
+                 std::numeric_limits<std::int32_t>::max());
+  infer(context);
+}
+
+/// The p-th root of the sum of the p-th powers of magnitudes.
+Replacement decompose_lp(Builder& builder, const Node& node) {
+  const ValueId x = node.inputs[0];
+  const std::size_t rank = type_of(builder, x).shape.size();
+  if (rank == 2) return {{builder.op("Abs", {x})}};
+  const ValueId axes = builder.integers(spatial_axes(rank));
+  const std::int64_t p = node.attributes.integer("p", 2);
+  if (p <= 2) return {{builder.op(p == 1 ? "ReduceL1" : "ReduceL2", {x, axes})}};
+  const ValueId powers =
+      builder.op("Pow", {builder.op("Abs", {x}), scalar_like(builder, x, double(p))});
+  const ValueId sum = builder.op("ReduceSum", {powers, axes});
+  return {{builder.op("Pow", {sum, scalar_like(builder, x, 1 / double(p))})}};
+}
+
 template <const char* const& reduction>
 Replacement decompose(Builder& builder, const Node& node) {
   const std::size_t rank = type_of(builder, node.inputs[0]).shape.size();
   if (rank == 2) return std::nullopt;  // an empty list of axes would mean all
-  std::vector<std::int64_t> axes(rank - 2);
-  std::iota(axes.begin(), axes.end(), 2);
-  return {{builder.op(reduction, {node.inputs[0], builder.integers(std::move(axes))})}};
+  return {{builder.op(reduction, {node.inputs[0], builder.integers(spatial_axes(rank))})}};
 }
 
 Cost cost(const CostArgs& args) { return {.flops = args.inputs[0].elements()}; }
@@ -75,12 +99,23 @@ std::vector<OpCase> cases() {
           {"f16", {input(DType::f16, {1, 2, 5, 5})}}};
 }
 
+std::vector<OpCase> lp_cases() {
+  std::vector<OpCase> all = cases();
+  for (const std::int64_t p : {1, 3}) {
+    all.push_back({p == 1 ? "l1" : "l3", {example::f32({1, 2, 5, 5})}, {{"p", p}}});
+  }
+  all.push_back({"no_axes", {example::f32({2, 3})}});
+  return all;
+}
+
+constexpr AttributeDef lp_attributes[] = {{"p", AttributeKind::integer}};
+
 constexpr const char* mean = "ReduceMean";
 constexpr const char* max = "ReduceMax";
 
 }  // namespace
 
-extern const OpDef global_average_pool_op, global_max_pool_op;
+extern const OpDef global_average_pool_op, global_lp_pool_op, global_max_pool_op;
 
 constinit const OpDef global_average_pool_op = {.name = "GlobalAveragePool",
                                                 .infer = infer,
@@ -88,6 +123,12 @@ constinit const OpDef global_average_pool_op = {.name = "GlobalAveragePool",
                                                 .cost = cost,
                                                 .decompose = decompose<mean>,
                                                 .cases = cases};
+constinit const OpDef global_lp_pool_op = {.name = "GlobalLpPool",
+                                           .attributes = lp_attributes,
+                                           .infer = infer_lp,
+                                           .cost = cost,
+                                           .decompose = decompose_lp,
+                                           .cases = lp_cases};
 constinit const OpDef global_max_pool_op = {.name = "GlobalMaxPool",
                                             .infer = infer,
                                             .reference = maximum,

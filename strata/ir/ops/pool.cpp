@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "strata/ir/ops/compute.hpp"
@@ -29,10 +30,14 @@ void infer_max(InferContext& context) {
   if (!is_float(type) && type != DType::i8 && type != DType::u8) {
     fail(ErrorCode::model, "X has element type {}; accepted: float, i8, u8", to_string(type));
   }
-  if (context.attributes().integer("storage_order", 0) != 0 && context.node().outputs.size() > 1) {
-    fail(ErrorCode::unsupported, "storage_order is {} with the output Indices; accepted: 0",
-         context.attributes().integer("storage_order", 0));
-  }
+  expect_between("storage_order", context.attributes().integer("storage_order", 0), 0, 1);
+  infer_pool(context);
+}
+
+void infer_lp(InferContext& context) {
+  expect_float(context, 0, "X");
+  expect_between("p", context.attributes().integer("p", 2), 1,
+                 std::numeric_limits<std::int32_t>::max());
   infer_pool(context);
 }
 
@@ -81,6 +86,16 @@ Window window_of(const EvalArgs& args) {
                         integers_view(args.attributes(), "kernel_shape"));
 }
 
+/// The index of an element whose image is stored with its first spatial axis innermost.
+std::int64_t column_major(const Window& window, std::int64_t index) {
+  const auto& [d, h, w] = window;
+  const std::int64_t image = d.input * h.input * w.input;
+  const std::int64_t at_w = index % w.input;
+  const std::int64_t at_h = index / w.input % h.input;
+  const std::int64_t at_d = index / (w.input * h.input) % d.input;
+  return index / image * image + (at_w * h.input + at_h) * d.input + at_d;
+}
+
 /// The maximum of each window and where in X it lies; the first of equal ones. A window of padding
 /// alone gives the lowest number and index 0.
 template <class T>
@@ -90,6 +105,7 @@ void max_pool(const EvalArgs& args, T lowest) {
   const T* x = args.inputs[0].data<T>().data();
   T* y = args.outputs[0].mutable_data<T>().data();
   const bool indexed = args.outputs.size() > 1 && args.outputs[1].present();
+  const bool by_columns = args.attributes().integer("storage_order", 0) != 0;
   std::int64_t* indices = indexed ? args.outputs[1].mutable_data<std::int64_t>().data() : nullptr;
   for_each_window(args, window, [&](std::int64_t plane, const auto& at, std::int64_t offset) {
     std::int64_t best = -1;
@@ -97,7 +113,9 @@ void max_pool(const EvalArgs& args, T lowest) {
       if (best < 0 || x[plane * image + tap] > x[best]) best = plane * image + tap;
     });
     y[offset] = best < 0 ? lowest : x[best];
-    if (indexed) indices[offset] = std::max<std::int64_t>(best, 0);
+    if (!indexed) return;
+    const std::int64_t index = std::max<std::int64_t>(best, 0);
+    indices[offset] = by_columns ? column_major(window, index) : index;
   });
 }
 
@@ -154,6 +172,27 @@ Status average_reference(const EvalArgs& args) {
   return {};
 }
 
+/// The p-th root of the sum of the p-th powers of magnitudes; padding adds nothing.
+template <class T>
+void lp_pool(const EvalArgs& args) {
+  const Window window = window_of(args);
+  const std::int64_t image = window[0].input * window[1].input * window[2].input;
+  const auto p = double(args.attributes().integer("p", 2));
+  const T* x = args.inputs[0].data<T>().data();
+  T* y = args.outputs[0].mutable_data<T>().data();
+  for_each_window(args, window, [&](std::int64_t plane, const auto& at, std::int64_t offset) {
+    double sum = 0;
+    taps(window, at,
+         [&](std::int64_t tap) { sum += std::pow(std::fabs(double(x[plane * image + tap])), p); });
+    y[offset] = narrow<T>(std::pow(sum, 1 / p));
+  });
+}
+
+Status lp_reference(const EvalArgs& args) {
+  dispatch_float(args.inputs[0].dtype(), [&]<class T>() { lp_pool<T>(args); });
+  return {};
+}
+
 Cost cost(const CostArgs& args) {
   std::int64_t flops = args.outputs[0].elements();
   for (const std::int64_t k : integers_view(args.node.attributes, "kernel_shape")) flops *= k;
@@ -201,9 +240,23 @@ std::vector<OpCase> max_cases() {
                  {f32({2, 2, 5, 5})},
                  {{"kernel_shape", Ints{3, 2}}, {"pads", Ints{1, 1, 1, 0}}},
                  2});
+  all.push_back({"column_major",
+                 {f32({2, 2, 5, 4})},
+                 {{"kernel_shape", Ints{2, 2}}, {"storage_order", std::int64_t(1)}},
+                 2});
   all.push_back({"i8",
                  {values<std::int8_t>({1, 1, 2, 2}, {-3, -128, -4, -5})},
                  {{"kernel_shape", Ints{2, 2}}, {"pads", Ints{1, 1, 0, 0}}}});
+  return all;
+}
+
+std::vector<OpCase> lp_cases() {
+  std::vector<OpCase> all = cases();
+  for (const std::int64_t p : {1, 3}) {
+    all.push_back({p == 1 ? "l1" : "l3",
+                   {example::f32({1, 2, 5, 5})},
+                   {{"kernel_shape", Ints{2, 2}}, {"p", p}, {"pads", Ints{1, 0, 0, 1}}}});
+  }
   return all;
 }
 
@@ -239,9 +292,15 @@ constexpr AttributeDef average_attributes[] = {{"auto_pad", AttributeKind::strin
                                                {"pads", AttributeKind::integers},
                                                {"strides", AttributeKind::integers}};
 
+constexpr AttributeDef lp_attributes[] = {
+    {"auto_pad", AttributeKind::string},    {"ceil_mode", AttributeKind::integer},
+    {"dilations", AttributeKind::integers}, {"kernel_shape", AttributeKind::integers, true},
+    {"p", AttributeKind::integer},          {"pads", AttributeKind::integers},
+    {"strides", AttributeKind::integers}};
+
 }  // namespace
 
-extern const OpDef average_pool_op, max_pool_op;
+extern const OpDef average_pool_op, lp_pool_op, max_pool_op;
 
 constinit const OpDef average_pool_op = {.name = "AveragePool",
                                          .attributes = average_attributes,
@@ -249,6 +308,12 @@ constinit const OpDef average_pool_op = {.name = "AveragePool",
                                          .reference = average_reference,
                                          .cost = cost,
                                          .cases = average_cases};
+constinit const OpDef lp_pool_op = {.name = "LpPool",
+                                    .attributes = lp_attributes,
+                                    .infer = infer_lp,
+                                    .reference = lp_reference,
+                                    .cost = cost,
+                                    .cases = lp_cases};
 constinit const OpDef max_pool_op = {.name = "MaxPool",
                                      .outputs = {1, 2},
                                      .attributes = max_attributes,

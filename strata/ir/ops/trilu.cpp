@@ -1,4 +1,4 @@
-#include <limits>
+#include <algorithm>
 
 #include "strata/ir/ops/example.hpp"
 #include "strata/ir/ops/movement.hpp"
@@ -14,9 +14,8 @@ void infer(InferContext& context) {
   if (context.has_input(1)) {
     expect_dtype(context, 1, "k", DType::i64);
     if (rank_of(context, 1) > 1) context.expect_rank(1, "k", 0);
-    for (const std::int64_t k : expect_integers(context, 1, "k")) {
-      expect_between("k", k, std::numeric_limits<std::int32_t>::min(),
-                     std::numeric_limits<std::int32_t>::max());
+    if (const auto elements = as_constant(context.input(1).shape)) {
+      expect_count("k", std::size_t(elements->elements()), 1);
     }
   }
   context.set_output(0, context.input(0));
@@ -25,7 +24,11 @@ void infer(InferContext& context) {
 // Keeps the elements on and above (upper) or on and below (lower) diagonal k of each matrix.
 Status reference(const EvalArgs& args) {
   const Shape& shape = args.inputs[0].shape();
-  const std::int64_t k = args.has_input(1) ? index_at(args.inputs[1], 0) : 0;
+  if (args.has_input(1) && args.inputs[1].elements() != 1) return {"k is not one number"};
+  // Beyond the matrix all diagonals are alike, and sums with the row cannot leave 64 bits.
+  constexpr std::int64_t beyond = std::int64_t(1) << 62;
+  const std::int64_t k =
+      args.has_input(1) ? std::clamp(index_at(args.inputs[1], 0), -beyond, beyond) : 0;
   const bool upper = args.attributes().integer("upper", 1) != 0;
   const std::uint64_t nothing = 0;
   const Tensor zero =
@@ -46,6 +49,8 @@ std::vector<OpCase> cases() {
           {"lower", {f32({2, 4, 3})}, lower},
           {"above", {f32({4, 4}), scalar<std::int64_t>(1)}},
           {"below", {f32({4, 4}), scalar<std::int64_t>(-2)}, lower},
+          {"k_from_data", {f32({4, 4}), input(DType::i64, {})}},
+          {"far", {f32({3, 4}), scalar<std::int64_t>(INT64_MIN)}, lower},
           {"symbolic", {f32({Dim::symbol("N"), 3, 3})}}};
 }
 

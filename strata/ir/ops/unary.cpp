@@ -31,13 +31,21 @@ std::vector<OpCase> unary_cases() {
           {.name = "f64", .inputs = {input(DType::f64, {5})}, .low = -3, .high = 3}};
 }
 
-std::vector<OpCase> positive_unary_cases() {
+std::vector<OpCase> unary_cases_within(double low, double high) {
   std::vector<OpCase> cases = unary_cases();
-  for (OpCase& example : cases) example.low = 0.1;
+  for (OpCase& example : cases) {
+    example.low = low;
+    example.high = high;
+  }
   return cases;
 }
 
+std::vector<OpCase> positive_unary_cases() { return unary_cases_within(0.1, 3); }
+
 namespace {
+
+std::vector<OpCase> unit_cases() { return unary_cases_within(-0.9, 0.9); }
+std::vector<OpCase> above_one_cases() { return unary_cases_within(1.1, 3); }
 
 /// A row for a function of double.
 template <double (*f)(double)>
@@ -123,12 +131,17 @@ constexpr OpDef with_decomposition(OpDef op, decltype(OpDef::decompose) decompos
 
 }  // namespace
 
-extern const OpDef abs_op, atan_op, ceil_op, cos_op, cosh_op, erf_op, exp_op, floor_op, log_op,
-    neg_op, reciprocal_op, relu_op, round_op, sigmoid_op, sign_op, sin_op, sinh_op, softplus_op,
-    softsign_op, sqrt_op, tan_op, tanh_op;
+extern const OpDef abs_op, acos_op, acosh_op, asin_op, asinh_op, atan_op, atanh_op, ceil_op, cos_op,
+    cosh_op, erf_op, exp_op, floor_op, log_op, neg_op, reciprocal_op, relu_op, round_op, sigmoid_op,
+    sign_op, sin_op, sinh_op, softplus_op, softsign_op, sqrt_op, tan_op, tanh_op;
 
 constinit const OpDef abs_op = number_row<Absolute>("Abs", infer_number_unary);
+constinit const OpDef acos_op = row<std::acos>("Acos", unit_cases);
+constinit const OpDef acosh_op = row<std::acosh>("Acosh", above_one_cases);
+constinit const OpDef asin_op = row<std::asin>("Asin", unit_cases);
+constinit const OpDef asinh_op = row<std::asinh>("Asinh");
 constinit const OpDef atan_op = row<std::atan>("Atan");
+constinit const OpDef atanh_op = row<std::atanh>("Atanh", unit_cases);
 constinit const OpDef ceil_op = row<std::ceil>("Ceil");
 constinit const OpDef cos_op = row<std::cos>("Cos");
 constinit const OpDef cosh_op = row<std::cosh>("Cosh");

@@ -14,7 +14,9 @@ void infer_signed_unary(InferContext& context);
 
 /// A float matrix with odd sizes, in [-3, 3].
 std::vector<OpCase> unary_cases();
-/// The same in [0.1, 3], for functions that need positive numbers.
+/// The same in [low, high].
+std::vector<OpCase> unary_cases_within(double low, double high);
+/// In [0.1, 3], for functions that need positive numbers.
 std::vector<OpCase> positive_unary_cases();
 
 }  // namespace strata::ir

@@ -68,4 +68,11 @@ void convert_topk_attribute(NodeContext& node) {
   emit_same_op(node, {node.input(0), node.integers(std::vector{k}, "k")});
 }
 
+void convert_dft_axis(NodeContext& node) {
+  const std::vector axis{node.attributes.integer("axis", 1)};
+  node.attributes.erase("axis");
+  const ir::ValueId length = node.has_input(1) ? node.input(1) : ir::no_value;
+  emit_same_op(node, {node.input(0), length, node.integers(axis, "axis")});
+}
+
 }  // namespace strata::formats::onnx

@@ -31,11 +31,16 @@ void convert_constant(NodeContext& node) {
 }
 
 void convert_dropout(NodeContext& node) {
-  if (node.has_input(2) && !is_false(node.constant_input(2))) {
-    fail(ErrorCode::unsupported, "training_mode may be set; Strata runs networks for inference");
+  const bool training = node.has_input(2) && !is_false(node.constant_input(2));
+  if (!training && !node.wanted(1)) {
+    node.emit("Identity", {node.input(0)}, {}, 1);
+    return;
   }
-  // Its second output, the mask, is refused where something reads it.
-  node.emit("Identity", {node.input(0)}, {}, 1);
+  if (node.opset() < 12) {  // its ratio was an attribute, which only training needs
+    node.emit("Dropout", {node.input(0)}, {});
+    return;
+  }
+  node.emit("Dropout", {node.all_inputs().begin(), node.all_inputs().end()}, node.attributes);
 }
 
 }  // namespace strata::formats::onnx

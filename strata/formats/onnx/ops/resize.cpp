@@ -50,4 +50,10 @@ void convert_grid_sample(NodeContext& node) {
   node.emit("GridSample", {node.all_inputs().begin(), node.all_inputs().end()}, node.attributes);
 }
 
+// Coordinates were not shifted by half a pixel, and there was no attribute to say so.
+void convert_roi_align_10(NodeContext& node) {
+  node.attributes.set("coordinate_transformation_mode", std::string("output_half_pixel"));
+  node.emit("RoiAlign", {node.all_inputs().begin(), node.all_inputs().end()}, node.attributes);
+}
+
 }  // namespace strata::formats::onnx
