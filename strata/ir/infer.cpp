@@ -2,24 +2,11 @@
 
 #include "strata/base/checked.hpp"
 #include "strata/ir/builder.hpp"
+#include "strata/ir/known_elements.hpp"
 #include "strata/ir/op.hpp"
 
 namespace strata::ir {
 namespace {
-
-/// Elements of larger tensors are never known when planning.
-constexpr std::int64_t most_known_elements = 1024;
-
-/// Shapes, axes and the like are of these types; arithmetic on others is none of planning.
-bool may_be_known(DType type, const Shape& shape) {
-  return (type == DType::i64 || type == DType::i32) && shape.elements() <= most_known_elements;
-}
-
-std::optional<std::vector<Dim>> known_elements(const Tensor& tensor) {
-  if (!may_be_known(tensor.dtype(), tensor.shape())) return std::nullopt;
-  const std::vector<std::int64_t> numbers = tensor.to_int64();
-  return std::vector<Dim>(numbers.begin(), numbers.end());
-}
 
 /// A shape may come from a file: what counts its bytes later relies on this.
 void check_size(const TensorType& type) {
@@ -59,7 +46,7 @@ std::optional<std::vector<Dim>> InferContext::elements(int i) const {
   if (running()) return known_elements(operands_[std::size_t(i)]);
   const Value& value = graph_.value(node_.inputs[std::size_t(i)]);
   if (value.elements) return value.elements;
-  if (!value.constant || !may_be_known(value.type.dtype, value.constant->shape)) {
+  if (!value.constant || value.constant->shape.elements() > most_known_elements) {
     return std::nullopt;
   }
   return known_elements(value.constant->decode());
@@ -157,6 +144,9 @@ void infer_node(Graph& graph, NodeId id) {
                    value.type = checked_output(context.output_types_[i], i);
                    value.elements = std::move(context.output_elements_[i]);
                  }
+                 if (node.outputs.size() != 1 || node.outputs[0] == no_value) return;
+                 Value& value = graph.value(node.outputs[0]);
+                 if (!value.elements) value.elements = evaluate_known(graph, node);
                });
 }
 

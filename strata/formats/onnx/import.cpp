@@ -10,6 +10,8 @@
 #include "strata/formats/onnx/node_context.hpp"
 #include "strata/formats/onnx/node_order.hpp"
 #include "strata/ir/builder.hpp"
+#include "strata/ir/inline.hpp"
+#include "strata/ir/known_elements.hpp"
 #include "strata/ir/op.hpp"
 
 namespace strata::formats::onnx {
@@ -209,6 +211,7 @@ class Importer {
   void add_control(const NodeProto& node, NodeContext& context) {
     std::vector<ir::ValueId> operands(context.all_inputs().begin(), context.all_inputs().end());
     if (node.op_type == "If") {
+      if (const auto taken = known_branch(operands)) return inline_branch(node, *taken, context);
       for (const std::string_view branch : {"then_branch", "else_branch"}) {
         add_body(node, branch, {}, context, operands);
       }
@@ -223,6 +226,34 @@ class Importer {
     context.attributes.set("captures", std::int64_t(operands.size() - own));
     context.emit(node.op_type, std::move(operands), context.attributes);
     if (is_loop) ir::settle_loop(graph_, graph_.order().back());
+  }
+
+  /// The branch that always runs, if the condition is known.
+  std::optional<std::string_view> known_branch(std::span<const ir::ValueId> operands) const {
+    if (operands.size() != 1 || operands[0] == ir::no_value) return std::nullopt;
+    const ir::Value& condition = graph_.value(operands[0]);
+    const auto elements =
+        condition.constant ? ir::known_elements(condition.constant->decode()) : condition.elements;
+    if (!elements || elements->size() != 1 || !elements->front().is_constant()) return std::nullopt;
+    return elements->front() == Dim(0) ? "else_branch" : "then_branch";
+  }
+
+  /// The other branch may not even be possible.
+  void inline_branch(const NodeProto& node, std::string_view branch, NodeContext& context) {
+    std::vector<ir::ValueId> captures;
+    const ir::Graph body = with_context(
+        [&] { return std::string(branch); },
+        [&] {
+          return Importer(graph_of(node, branch), opset_, tensors_, this).run_body({}, captures);
+        });
+    const std::vector<ir::ValueId> results = ir::inline_graph(graph_, body, captures);
+    if (results.size() < context.outputs()) {
+      fail(ErrorCode::model, "{} gives {} outputs, expected {}", branch, results.size(),
+           context.outputs());
+    }
+    for (std::size_t i = 0; i < context.outputs(); ++i) {
+      context.emit_output(i, "Identity", {results[i]});
+    }
   }
 
   void add_body(const NodeProto& node, std::string_view attribute,

@@ -33,8 +33,22 @@ Graph typed_branch(const InferContext& context, std::string_view branch) {
   return typed;
 }
 
+/// Only one branch ever runs.
+void infer_known(InferContext& context, bool condition) {
+  const Graph taken = typed_branch(context, condition ? "then_branch" : "else_branch");
+  for (int i = 0; i < int(taken.outputs.size()); ++i) {
+    context.set_output(i,
+                       visible_type(context, i, taken.value(taken.outputs[std::size_t(i)]).type));
+  }
+}
+
 void infer(InferContext& context) {
   expect_dtype(context, 0, "cond", DType::boolean);
+  if (const auto known = context.integers(0)) {
+    if (known->size() != 1)
+      fail(ErrorCode::model, "cond has {} elements, expected 1", known->size());
+    return infer_known(context, known->front() != 0);
+  }
   const Graph yes = typed_branch(context, "then_branch");
   const Graph no = typed_branch(context, "else_branch");
   for (int i = 0; i < int(yes.outputs.size()); ++i) {

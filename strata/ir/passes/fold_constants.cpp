@@ -59,7 +59,7 @@ class Folder {
     if (node.outputs.size() != 1 || node.outputs[0] == no_value) return std::nullopt;
     const Value& value = graph_.value(node.outputs[0]);
     const auto shape = as_constant(value.type.shape);
-    if (!value.elements || !shape || !is_integer(value.type.dtype)) return std::nullopt;
+    if (!value.elements || !shape || is_float(value.type.dtype)) return std::nullopt;
     std::vector<std::int64_t> numbers;
     for (const Dim& element : *value.elements) {
       if (!element.is_constant()) return std::nullopt;
