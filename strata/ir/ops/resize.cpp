@@ -73,7 +73,8 @@ void infer_from_scales(InferContext& context, std::size_t count) {
     if (!(scale > 0)) fail(ErrorCode::model, "scales entry {} is {}; accepted: above 0", i, scale);
     const int axis = axis_of(context.attributes(), i, int(y.shape.size()));
     Dim& extent = y.shape[std::size_t(axis)];
-    extent = scaled_extent(extent, scale).value_or(context.open_extent(0, axis));
+    const auto scaled = scaled_extent(extent, scale);
+    extent = scaled ? *scaled : context.open_extent(0, axis);
   }
   context.set_output(0, std::move(y));
 }

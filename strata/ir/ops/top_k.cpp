@@ -12,8 +12,8 @@ void infer(InferContext& context) {
   TensorType y = context.input(0);
   const auto axis = std::size_t(
       normalize_axis(context.attributes().integer("axis", -1), int(y.shape.size()), "axis"));
-  const std::vector<Dim> k =
-      context.elements(1).value_or(std::vector{context.open_extent(0, int(axis))});
+  const auto known = context.elements(1);
+  const std::vector<Dim> k = known ? *known : std::vector{context.open_extent(0, int(axis))};
   expect_count("K", k.size(), 1);
   if (k[0].is_constant() && y.shape[axis].is_constant()) {
     expect_between("K", k[0].constant(), 0, y.shape[axis].constant());
