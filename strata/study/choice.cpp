@@ -46,6 +46,16 @@ std::string reason_against(const Measured& measured, const Limits& limits) {
 
 bool clearly_faster(const Measured& a, const Measured& b) { return a.ratio.high < b.ratio.low; }
 
+std::optional<eval::Warning> noise_warning(const tune::Timing& ratio) {
+  constexpr double telling = 0.2;  // versions that differ by less are what a search is about
+  if (ratio.high - ratio.low <= telling) return std::nullopt;
+  return eval::Warning{
+      "noisy_latency",
+      fmt::format("the chosen version takes between {:.3f} and {:.3f} times as long as the float "
+                  "default, which says little: something else kept this machine busy meanwhile",
+                  ratio.low, ratio.high)};
+}
+
 std::vector<search::Objective> objectives() {
   return {{"accuracy", search::Direction::maximise},
           {"latency", search::Direction::minimise},

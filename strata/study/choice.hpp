@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "strata/eval/warnings.hpp"
 #include "strata/search/pareto.hpp"
 #include "strata/study/evaluator.hpp"
 
@@ -39,6 +41,9 @@ std::string reason_against(const Measured& measured, const Limits& limits);
 
 /// Whether the measured ratios to the default leave no doubt: the intervals do not overlap.
 bool clearly_faster(const Measured& a, const Measured& b);
+
+/// "noisy_latency": the interval of the ratio is so wide that it says little.
+std::optional<eval::Warning> noise_warning(const tune::Timing& ratio);
 
 /// What the Pareto front weighs: accuracy, latency, file size.
 std::vector<search::Objective> objectives();

@@ -179,6 +179,8 @@ class Job {
     };
     outcome_.search =
         search_versions(evaluator.space(options_.threads), evaluator, search, observer);
+    if (!outcome_.delivered()) return;
+    if (const auto warning = noise_warning(outcome_.chosen().measured.ratio)) warn(*warning);
   }
 
   void judge(ModelEvaluator& evaluator) {

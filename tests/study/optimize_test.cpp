@@ -151,6 +151,7 @@ TEST(Optimize, WarnsOfDataThatSayLittle) {
       EXPECT_EQ(front.at("warnings")[i].at("kind"), kinds[i]);
     }
     EXPECT_EQ(page.find("class=\"warnings\"") != std::string::npos, !kinds.empty());
+    std::erase(kinds, "noisy_latency");  // the machine's mood, not the data's
     return kinds;
   };
   Demo demo;

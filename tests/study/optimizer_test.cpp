@@ -420,6 +420,14 @@ TEST(Optimizer, SaysWhatDoesNotFitIfNothingDoes) {
   }
 }
 
+TEST(Choice, WarnsOfNoiseThatHidesWhatMatters) {
+  EXPECT_FALSE(noise_warning({1, 0.95, 1.05, 30}));
+  EXPECT_FALSE(noise_warning({0.5, 0.41, 0.6, 30}));
+  const auto warning = noise_warning({1.26, 0.417, 2.421, 12});
+  ASSERT_TRUE(warning);
+  EXPECT_NE(warning->text.find("between 0.417 and 2.421"), std::string::npos);
+}
+
 TEST(Choice, DropsAreComparedWithoutTheirRounding) {
   // In binary, 0.1 * 3 is more than 0.3, and 3/10 is not.
   EXPECT_TRUE(within_drop(0.1 * 3, 0.3));
