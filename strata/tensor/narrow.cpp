@@ -83,7 +83,7 @@ int float_code(const Format& format, double value, bool saturate) {
   const int sign_bit = 1 << (format.exponent_bits + format.mantissa_bits);
   const int sign = std::signbit(value) ? sign_bit : 0;
   if (std::isnan(value)) {
-    if (format.nan == none) return format.largest;
+    if (format.nan == none) return sign_bit;
     return format.one_zero ? format.nan : format.nan | sign;
   }
   const int code = magnitude_code(format, std::fabs(value), saturate);

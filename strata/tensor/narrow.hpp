@@ -25,8 +25,8 @@ struct NarrowRounding {
 float narrow_value(DType type, std::uint8_t code) noexcept;
 
 /// The code of the nearest number, ties to even, as ONNX's Cast has it. Floats become 4- and 2-bit
-/// integers by truncation, integers keep their low bits. Types without NaN get their largest
-/// number for it, integers 0.
+/// integers by truncation, integers keep their low bits. Floats without NaN get -0 for
+/// it, as in ONNX's examples, integers 0.
 std::uint8_t narrow_code(DType type, double value, NarrowRounding rounding = {}) noexcept;
 std::uint8_t narrow_code(DType type, std::int64_t value, NarrowRounding rounding = {}) noexcept;
 std::uint8_t narrow_code(DType type, std::uint64_t value, NarrowRounding rounding = {}) noexcept;
