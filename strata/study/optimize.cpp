@@ -23,7 +23,7 @@ constexpr std::size_t least_search_records = 100;
 constexpr std::size_t least_verdict_records = 200;
 // What is left of the limit for the verdict, the layers' times and the files: as much as that
 // needs, within these shares.
-constexpr double least_rest = 0.1;
+constexpr double least_rest = 0.05;
 constexpr double most_rest = 0.4;
 // Once the time is over or Ctrl-C was pressed, the verdict may still take this long.
 constexpr double verdict_grace_s = 2;
@@ -111,8 +111,7 @@ class Job {
     if (outcome_.delivered()) {
       judge(evaluator);
       outcome_.interrupted = is_interrupted();
-      outcome_.layers = describe_layers(evaluator, outcome_.search,
-                                        is_late() ? hasty_layer_times_s : layer_times_s);
+      outcome_.layers = describe_layers(evaluator, outcome_.search, layer_seconds());
       write_model(options_, outcome_, evaluator, file);
       write_reports(options_, outcome_);
     }
@@ -124,6 +123,11 @@ class Job {
   bool is_interrupted() const { return interrupted_ && interrupted_(); }
   bool is_late() const {
     return is_interrupted() || (options_.time_s && watch_.seconds() > *options_.time_s);
+  }
+  double layer_seconds() const {
+    if (is_interrupted()) return hasty_layer_times_s;
+    if (!options_.time_s) return layer_times_s;
+    return std::clamp(*options_.time_s - watch_.seconds(), hasty_layer_times_s, layer_times_s);
   }
   void warn(const eval::Warning& warning) {
     outcome_.warnings.push_back(warning);

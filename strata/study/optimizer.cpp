@@ -20,7 +20,7 @@ constexpr std::size_t accuracy_index = 0, latency_index = 1, bytes_index = 2, me
 // is left confirms the outcome; where that takes longer, searching ends earlier, but not before the
 // last of these.
 constexpr double encodings_until = 0.6;
-constexpr double search_until = 0.85;
+constexpr double search_until = 0.92;
 constexpr double earliest_confirmation = 0.5;
 // An exhaustive search that is expected to take longer than this share is not begun.
 constexpr double affordable = 0.5;

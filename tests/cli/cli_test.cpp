@@ -128,7 +128,10 @@ TEST(Program, ExplainsItself) {
   EXPECT_EQ(help.code, 0);
   for (const std::string command : {"inspect", "run", "eval", "bench", "optimize"}) {
     EXPECT_NE(help.text.find("  " + command), std::string::npos);
-    EXPECT_EQ(strata(command + " --help").code, 0);
+    const Outcome explained = strata(command + " --help");
+    EXPECT_EQ(explained.code, 0);
+    std::istringstream lines(explained.text.substr(0, explained.text.rfind("\n\n")));
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << line;
   }
 }
 

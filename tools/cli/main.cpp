@@ -1,7 +1,9 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <memory>
 #include <new>
+#include <sstream>
 
 #include "strata/base/error.hpp"
 #include "strata/report/terminal.hpp"
@@ -15,6 +17,27 @@ constexpr const Command* commands[] = {
 #define STRATA_COMMAND(name) &name##_command,
 #include "tools/cli/commands.def"
 #undef STRATA_COMMAND
+};
+
+/// Descriptions of options wrap within the terminal.
+class Formatter : public CLI::Formatter {
+ public:
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return wrap(CLI::Formatter::make_option_desc(option));
+  }
+  std::string make_subcommand(const CLI::App* sub) const override {
+    std::ostringstream out;
+    CLI::detail::format_help(out, sub->get_display_name(true), wrap(sub->get_description()),
+                             get_column_width());
+    return out.str();
+  }
+
+ private:
+  std::string wrap(const std::string& text) const {
+    constexpr std::size_t narrowest = 24;
+    const std::size_t width = report::terminal_width(stdout), left = get_column_width();
+    return report::wrapped(text, std::max(width, left + narrowest) - left, 0);
+  }
 };
 
 int exit_code(ErrorCode code) {
@@ -51,16 +74,18 @@ void refuse_unknown_command(const char* word) {
 int parse_and_run(int argc, char** argv) {
   if (argc > 1 && argv[1][0] != '-') refuse_unknown_command(argv[1]);
   CLI::App app(
-      "Strata imports a trained network, shows where its time and memory go, runs it, and makes "
-      "it smaller and faster for this machine.",
+      "Strata imports a trained network, shows where its time and memory go, runs it,\n"
+      "and makes it smaller and faster for this machine.",
       "strata");
   app.set_version_flag("--version", "strata " STRATA_VERSION);
   app.require_subcommand(1);
-  app.get_formatter()->column_width(36);
+  const auto formatter = std::make_shared<Formatter>();
+  formatter->column_width(30);
+  app.formatter(formatter);
   app.footer(
-      "Exit codes: 0 success, 1 bad input, 2 wrong usage, 70 a defect in Strata, 130 interrupted\n"
-      "(by Ctrl-C or SIGTERM; what was measured until then is printed, and 'optimize' that still\n"
-      "delivers a model exits with 0).\n"
+      "Exit codes: 0 success, 1 bad input, 2 wrong usage, 70 a defect in Strata,\n"
+      "130 interrupted by Ctrl-C or SIGTERM (what was measured until then is printed;\n"
+      "an interrupted 'optimize' that still delivers a model exits with 0).\n"
       "'strata COMMAND --help' explains a command.");
   std::function<ExitCode()> chosen;
   for (const Command* command : commands) {

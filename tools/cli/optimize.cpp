@@ -440,13 +440,12 @@ std::function<ExitCode()> declare(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "staged", "exhaustive"}));
   app.footer(
-      "Tries encodings of each layer's weights, kernels, fusion and threads, and measures each\n"
-      "version's accuracy, latency, file and memory on this machine. Takes the smallest file that\n"
-      "keeps the accuracy and is not slower. docs/optimize.md explains how it judges.\n"
-      "Ctrl-C ends the search and delivers, within seconds, the best version that was confirmed\n"
-      "(exit code 0), or nothing if not even the model as given was measured (130). Exit code 1 "
-      "if\n"
-      "no version fits the memory budget.");
+      "Tries encodings of each layer's weights, kernels, fusion and threads, and\n"
+      "measures each version's accuracy, latency, file and memory on this machine.\n"
+      "Takes the smallest file that keeps the accuracy and is not slower, see\n"
+      "docs/optimize.md. Ctrl-C ends the search and delivers, within seconds, the best\n"
+      "version that was confirmed (exit code 0), or nothing where not even the model as\n"
+      "given was measured (130). Exit code 1 if no version fits the memory budget.");
   return [options] { return optimize(*options); };
 }
 
