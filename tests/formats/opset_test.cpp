@@ -119,12 +119,45 @@ TEST(Opset, DropoutIsIdentity) {
   expect_floats(run(model, 7, {floats({2}, {3, 4})}), {2}, {3, 4});
 }
 
-TEST(Opset, MaskOfDropoutIsRefusedWhereItIsUsed) {
+TEST(Opset, DftTookItsAxisFromAnAttributeBefore20) {
   Model model;
-  model.input("x", DType::f32, {2}).node("Dropout", {"x"}, {"y", "m"}).output("y").output("m");
-  EXPECT_EQ(error_of(model.bytes(10)),
-            "reading model: node Dropout_y (Dropout): output 1 is used; only the first 1 are "
-            "supported");
+  model.input("x", DType::f32, {1, 3, 2, 1}).node("DFT", {"x"}, {"z"}, {integer("axis", 1)});
+  const Tensor y = run(model, 17, {floats({1, 3, 2, 1}, {1, 2, 0, 0, 0, 0})});
+  expect_floats(y, {1, 3, 2, 2}, {1, 0, 2, 0, 1, 0, 2, 0, 1, 0, 2, 0});
+}
+
+TEST(Opset, RoiAlignDidNotShiftBefore16) {
+  const auto aligned = [](int opset) {
+    Model model;
+    model.input("x", DType::f32, {1, 1, 1, 4});
+    model.input("rois", DType::f32, {1, 4}).input("batch", DType::i64, {1});
+    model.node("RoiAlign", {"x", "rois", "batch"}, {"z"}, {integer("sampling_ratio", 1)});
+    return run(model, opset,
+               {floats({1, 1, 1, 4}, {0, 10, 20, 30}), floats({1, 4}, {1, 0, 3, 1}),
+                Tensor::from<std::int64_t>({1}, {0})});
+  };
+  expect_floats(aligned(10), {1, 1, 1, 1}, {20});
+  expect_floats(aligned(16), {1, 1, 1, 1}, {15});
+}
+
+TEST(Opset, RandomNodesWithoutSeedDiffer) {
+  Model model;
+  model.node("RandomNormal", {}, {"a"}, {integers("shape", {8})});
+  model.node("RandomNormal", {}, {"b"}, {integers("shape", {8})});
+  const ir::Graph graph = load_bytes(model.output("a").output("b").bytes(13));
+  const auto first = ir::interpret(graph, {});
+  const auto again = ir::interpret(graph, {});
+  EXPECT_TRUE(identical(first[0], again[0]));
+  EXPECT_FALSE(identical(first[0], first[1]));
+}
+
+TEST(Opset, MaskOfDropoutKeepsAll) {
+  Model model;
+  model.input("x", DType::f32, {2}).node("Dropout", {"x"}, {"y", "m"}, {real("ratio", .5)});
+  const ir::Graph graph = load_bytes(model.output("y").output("m").bytes(10));
+  const auto y = ir::interpret(graph, std::vector{floats({2}, {3, 4})});
+  expect_floats(y[0], {2}, {3, 4});
+  EXPECT_TRUE(identical(y[1], Tensor::from<bool>({2}, {true, true})));
 }
 
 // y = (x - mean) / sqrt(var + epsilon) * scale + b with one statistic for each channel, or for

@@ -88,51 +88,30 @@ void infer(InferContext& context) {
   context.set_output(0, {type, result_shape(context)});
 }
 
-/// A line of complex numbers along an axis.
+/// A line of numbers along an axis; `parts` is 1 if they are real.
 struct Line {
-  const Tensor& x;
-  std::int64_t parts;  ///< 1: real numbers
-  std::int64_t start, stride;
+  std::int64_t start, stride, extent, parts;
 
-  std::complex<double> operator()(std::int64_t n) const {
+  std::complex<double> load(const Tensor& x, std::int64_t n) const {
+    if (n >= extent) return 0;
     const std::int64_t at = (start + n * stride) * parts;
     return {load_one<double>(x, at), parts == 2 ? load_one<double>(x, at + 1) : 0};
   }
-};
-
-/// Element n of the real signal whose spectrum is conjugate symmetric and known up to its middle.
-double real_signal(const Line& line, std::int64_t n, std::int64_t length, std::int64_t count) {
-  const std::complex<double> sum = fourier_sum(n, length, count, 1, [&](std::int64_t k) {
-    const bool alone = k == 0 || 2 * k == length;  // its own conjugate
-    return alone ? std::complex<double>(line(k).real()) : 2.0 * line(k);
-  });
-  return sum.real() / double(length);
-}
-
-struct Transform {
-  const EvalArgs& args;
-  Direction direction;
-  std::int64_t length;
-
-  /// Of one line; writes its elements from `to` on.
-  void run(const Line& line, std::int64_t extent, std::int64_t to, std::int64_t outputs,
-           std::int64_t stride) const {
-    Tensor& y = args.outputs[0];
-    for (std::int64_t k = 0; k < outputs; ++k) {
-      const std::int64_t at = to + k * stride;
-      if (direction.real_result()) {
-        const std::int64_t count = std::min(extent, length / 2 + 1);
-        store_one(real_signal(line, k, length, count), y, at);
-        continue;
-      }
-      std::complex<double> sum =
-          fourier_sum(k, length, std::min(extent, length), direction.inverse ? 1 : -1, line);
-      if (direction.inverse) sum /= double(length);
-      store_one(sum.real(), y, 2 * at);
-      store_one(sum.imag(), y, 2 * at + 1);
-    }
+  void store(std::complex<double> value, Tensor& y, std::int64_t n) const {
+    const std::int64_t at = (start + n * stride) * parts;
+    store_one(value.real(), y, at);
+    if (parts == 2) store_one(value.imag(), y, at + 1);
   }
 };
+
+/// Element n of a spectrum of which x holds the first half: that of a real signal is its own
+/// mirror image, conjugated.
+std::complex<double> mirrored(const Line& line, const Tensor& x, std::int64_t n,
+                              std::int64_t length) {
+  const std::int64_t mirror = (length - n) % length;
+  if (n == mirror) return line.load(x, n).real();
+  return n < mirror ? line.load(x, n) : std::conj(line.load(x, mirror));
+}
 
 Status reference(const EvalArgs& args) {
   const Shape& x = args.inputs[signal].shape();
@@ -150,22 +129,35 @@ Status reference(const EvalArgs& args) {
   }
   const std::int64_t outputs = direction.onesided && !direction.inverse ? length / 2 + 1 : length;
   if (length < 1 || y[along] != outputs) return {"dft_length does not fit the result"};
-  const Transform transform{args, direction, length};
+  Fourier fourier(args.scratch, length, direction.inverse ? 1 : -1);
+  const double scale = direction.inverse ? 1 / double(length) : 1;
   const std::int64_t inner = x.elements(along + 1, x.rank() - 1);
-  for (std::int64_t o = 0; o < x.elements(0, along); ++o) {
-    for (std::int64_t i = 0; i < inner; ++i) {
-      const Line line{args.inputs[signal], x[-1], o * x[along] * inner + i, inner};
-      transform.run(line, x[along], o * outputs * inner + i, outputs, inner);
+  for (std::int64_t i = 0; i < x.elements(0, along) * inner; ++i) {
+    const std::int64_t o = i / inner;
+    const Line from{o * x[along] * inner + i % inner, inner, x[along], x[-1]};
+    const Line to{o * outputs * inner + i % inner, inner, outputs, y[-1]};
+    for (std::int64_t n = 0; n < length; ++n) {
+      fourier.input()[std::size_t(n)] = direction.real_result()
+                                            ? mirrored(from, args.inputs[signal], n, length)
+                                            : from.load(args.inputs[signal], n);
+    }
+    const auto result = fourier.transform();
+    for (std::int64_t k = 0; k < outputs; ++k) {
+      to.store(result[std::size_t(k)] * scale, args.outputs[0], k);
     }
   }
   return {};
 }
 
+std::size_t scratch_bytes(const CostArgs& args) {
+  std::int64_t longest = 0;  // the axis is an operand: half a spectrum along any of them
+  for (const std::int64_t extent : args.outputs[0]) longest = std::max(longest, 2 * extent);
+  return Fourier::scratch_bytes(longest);
+}
+
 Cost cost(const CostArgs& args) {
-  const Shape& x = args.inputs[signal];
-  std::int64_t longest = 1;
-  for (const std::int64_t extent : x) longest = std::max(longest, extent);
-  return {.macs = 4 * args.outputs[0].elements() * longest};
+  constexpr std::int64_t levels = 12;  // of a transform of some thousand elements
+  return {.flops = 4 * levels * args.outputs[0].elements()};
 }
 
 std::vector<OpCase> cases() {
@@ -200,6 +192,7 @@ constinit const OpDef dft_op = {.name = "DFT",
                                 .attributes = attributes,
                                 .infer = infer,
                                 .reference = reference,
+                                .scratch_bytes = scratch_bytes,
                                 .cost = cost,
                                 .cases = cases};
 

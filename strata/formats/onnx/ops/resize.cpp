@@ -19,6 +19,23 @@ ir::ValueId scales_from_attributes(NodeContext& node) {
   return node.constant(Tensor::from<float>(Shape{std::int64_t(scales.size())}, scales), "scales");
 }
 
+// A coordinate mode that opset 13 gave up: half_pixel, moved by half a pixel. Where rounding makes
+// up for that, there is a way to say so today.
+void replace_tf_half_pixel(ir::Attributes& attributes) {
+  constexpr std::string_view name = "coordinate_transformation_mode";
+  if (attributes.string(name, "half_pixel") != "tf_half_pixel_for_nn") return;
+  const std::string rounding = attributes.string("nearest_mode", "round_prefer_floor");
+  const bool nearest = attributes.string("mode", "nearest") == "nearest";
+  if (!nearest || (rounding != "floor" && rounding != "round_prefer_floor")) {
+    fail(ErrorCode::unsupported,
+         "tf_half_pixel_for_nn with mode {} and nearest_mode {}; accepted: "
+         "nearest with floor or round_prefer_floor",
+         attributes.string("mode", "nearest"), rounding);
+  }
+  attributes.set(name, std::string("half_pixel"));
+  attributes.set("nearest_mode", std::string(rounding == "floor" ? "round_prefer_ceil" : "ceil"));
+}
+
 }  // namespace
 
 // Upsample, and Resize as it was first: what Resize calls asymmetric, rounding down.
@@ -32,6 +49,7 @@ void convert_upsample(NodeContext& node) {
 
 // Its inputs could be left out only by passing empty tensors.
 void convert_resize_11(NodeContext& node) {
+  replace_tf_half_pixel(node.attributes);
   std::vector<ir::ValueId> inputs(node.all_inputs().begin(), node.all_inputs().end());
   const bool crops = node.attributes.string("coordinate_transformation_mode", "half_pixel") ==
                      "tf_crop_and_resize";
