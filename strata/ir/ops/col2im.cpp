@@ -67,7 +67,7 @@ Dim channels_of(const Dim& rows, const std::vector<std::int64_t>& block) {
 }
 
 void infer(InferContext& context) {
-  expect_number(context, columns, "input");
+  if (context.input(columns).dtype != DType::boolean) expect_number(context, columns, "input");
   context.expect_rank(columns, "input", 3);
   expect_dtype(context, image_shape, "image_shape", DType::i64);
   expect_dtype(context, block_shape, "block_shape", DType::i64);

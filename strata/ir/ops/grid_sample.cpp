@@ -15,7 +15,7 @@ constexpr std::string_view modes[] = {"linear", "nearest", "cubic"};
 constexpr std::string_view paddings[] = {"zeros", "border", "reflection"};
 
 void infer(InferContext& context) {
-  expect_number(context, 0, "X");
+  if (context.input(0).dtype != DType::boolean) expect_number(context, 0, "X");
   expect_float(context, 1, "grid");
   expect_word(context.attributes(), "mode", "linear", modes);
   expect_word(context.attributes(), "padding_mode", "zeros", paddings);
@@ -191,6 +191,7 @@ std::vector<OpCase> cases() {
   add("symbolic", {Dim::symbol("N"), 2, 3, 3}, {Dim::symbol("N"), 2, 2, 2}, {});
   add("empty", {1, 2, 3, 3}, {1, 0, 2, 2}, {});
   all.push_back({"f16", {input(DType::f16, {1, 1, 3, 3}), input(DType::f16, {1, 2, 2, 2})}});
+  all.push_back({"bool", {input(DType::boolean, {1, 1, 3, 3}), f32({1, 2, 2, 2})}});
   all.push_back({"i32", {input(DType::i32, {1, 1, 3, 3}), f32({1, 2, 2, 2})}});
   return all;
 }

@@ -8,9 +8,9 @@ namespace strata::ir {
 namespace {
 
 void infer_dropout(InferContext& context) {
-  expect_float(context, 0, "data");
+  if (!is_narrow_float(context.input(0).dtype)) expect_float(context, 0, "data");
   if (context.has_input(1)) {
-    expect_float(context, 1, "ratio");
+    if (!is_narrow_float(context.input(1).dtype)) expect_float(context, 1, "ratio");
     context.expect_rank(1, "ratio", 0);
   }
   if (context.has_input(2)) {

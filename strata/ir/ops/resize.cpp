@@ -124,7 +124,7 @@ void infer_from_sizes(InferContext& context, std::size_t count) {
 }
 
 void infer(InferContext& context) {
-  expect_number(context, data, "X");
+  if (context.input(data).dtype != DType::boolean) expect_number(context, data, "X");
   expect_attributes(context.attributes());
   const int rank = rank_of(context, data);
   for (const Dim& extent : context.input(data).shape) {
