@@ -1,6 +1,8 @@
 #include <algorithm>
-#include <optional>
+#include <limits>
+#include <set>
 
+#include "strata/base/checked.hpp"
 #include "strata/ir/ops/decomposition.hpp"
 #include "strata/ir/ops/einsum_equation.hpp"
 #include "strata/ir/ops/example.hpp"
@@ -21,7 +23,15 @@ EinsumEquation equation_of(const Attributes& attributes, const std::vector<Symbo
   return parse_einsum(text_view(attributes, "equation", ""), ranks);
 }
 
+/// All labels of the inputs, once each.
+EinsumTerm labels_of(const EinsumEquation& equation) {
+  std::set<int> labels;
+  for (const EinsumTerm& term : equation.inputs) labels.insert(term.begin(), term.end());
+  return {labels.begin(), labels.end()};
+}
+
 void infer(InferContext& context) {
+  expect_between("number of operands", context.inputs(), 1, 256);
   expect_number(context, 0, "input 0");
   std::vector<SymbolicShape> shapes;
   for (int i = 0; i < context.inputs(); ++i) {
@@ -29,9 +39,7 @@ void infer(InferContext& context) {
     shapes.push_back(context.input(i).shape);
   }
   const EinsumEquation equation = equation_of(context.attributes(), shapes);
-  for (const EinsumTerm& term : equation.inputs) {
-    for (const int label : term) einsum_extent(equation, shapes, label);
-  }
+  for (const int label : labels_of(equation)) einsum_extent(equation, shapes, label);
   SymbolicShape y;
   for (const int label : equation.output) y.push_back(einsum_extent(equation, shapes, label));
   if (y.size() > std::size_t(max_rank)) {
@@ -253,14 +261,10 @@ Cost cost(const CostArgs& args) {
   std::vector<SymbolicShape> shapes;
   for (const Shape& shape : args.inputs) shapes.emplace_back(shape.begin(), shape.end());
   const EinsumEquation equation = equation_of(args.node.attributes, shapes);
-  EinsumTerm seen;
   std::int64_t macs = 1;
-  for (const EinsumTerm& term : equation.inputs) {
-    for (const int label : term) {
-      if (contains(seen, label)) continue;
-      seen.push_back(label);
-      macs *= einsum_extent(equation, shapes, label).constant();
-    }
+  for (const int label : labels_of(equation)) {
+    const std::int64_t extent = einsum_extent(equation, shapes, label).constant();
+    macs = checked_mul(macs, extent).value_or(std::numeric_limits<std::int64_t>::max());
   }
   return {.macs = macs};
 }

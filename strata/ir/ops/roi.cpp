@@ -10,6 +10,8 @@ namespace strata::ir {
 namespace {
 
 constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+/// Sample points along one axis of a bin: above any use, so that no region keeps a run forever.
+constexpr std::int64_t most_samples = 1 << 12;
 constexpr std::string_view modes[] = {"avg", "max"};
 constexpr std::string_view coordinate_modes[] = {"half_pixel", "output_half_pixel"};
 
@@ -31,7 +33,7 @@ void infer_align(InferContext& context) {
   const Attributes& attributes = context.attributes();
   expect_word(attributes, "mode", "avg", modes);
   expect_word(attributes, "coordinate_transformation_mode", "half_pixel", coordinate_modes);
-  expect_between("sampling_ratio", attributes.integer("sampling_ratio", 0), 0, most);
+  expect_between("sampling_ratio", attributes.integer("sampling_ratio", 0), 0, most_samples);
   expect_dtype(context, 2, "batch_indices", DType::i64);
   context.expect_rank(2, "batch_indices", 1);
   infer_rois(context, 4, attributes.integer("output_height", 1),
@@ -59,10 +61,8 @@ Bins bins_of(double start, double end, std::int64_t count, std::int64_t ratio, b
   double extent = (end - shift) - (start - shift);
   if (!half_pixel) extent = std::fmax(extent, 1);
   const double size = extent / double(count);
-  // Above any image; what is not finite ends here too.
-  constexpr double too_many = 1 << 20;
   const double samples = ratio > 0 ? double(ratio) : std::ceil(size);
-  return {start - shift, size, samples < too_many ? std::int64_t(samples) : -1};
+  return {start - shift, size, samples <= double(most_samples) ? std::int64_t(samples) : -1};
 }
 
 /// Neighbours of a point along an axis and the weight of the second one.
