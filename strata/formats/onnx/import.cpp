@@ -1,12 +1,14 @@
 #include "strata/formats/onnx/import.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "strata/formats/onnx/converters.hpp"
 #include "strata/formats/onnx/element_type.hpp"
+#include "strata/formats/onnx/functions.hpp"
 #include "strata/formats/onnx/node_context.hpp"
 #include "strata/formats/onnx/node_order.hpp"
 #include "strata/ir/builder.hpp"
@@ -34,7 +36,8 @@ std::int64_t default_opset(const ModelProto& model) {
   return opset;
 }
 
-bool is_supported(const NodeProto& node, std::int64_t opset) {
+bool is_supported(const NodeProto& node, std::int64_t model_opset) {
+  const std::int64_t opset = node.opset != 0 ? node.opset : model_opset;
   const std::string_view domain = plain_domain(node.domain);
   const Converter* row = find_converter(domain, node.op_type, opset);
   if (!row) return domain.empty() && ir::find_op("", node.op_type) != nullptr;
@@ -186,9 +189,10 @@ class Importer {
   void add_node(const NodeProto& node) {
     try {
       NodeContext context(graph_, place(node), read_attributes(node, tensors_));
-      if (opset_ < 6) context.attributes.erase("consumed_inputs");
+      if (context.opset() < 6) context.attributes.erase("consumed_inputs");
       if (is_control(node)) return add_control(node, context);
-      if (const Converter* row = find_converter(plain_domain(node.domain), node.op_type, opset_)) {
+      if (const Converter* row =
+              find_converter(plain_domain(node.domain), node.op_type, context.opset())) {
         row->convert(context);
         context.check_outputs();
       } else {
@@ -219,7 +223,8 @@ class Importer {
     }
     const bool is_loop = node.op_type == "Loop";
     if (is_loop && operands.size() < 2) operands.resize(2, ir::no_value);
-    if (!is_loop && opset_ < 9) fail(ErrorCode::unsupported, "Scan is supported from opset 9 on");
+    if (!is_loop && context.opset() < 9)
+      fail(ErrorCode::unsupported, "Scan is supported from opset 9 on");
     const std::size_t own = operands.size();
     add_body(node, "body", is_loop ? loop_operands(node, operands) : scan_operands(node, operands),
              context, operands);
@@ -322,7 +327,9 @@ class Importer {
   }
 
   NodeContext::Place place(const NodeProto& node) {
-    NodeContext::Place place{.op = node.op_type, .name = node_name(node), .opset = opset_};
+    NodeContext::Place place{.op = node.op_type, .name = node_name(node)};
+    place.source = node.caller.empty() ? place.name : std::string(node.caller);
+    place.opset = node.opset != 0 ? node.opset : opset_;
     for (std::string_view name : node.inputs) {
       place.inputs.push_back(name.empty() ? ir::no_value : find(name));
     }
@@ -395,9 +402,13 @@ ir::Graph import_model(const MappedFile& file, const LoadOptions& options) {
   const ModelProto model = parse_model(Message(file.bytes()));
   if (!model.graph) fail(ErrorCode::model, "this is no ONNX model: it holds no graph");
   const std::int64_t opset = default_opset(model);
-  check_ops(*model.graph, opset);
+  std::deque<std::string> names;
+  std::optional<GraphProto> flat;
+  if (!model.functions.empty()) flat = inline_functions(model, is_supported, opset, names);
+  const GraphProto& graph = flat ? *flat : *model.graph;
+  check_ops(graph, opset);
   TensorReader tensors(file, options);
-  return Importer(*model.graph, opset, tensors).run();
+  return Importer(graph, opset, tensors).run();
 }
 
 }  // namespace strata::formats::onnx

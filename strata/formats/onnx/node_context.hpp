@@ -19,6 +19,7 @@ class NodeContext {
   struct Place {
     std::string_view op;
     std::string name;
+    std::string source;  ///< the node of the file's graph that it belongs to
     std::int64_t opset = 0;
     std::vector<ir::ValueId> inputs;   ///< no_value: omitted; none at the end
     std::vector<ir::ValueId> outputs;  ///< no_value: omitted; none at the end

@@ -35,9 +35,10 @@ constexpr int deepest = 64;
 GraphProto parse_graph(Message m, int depth);
 
 AttributeProto parse_attribute_name(Message m, int depth) {
-  AttributeProto attribute{{}, m, nullptr};
+  AttributeProto attribute{{}, m, nullptr, {}};
   while (m.next()) {
     if (m.field() == 1) attribute.name = m.text();
+    if (m.field() == 21) attribute.reference = m.text();
     if (m.field() != 6) continue;
     if (depth == deepest) m.fail("graphs nested deeper than {}", deepest);
     attribute.graph = std::make_shared<const GraphProto>(parse_graph(m.message(), depth + 1));
@@ -85,12 +86,13 @@ NodeProto parse_node(Message m, int depth) {
       case 7:
         node.domain = m.text();
         break;
+      case 8:
+        node.overload = m.text();
+        break;
     }
   }
   if (node.op_type.empty()) m.fail("a node without op_type");
-  for (const AttributeProto& attribute : node.attributes) {
-    if (attribute.graph) add_captures(*attribute.graph, node.captures);
-  }
+  set_captures(node);
   return node;
 }
 
@@ -195,7 +197,53 @@ std::pair<std::string_view, std::int64_t> parse_opset(Message m) {
   return opset;
 }
 
+FunctionProto parse_function(Message m) {
+  FunctionProto function;
+  while (m.next()) {
+    switch (m.field()) {
+      case 1:
+        function.name = m.text();
+        break;
+      case 4:
+        function.inputs.push_back(m.text());
+        break;
+      case 5:
+        function.outputs.push_back(m.text());
+        break;
+      case 6:
+        function.attributes.push_back(m.text());
+        break;
+      case 7:
+        append(function.nodes, m.message(), "node",
+               [](Message node) { return parse_node(node, 0); });
+        break;
+      case 9:
+        append(function.opset_import, m.message(), "opset_import", parse_opset);
+        break;
+      case 10:
+        function.domain = m.text();
+        break;
+      case 11:
+        append(function.defaults, m.message(), "attribute",
+               [](Message attribute) { return parse_attribute_name(attribute, 0); });
+        break;
+      case 13:
+        function.overload = m.text();
+        break;
+    }
+  }
+  if (function.name.empty()) m.fail("a function without name");
+  return function;
+}
+
 }  // namespace
+
+void set_captures(NodeProto& node) {
+  node.captures.clear();
+  for (const AttributeProto& attribute : node.attributes) {
+    if (attribute.graph) add_captures(*attribute.graph, node.captures);
+  }
+}
 
 TensorProto parse_tensor(Message m) {
   TensorProto tensor{.content = m};
@@ -321,6 +369,9 @@ ModelProto parse_model(Message m) {
         break;
       case 8:
         append(model.opset_import, m.message(), "opset_import", parse_opset);
+        break;
+      case 25:
+        append(model.functions, m.message(), "function", parse_function);
         break;
     }
   }

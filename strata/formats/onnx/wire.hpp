@@ -32,6 +32,7 @@ struct AttributeProto {
   std::string_view name;
   Message content;
   std::shared_ptr<const GraphProto> graph;  ///< set: the attribute is a graph
+  std::string_view reference;  ///< set: the value is that of an attribute of the function around
 };
 
 /// In the order of ONNX's codes, which start at 0.
@@ -68,11 +69,15 @@ struct NodeProto {
   std::string_view name;
   std::string_view op_type;
   std::string_view domain;
+  std::string_view overload;  ///< of the function it calls
   std::vector<std::string_view> inputs;
   std::vector<std::string_view> outputs;
   std::vector<AttributeProto> attributes;
   /// What the node's graphs read from around it; no duplicates.
   std::vector<std::string_view> captures;
+  // Of nodes out of functions; see inline_functions.
+  std::int64_t opset = 0;   ///< of ONNX's domain, where the function states it; 0: the model's
+  std::string_view caller;  ///< the node of the graph that stands for it; empty: itself
 };
 
 struct DimensionProto {
@@ -96,16 +101,30 @@ struct GraphProto {
   bool has_sparse_initializers = false;
 };
 
+struct FunctionProto {
+  std::string_view domain, name, overload;
+  std::vector<std::string_view> inputs;
+  std::vector<std::string_view> outputs;
+  std::vector<std::string_view> attributes;  ///< those without default
+  std::vector<AttributeProto> defaults;
+  std::vector<NodeProto> nodes;
+  std::vector<std::pair<std::string_view, std::int64_t>> opset_import;
+};
+
 struct ModelProto {
   std::int64_t ir_version = 0;
   std::string_view producer;
   std::vector<std::pair<std::string_view, std::int64_t>> opset_import;
   std::optional<GraphProto> graph;
+  std::vector<FunctionProto> functions;
 };
 
 /// Throw model with the byte offset.
 ModelProto parse_model(Message message);
 TensorProto parse_tensor(Message message);
 AttributeValue parse_attribute(Message message);
+
+/// Sets what the node's graphs read from around it.
+void set_captures(NodeProto& node);
 
 }  // namespace strata::formats::onnx
