@@ -85,7 +85,30 @@ inline MessageWriter tensor_attribute(std::string_view name, const Tensor& value
   return w;
 }
 
+/// The value of an attribute of the function around; `type` is ONNX's code.
+inline MessageWriter reference(std::string_view name, std::string_view attribute, int type) {
+  MessageWriter w;
+  w.text(1, name);
+  w.integer(20, type);
+  w.text(21, attribute);
+  return w;
+}
+
 using Attributes = std::vector<MessageWriter>;
+using Names = std::vector<std::string_view>;
+
+inline MessageWriter node_proto(std::string_view op, const Names& inputs, const Names& outputs,
+                                Attributes attributes = {}, std::string_view name = {},
+                                std::string_view domain = {}) {
+  MessageWriter w;
+  for (std::string_view input : inputs) w.text(1, input);
+  for (std::string_view output : outputs) w.text(2, output);
+  if (!name.empty()) w.text(3, name);
+  w.text(4, op);
+  for (MessageWriter& attribute : attributes) w.message(5, std::move(attribute));
+  if (!domain.empty()) w.text(7, domain);
+  return w;
+}
 
 /// A model in the making; every method adds to it.
 class Model {
@@ -93,14 +116,28 @@ class Model {
   Model& node(std::string_view op, std::vector<std::string_view> inputs,
               std::vector<std::string_view> outputs, Attributes attributes = {},
               std::string_view name = {}, std::string_view domain = {}) {
+    graph_.message(1, node_proto(op, inputs, outputs, std::move(attributes), name, domain));
+    return *this;
+  }
+  /// A function of domain "local"; `opset` 0 states none, `defaults` are attributes with values.
+  Model& function(std::string_view name, const Names& inputs, const Names& outputs,
+                  std::vector<MessageWriter> nodes, Attributes defaults = {},
+                  const Names& attributes = {}, std::int64_t opset = 0) {
     MessageWriter w;
-    for (std::string_view input : inputs) w.text(1, input);
-    for (std::string_view output : outputs) w.text(2, output);
-    if (!name.empty()) w.text(3, name);
-    w.text(4, op);
-    for (MessageWriter& attribute : attributes) w.message(5, std::move(attribute));
-    if (!domain.empty()) w.text(7, domain);
-    graph_.message(1, std::move(w));
+    w.text(1, name);
+    for (std::string_view input : inputs) w.text(4, input);
+    for (std::string_view output : outputs) w.text(5, output);
+    for (std::string_view attribute : attributes) w.text(6, attribute);
+    for (MessageWriter& node : nodes) w.message(7, std::move(node));
+    if (opset != 0) {
+      MessageWriter import;
+      import.text(1, "");
+      import.integer(2, opset);
+      w.message(9, std::move(import));
+    }
+    w.text(10, "local");
+    for (MessageWriter& value : defaults) w.message(11, std::move(value));
+    functions_.push_back(std::move(w));
     return *this;
   }
   Model& input(std::string_view name, DType type, std::vector<std::int64_t> extents) {
@@ -133,6 +170,7 @@ class Model {
     model.integer(1, 8);
     model.message(7, std::move(graph_));
     model.message(8, std::move(import));
+    for (MessageWriter& function : functions_) model.message(25, std::move(function));
     return content(std::move(model));
   }
 
@@ -148,6 +186,7 @@ class Model {
 
  private:
   MessageWriter graph_;
+  std::vector<MessageWriter> functions_;
 };
 
 }  // namespace strata::formats::onnx::test

@@ -16,6 +16,7 @@ namespace {
 /// Calls within calls, and what all calls together may produce.
 constexpr int deepest = 64;
 constexpr std::size_t most_parts = 1 << 20;
+constexpr std::size_t most_text = 32 << 20;  // bytes of invented names
 
 /// How the text of one call of a function (or, without one, of the model's graph) is to be read.
 struct Scope {
@@ -84,13 +85,22 @@ class Inliner {
     return count == 1 ? call + "/" : fmt::format("{}_{}/", call, count);
   }
 
-  std::string_view keep(std::string text) { return names_.emplace_back(std::move(text)); }
+  std::string_view keep(std::string text) {
+    text_ += text.size();
+    if (text_ > most_text) {
+      fail(ErrorCode::model, "functions call each other until names take more than {} bytes",
+           most_text);
+    }
+    return names_.emplace_back(std::move(text));
+  }
 
   /// Counts what calls produce, before it is produced.
   void charge(std::size_t parts) {
     parts_ += parts;
     if (parts_ > most_parts) {
-      fail(ErrorCode::model, "functions call each other more than {} nodes and operands deep",
+      fail(ErrorCode::model,
+           "functions call each other until there are more than {} nodes and "
+           "operands",
            most_parts);
     }
   }
@@ -119,7 +129,7 @@ class Inliner {
       if (scope.function) charge(1 + node.inputs.size() + node.outputs.size());
       NodeProto copy = copied(node, scope);
       if (const FunctionProto* function = callee(copy, scope.opset)) {
-        with_context([&] { return describe(copy); }, [&] { call(*function, copy, scope, to); });
+        call(*function, copy, scope, to);
       } else {
         to.push_back(std::move(copy));
       }
@@ -173,8 +183,20 @@ class Inliner {
 
   void call(const FunctionProto& function, const NodeProto& node, const Scope& caller,
             std::vector<NodeProto>& to) {
-    check_call(function, node, caller);
     Scope scope;
+    std::vector<NodeProto> copies;
+    with_context([&] { return describe(node); },
+                 [&] {
+                   check_call(function, node, caller);
+                   enter(function, node, caller, scope);
+                   copies = bind_outputs(node, scope);
+                 });
+    copy_nodes(function.nodes, scope, to);
+    std::ranges::move(copies, std::back_inserter(to));
+  }
+
+  void enter(const FunctionProto& function, const NodeProto& node, const Scope& caller,
+             Scope& scope) {
     scope.function = &function;
     scope.caller = &caller;
     scope.depth = caller.depth + 1;
@@ -193,15 +215,18 @@ class Inliner {
              function.inputs[i]);
       }
     }
+  }
+
+  /// Gives outputs the names that the call has for them. One that is an input, or another output,
+  /// has a name already and is copied by a node.
+  std::vector<NodeProto> bind_outputs(const NodeProto& node, Scope& scope) {
     std::vector<NodeProto> copies;
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i].empty()) continue;
-      const auto [bound, is_new] = scope.names.emplace(function.outputs[i], node.outputs[i]);
-      // An output that is an input, or another output: its value has a name already.
+      const auto [bound, is_new] = scope.names.emplace(scope.function->outputs[i], node.outputs[i]);
       if (!is_new) copies.push_back(identity(bound->second, node.outputs[i], scope));
     }
-    copy_nodes(function.nodes, scope, to);
-    std::ranges::move(copies, std::back_inserter(to));
+    return copies;
   }
 
   void check_call(const FunctionProto& function, const NodeProto& node, const Scope& caller) const {
@@ -258,6 +283,7 @@ class Inliner {
   std::unordered_set<std::string_view> taken_;
   std::unordered_map<std::string, int> calls_;
   std::size_t parts_ = 0;
+  std::size_t text_ = 0;
   Scope root_;
 };
 

@@ -328,7 +328,7 @@ class Importer {
 
   NodeContext::Place place(const NodeProto& node) {
     NodeContext::Place place{.op = node.op_type, .name = node_name(node)};
-    place.source = node.caller.empty() ? place.name : std::string(node.caller);
+    place.sources = {node.caller.empty() ? place.name : std::string(node.caller)};
     place.opset = node.opset != 0 ? node.opset : opset_;
     for (std::string_view name : node.inputs) {
       place.inputs.push_back(name.empty() ? ir::no_value : find(name));

@@ -66,7 +66,7 @@ NodeContext::NodeContext(ir::Graph& graph, Place place, ir::Attributes node_attr
     : attributes(std::move(node_attributes)),
       graph_(graph),
       place_(std::move(place)),
-      builder_(graph, ir::Sources{place_.source}) {}
+      builder_(graph, place_.sources) {}
 
 ir::ValueId NodeContext::input(std::size_t i) const {
   if (!has_input(i)) {
@@ -135,7 +135,7 @@ void NodeContext::bind(std::string_view op_name, std::vector<ir::ValueId> operan
   const ir::OpDef& op = ir::find_op(op_name);
   const ir::NodeId node =
       graph_.add_node(op, place_.name, std::move(operands), std::move(results),
-                      with_element_types(std::move(node_attributes), op), ir::Sources{place_.source});
+                      with_element_types(std::move(node_attributes), op), place_.sources);
   ir::infer_node(graph_, node);
 }
 
@@ -151,7 +151,7 @@ void NodeContext::check_outputs() const {
 
 void NodeContext::emit_constant(Tensor tensor) {
   if (outputs() != 1) fail(ErrorCode::model, "it has {} outputs, expected 1", outputs());
-  graph_.set_constant(place_.outputs[0], EncodedTensor(std::move(tensor)), {place_.source});
+  graph_.set_constant(place_.outputs[0], EncodedTensor(std::move(tensor)), place_.sources);
 }
 
 }  // namespace strata::formats::onnx

@@ -19,7 +19,7 @@ class NodeContext {
   struct Place {
     std::string_view op;
     std::string name;
-    std::string source;  ///< the node of the file's graph that it belongs to
+    ir::Sources sources;
     std::int64_t opset = 0;
     std::vector<ir::ValueId> inputs;   ///< no_value: omitted; none at the end
     std::vector<ir::ValueId> outputs;  ///< no_value: omitted; none at the end
@@ -53,6 +53,9 @@ class NodeContext {
                                          int outputs, ir::Attributes attributes = {});
   ir::ValueId constant(Tensor tensor, std::string_view what);
   ir::ValueId integers(std::span<const std::int64_t> values, std::string_view what);
+
+  /// For what takes several nodes; they get names of their own.
+  ir::Builder& builder() { return builder_; }
 
   /// The node that computes this node's outputs; one per converter, or else `emit_output` for each.
   /// `outputs` of them, all by default; more are refused if something reads them.
