@@ -1,6 +1,7 @@
 """The hostile half of the ONNX corpus: each file is wrong in one way, its name says which."""
 
 import numpy as np
+import onnx
 from corpus_valid import CONV, external, parse, relu_of
 from onnx import AttributeProto, TensorProto, helper, numpy_helper
 
@@ -311,9 +312,28 @@ def byte_files():
     }
 
 
+# Functions that a reader must not follow without end, and calls that do not fit.
+CALLS = {
+    "function_of_two_inputs": "f (x, y) => (z) { z = Add(x, y) }",
+    "function_without_output": "f (x) => () { z = Neg(x) }",
+    "function_reads_nobody": "f (x) => (y) { y = Add(x, nobody) }",
+    "function_opset_of_the_future": "f (x) => (y) { y = Neg(x) }",
+}
+
+
+def calls(name, function):
+    opset = 1000 if name == "function_opset_of_the_future" else 18
+    return onnx.parser.parse_model(
+        f"""<ir_version: 9, opset_import: ["": 18, "l": 1]>
+        g (float[2] x) => (float[2] y) {{ y = l.f(x) }}
+        <domain: "l", opset_import: ["": {opset}, "l": 1]> {function}"""
+    )
+
+
 def hostile_files():
     """File name to bytes."""
     models = {name: parse(13, body) for name, body in TEXTS.items()}
+    models |= {name: calls(name, text) for name, text in CALLS.items()}
     models |= graph_messages() | tensor_messages() | external_messages()
     files = {f"{name}.onnx": model.SerializeToString() for name, model in models.items()}
     files |= {f"{name}.onnx": content for name, content in byte_files().items()}

@@ -241,6 +241,40 @@ TEXTS = {
 }
 
 
+# Recurrent ops, attention, and ops of ONNX Runtime.
+TEXTS |= {
+    "lstm": (
+        14,
+        """(float[T, 1, 2] x) => (float[A, B, C, D] y)
+        <float[1, 4, 2] w = {1, 2, 3, 4, 5, 6, 7, 8}, float[1, 4, 1] r = {1, 2, 3, 4}>
+        { y = LSTM<hidden_size = 1, activations = ["Sigmoid", "Tanh", "Tanh"]>(x, w, r) }""",
+    ),
+    "attention_grouped_causal": (
+        24,
+        """(float[N, S, 4] q, float[N, S, 2] k) => (float[N, S, 4] y)
+        { y = Attention<q_num_heads = 2, kv_num_heads = 1, is_causal = 1>(q, k, k) }""",
+    ),
+}
+
+
+def with_functions():
+    """Calls of functions: within each other, with attributes, from within a branch."""
+    return onnx.parser.parse_model(
+        """<ir_version: 9, opset_import: ["": 18, "f": 1]>
+        g (float[2] x, bool c) => (float[2] y) { a = f.twice(x)  y = f.either(a, c) }
+        <domain: "f", opset_import: ["": 18, "f": 1]>
+        twice (x) => (y) { t = f.leak<slope = 0.5>(x)  y = f.leak(t) }
+        <domain: "f", opset_import: ["": 18]>
+        leak <slope: float = 0.25> (x) => (y) { y = LeakyRelu<alpha: float = @slope>(x) }
+        <domain: "f", opset_import: ["": 18, "f": 1]>
+        either (x, c) => (y) {
+          n = Neg(x)
+          y = If (c) <then_branch = t () => (float[2] u) { u = f.leak(n) },
+                      else_branch = e () => (float[2] v) { v = Abs(n) }>
+        }"""
+    )
+
+
 def relu_of(initializer, ir_version=8):
     """x + initializer, then Relu: the frame for files whose point is how a tensor is stored."""
     shape = list(initializer.dims)
@@ -297,6 +331,7 @@ def valid_files():
     for opset, attributes in ((7, ", spatial = 1"), (9, ""), (14, ", training_mode = 0"), (15, "")):
         models[f"batch_norm_opset{opset}"] = batch_norm(opset, attributes)
     models |= stored()
+    models["functions"] = with_functions()
     files = {f"{name}.onnx": model.SerializeToString() for name, model in models.items()}
     # Field 1000, varint 1: readers of protocol buffers skip fields they do not know.
     files["unknown_field.onnx"] = files["tensor_raw_data.onnx"] + b"\xc0\x3e\x01"
