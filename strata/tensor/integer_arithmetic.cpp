@@ -62,9 +62,8 @@ std::int32_t quantize(float x, float scale, std::int32_t zero_point, QuantizedRa
 AddRatios add_ratios(QuantizedOperand a, QuantizedOperand b, QuantizedOperand result) {
   const float ra = a.scale / result.scale;
   const float rb = b.scale / result.scale;
-  const float from_a = ra * float(a.zero_point);
   const float from_b = rb * float(b.zero_point);
-  return {ra, rb, float(result.zero_point) - (from_a + from_b)};
+  return {ra, rb, float(result.zero_point) - std::fma(ra, float(a.zero_point), from_b)};
 }
 
 std::int32_t add(std::int32_t a, std::int32_t b, AddRatios ratios, QuantizedRange range) {

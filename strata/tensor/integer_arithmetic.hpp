@@ -41,7 +41,7 @@ std::int32_t quantize(float x, float scale, std::int32_t zero_point, QuantizedRa
 /// ra and rb are the scales of the operands over that of the result.
 struct AddRatios {
   float a, b;
-  float constant;  ///< the zero points: c - (ra * a + rb * b)
+  float constant;  ///< the zero points: c - (ra * a + rb * b), a fused multiply-add inside
 };
 struct QuantizedOperand {
   float scale;

@@ -80,10 +80,9 @@ Replacement decompose_add(Builder& builder, const Node& node) {
   const auto f32_zero = [&](std::size_t i) { return as_f32(builder, in[i]); };
   const ValueId ra = builder.op("Div", {in[a_scale_at], in[y_scale_at]});
   const ValueId rb = builder.op("Div", {in[b_scale_at], in[y_scale_at]});
-  const ValueId from_a = builder.op("Mul", {ra, f32_zero(a_zero_at)});
   const ValueId from_b = builder.op("Mul", {rb, f32_zero(b_zero_at)});
-  const ValueId constant =
-      builder.op("Sub", {f32_zero(y_zero_at), builder.op("Add", {from_a, from_b})});
+  const ValueId from_both = fused_multiply_add(builder, f32_zero(a_zero_at), ra, from_b);
+  const ValueId constant = builder.op("Sub", {f32_zero(y_zero_at), from_both});
   const ValueId inner = fused_multiply_add(builder, in[b_at], rb, constant);
   const ValueId sum = fused_multiply_add(builder, in[a_at], ra, inner);
   return {{round_to(builder, sum, type_of(builder, in[a_at]).dtype)}};
