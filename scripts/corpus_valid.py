@@ -258,20 +258,14 @@ TEXTS |= {
 
 
 def with_functions():
-    """Calls of functions: within each other, with attributes, from within a branch."""
+    """Calls of functions: within each other, with attributes and without."""
     return onnx.parser.parse_model(
         """<ir_version: 9, opset_import: ["": 18, "f": 1]>
-        g (float[2] x, bool c) => (float[2] y) { a = f.twice(x)  y = f.either(a, c) }
+        g (float[2] x) => (float[2] y) { a = f.twice(x)  y = f.leak(a) }
         <domain: "f", opset_import: ["": 18, "f": 1]>
         twice (x) => (y) { t = f.leak<slope = 0.5>(x)  y = f.leak(t) }
         <domain: "f", opset_import: ["": 18]>
-        leak <slope: float = 0.25> (x) => (y) { y = LeakyRelu<alpha: float = @slope>(x) }
-        <domain: "f", opset_import: ["": 18, "f": 1]>
-        either (x, c) => (y) {
-          n = Neg(x)
-          y = If (c) <then_branch = t () => (float[2] u) { u = f.leak(n) },
-                      else_branch = e () => (float[2] v) { v = Abs(n) }>
-        }"""
+        leak <slope: float = 0.25> (x) => (y) { y = LeakyRelu<alpha: float = @slope>(x) }"""
     )
 
 
