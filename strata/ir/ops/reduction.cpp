@@ -55,12 +55,13 @@ void infer(InferContext& context) {
   if (context.has_input(1)) {
     expect_dtype(context, 1, "axes", DType::i64);
     context.expect_rank(1, "axes", 1);
-    if (!context.integers(1)) {
+    const bool none = context.input(1).shape[0] == Dim(0);  // no axes, whoever gives them
+    if (!none && !context.integers(1)) {
       const int dropped = keep ? 0 : expect_length(context, 1, "axes");
       expect_between("rank of the result", rank - dropped, 0, rank);
       return context.set_open_output(0, context.input(0).dtype, rank - dropped);
     }
-    named = expect_integers(context, 1, "axes");
+    if (!none) named = expect_integers(context, 1, "axes");
   }
   const std::vector<int> axes = normalize_axes(named, rank, "axes");
   const bool all = axes.empty() && attributes.integer("noop_with_empty_axes", 0) == 0;
