@@ -64,7 +64,10 @@ double Resampling::coordinate(const ResampledAxis& axis, std::int64_t x) const {
 
 Taps Resampling::taps(const ResampledAxis& axis, std::int64_t x) const {
   if (!axis.resized() && coordinates != "tf_crop_and_resize") return {1, {x}, {1}};
-  const double center = coordinate(axis, x);
+  // A region of interest may hold anything; what follows turns positions into integers.
+  constexpr double far = 1e15;
+  const double exact = coordinate(axis, x);
+  const double center = exact >= -far ? std::min(exact, far) : -far;
   const auto last = double(axis.input - 1);
   if (interpolation == Interpolation::nearest) {
     return {1, {std::int64_t(std::clamp(nearest(center, rounding), 0.0, last))}, {1}};

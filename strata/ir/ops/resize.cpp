@@ -213,7 +213,7 @@ Status reference(const EvalArgs& args) {
       offset += taps[axis].position(0) * stride_of(x.shape(), a);
       if (!crops) continue;
       const double coordinate = resampling.coordinate(plan[axis], at);
-      outside = outside || coordinate < 0 || coordinate > double(x.shape()[a] - 1);
+      outside = outside || !(coordinate >= 0 && coordinate <= double(x.shape()[a] - 1));
     }
     if (outside) {
       store_one(beyond, y, i);

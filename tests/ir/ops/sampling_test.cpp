@@ -139,5 +139,15 @@ TEST(Resize, AntialiasAveragesWhatLiesBetween) {
   expect_floats(y[0], {2}, {1.5f, 4.5f});
 }
 
+TEST(Resize, RegionsThatAreNoNumbersAreExtrapolated) {
+  for (const float edge : {NAN, INFINITY, -INFINITY, 1e38f}) {
+    const auto y = run_op("Resize", {counting({4}), floats({2}, {edge, edge}), Tensor(), i64({3})},
+                          {{"mode", "linear"},
+                           {"coordinate_transformation_mode", "tf_crop_and_resize"},
+                           {"extrapolation_value", 9.0f}});
+    expect_floats(y[0], {3}, {9, 9, 9});
+  }
+}
+
 }  // namespace
 }  // namespace strata::ir
