@@ -102,7 +102,7 @@ class Interpreter {
   }
 
   std::vector<Tensor> compute(const Node& node, std::span<const Tensor> inputs) {
-    if (node.op->control) return run_control(node, inputs);
+    if (node.op->control) return run_subgraphs(node, inputs);
     std::vector<Tensor> outputs = allocate(node, inputs);
     if (!node.op->reference) return run_decomposed(node, inputs);
     const Status status = run_reference(node, inputs, outputs);
@@ -135,12 +135,12 @@ class Interpreter {
     return outputs;
   }
 
-  std::vector<Tensor> run_control(const Node& node, std::span<const Tensor> inputs) {
+  std::vector<Tensor> run_subgraphs(const Node& node, std::span<const Tensor> inputs) {
     const auto call = [&](std::string_view attribute, std::span<const Tensor> operands) {
       return interpret(node.attributes.graph(attribute), operands,
                        {.observe = {}, .byte_limit = options_.byte_limit - live_bytes_});
     };
-    std::vector<Tensor> outputs = node.op->control({node, inputs, call});
+    std::vector<Tensor> outputs = run_control(graph_, {node, inputs, call});
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i] == no_value) continue;
       charge(node.outputs[i], outputs[i].dtype(), outputs[i].shape());

@@ -92,6 +92,20 @@ void check_schema(const Node& node) {
   }
 }
 
+std::vector<Tensor> run_control(const Graph& graph, const ControlArgs& args) {
+  std::vector<Tensor> results = args.node.op->control(args);
+  for (std::size_t i = 0; i < args.node.outputs.size(); ++i) {
+    if (args.node.outputs[i] == no_value) continue;
+    const TensorType& type = graph.value(args.node.outputs[i]).type;
+    if (results[i].dtype() == type.dtype && results[i].shape().rank() == int(type.shape.size())) {
+      continue;
+    }
+    fail(ErrorCode::model, "output {} is {}{}, but the network was read for {}", i,
+         to_string(results[i].dtype()), to_string(results[i].shape()), to_string(type));
+  }
+  return results;
+}
+
 Status run_reference(const Node& node, std::span<const Tensor> inputs, std::span<Tensor> outputs) {
   if (!node.op->scratch_bytes) return node.op->reference({node, inputs, outputs});
   std::vector<Shape> in, out;

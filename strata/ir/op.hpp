@@ -166,6 +166,9 @@ std::string qualified_name(const OpDef& op);
 std::string describe(const Node& node);
 std::string_view to_string(AttributeKind kind);
 
+/// Runs a control flow node. Throws model if a result has another rank or type than was inferred.
+std::vector<Tensor> run_control(const Graph& graph, const ControlArgs& args);
+
 /// Runs the op's reference, with scratch allocated for this call.
 Status run_reference(const Node& node, std::span<const Tensor> inputs, std::span<Tensor> outputs);
 

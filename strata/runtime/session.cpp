@@ -37,6 +37,7 @@ void decompose_open(ir::Graph& graph) {
     if (node.open && !node.op->reference && node.op->decompose) whole.push_back(id);
   }
   if (whole.empty()) return;
+  std::vector<std::pair<ir::ValueId, ir::ValueId>> replaced;
   for (const ir::NodeId id : whole) {
     const ir::Node node = graph.node(id);
     ir::Builder builder(graph, node.sources);
@@ -45,9 +46,10 @@ void decompose_open(ir::Graph& graph) {
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i] == ir::no_value) continue;
       graph.swap_names(node.outputs[i], (*values)[i]);
-      graph.replace_uses(node.outputs[i], (*values)[i]);
+      replaced.emplace_back(node.outputs[i], (*values)[i]);
     }
   }
+  graph.replace_uses(replaced);
   graph.erase(whole);
   graph.sort();
   ir::infer_types(graph);
@@ -93,7 +95,7 @@ Session::Session(ir::Graph graph, SessionOptions options)
 Session::Session(ir::Graph graph, SessionOptions options, std::shared_ptr<ThreadPool> pool)
     : options_(std::move(options)), graph_(std::move(graph)), pool_(std::move(pool)) {
   ir::infer_types(graph_);
-  ir::verify(graph_);
+  ir::verify_structure(graph_);
   describe();
   if (options_.optimize) passes_ = ir::optimize(graph_, options_.passes);
   states_ = std::make_shared<States>(graph_);
@@ -277,7 +279,7 @@ void Session::run_control(const Segment& segment, Run& run) {
   const std::vector<Tensor> results =
       with_context([&] { return ir::describe(node); },
                    [&] {
-                     return node.op->control({node, operands, call});
+                     return ir::run_control(graph_, {node, operands, call});
                    });
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == ir::no_value) continue;
@@ -311,7 +313,12 @@ void Session::run_stage(const Segment& segment, Stage& stage, Run& run) {
                      [&] { return ir::infer_operands(graph, node, operands); });
     for (std::size_t i = 0; i < types.size(); ++i) {
       if (node.outputs[i] == ir::no_value) continue;
-      learn(graph.value(node.outputs[i]).type, evaluate(types[i].shape, {}), run.dims);
+      const ir::TensorType& planned = graph.value(node.outputs[i]).type;
+      if (types[i].shape.size() != planned.shape.size()) {
+        fail(ErrorCode::model, "{}: output {} is {}, but the network was read for {}",
+             ir::describe(node), i, to_string(types[i]), to_string(planned));
+      }
+      learn(planned, evaluate(types[i].shape, {}), run.dims);
     }
   }
   std::vector<Tensor> outputs = run_context(stage.context(shapes, run.dims), inputs);

@@ -68,7 +68,7 @@ TEST(Registry, NamesAreUniqueAndRowsComplete) {
   for (const OpDef* op : all_ops()) {
     EXPECT_EQ(find_op(op->domain, op->name), op) << qualified_name(*op);
     EXPECT_TRUE(op->infer) << qualified_name(*op);
-    EXPECT_TRUE(op->reference || op->decompose) << qualified_name(*op);
+    EXPECT_TRUE(op->reference || op->decompose || op->control) << qualified_name(*op);
     EXPECT_TRUE(op->cases) << qualified_name(*op);
   }
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "strata/base/random.hpp"
 #include "strata/tensor/arena.hpp"
 
@@ -42,6 +44,46 @@ TEST(MemoryPlan, BuffersAliveTogetherNeverOverlap) {
     expect_disjoint(lifetimes, plan);
     EXPECT_GE(plan.peak, plan.bound);
   }
+}
+
+/// The same for many, step by step.
+void expect_disjoint_at_each_step(const std::vector<Lifetime>& lifetimes, const MemoryPlan& plan,
+                                  std::int32_t steps) {
+  std::vector<std::vector<std::pair<std::size_t, std::size_t>>> alive(std::size_t(steps) + 1);
+  for (std::size_t i = 0; i < lifetimes.size(); ++i) {
+    EXPECT_LE(plan.offsets[i] + lifetimes[i].bytes, plan.peak);
+    for (std::int32_t at = lifetimes[i].first; at <= lifetimes[i].last; ++at) {
+      if (lifetimes[i].bytes) {
+        alive[std::size_t(at)].emplace_back(plan.offsets[i], plan.offsets[i] + lifetimes[i].bytes);
+      }
+    }
+  }
+  for (auto& ranges : alive) {
+    std::ranges::sort(ranges);
+    for (std::size_t i = 1; i < ranges.size(); ++i) {
+      ASSERT_LE(ranges[i - 1].second, ranges[i].first);
+    }
+  }
+}
+
+// So many alive at once that looking at all pairs is out of the question.
+TEST(MemoryPlan, ManyBuffersAliveTogetherArePlacedInTime) {
+  const auto lifetimes = random_lifetimes(3, 30000);
+  const MemoryPlan plan = plan_memory(lifetimes);
+  expect_disjoint_at_each_step(lifetimes, plan, 46);
+  EXPECT_GE(plan.peak, plan.bound);
+  EXPECT_LE(plan.peak, plan.bound + plan.bound / 4);
+  EXPECT_EQ(plan_memory(lifetimes, plan.order).offsets, plan.offsets);
+}
+
+TEST(MemoryPlan, ALongChainReachesTheBound) {
+  std::vector<Lifetime> chain;
+  for (std::int32_t i = 0; i < 200000; ++i) {
+    chain.push_back({std::size_t(64 * (1 + i % 7)), i, i + 1});
+  }
+  const MemoryPlan plan = plan_memory(chain);
+  expect_disjoint_at_each_step(chain, plan, 200001);
+  EXPECT_EQ(plan.peak, plan.bound);
 }
 
 TEST(MemoryPlan, ChainNeedsNoMoreThanTheLargestPair) {

@@ -1,4 +1,6 @@
+#include "strata/ir/builder.hpp"
 #include "strata/ir/ops/control.hpp"
+#include "strata/ir/ops/example.hpp"
 #include "strata/ir/ops/operands.hpp"
 
 // If: operands are the condition, what the first branch reads, what the second one reads.
@@ -59,9 +61,10 @@ void infer(InferContext& context) {
            to_string(b));
     }
     if (a.shape.size() != b.shape.size()) {
-      fail(ErrorCode::unsupported,
-           "output {} is {} in one branch and {} in the other; accepted: branches of one rank", i,
-           to_string(a), to_string(b));
+      // Exporters guard a Squeeze like this: what follows was written for the squeezed rank. A run
+      // that takes the other branch says so.
+      context.set_output(i, a.shape.size() < b.shape.size() ? a : b);
+      continue;
     }
     for (std::size_t axis = 0; axis < a.shape.size(); ++axis) {
       if (a.shape[axis] != b.shape[axis]) a.shape[axis] = context.open_extent(i, int(axis));
@@ -76,8 +79,29 @@ std::vector<Tensor> control(const ControlArgs& args) {
   return args.call(branch, args.inputs.subspan(std::size_t(part.first), std::size_t(part.count)));
 }
 
-constexpr AttributeDef attributes[] = {{"then_branch", AttributeKind::graph, true},
-                                       {"else_branch", AttributeKind::graph, true}};
+/// A branch of one op on one operand.
+Subgraph branch_of(std::string_view op, const SymbolicShape& shape) {
+  auto branch = std::make_shared<Graph>();
+  const ValueId x = branch->add_input("x", {DType::f32, shape});
+  branch->outputs = {Builder(*branch).op(op, {x})};
+  return branch;
+}
+
+std::vector<OpCase> cases() {
+  using namespace example;
+  const SymbolicShape shape = {2, Dim::symbol("N")};
+  const Attributes branches = {{"then_branch", branch_of("Neg", shape)},
+                               {"else_branch", branch_of("Exp", shape)}};
+  return {{"taken", {scalar(true), f32(shape), f32(shape)}, branches},
+          {"not_taken", {scalar(false), f32(shape), f32(shape)}, branches},
+          {"open", {input(DType::boolean, {}), f32(shape), f32(shape)}, branches},
+          {"open_extent",
+           {input(DType::boolean, {}), f32({3}), f32({4})},
+           {{"then_branch", branch_of("Neg", {3})}, {"else_branch", branch_of("Neg", {4})}}}};
+}
+
+constexpr AttributeDef attributes[] = {{"else_branch", AttributeKind::graph, true},
+                                       {"then_branch", AttributeKind::graph, true}};
 
 }  // namespace
 
@@ -87,6 +111,7 @@ constinit const OpDef if_op = {.name = "If",
                                .outputs = {1, variadic},
                                .attributes = attributes,
                                .infer = infer,
-                               .control = control};
+                               .control = control,
+                               .cases = cases};
 
 }  // namespace strata::ir

@@ -2,6 +2,7 @@
 
 #include "strata/ir/builder.hpp"
 #include "strata/ir/ops/control.hpp"
+#include "strata/ir/ops/example.hpp"
 #include "strata/ir/ops/operands.hpp"
 
 // Loop: operands are the trip count, the condition, the carried values, and last, as many as the
@@ -132,6 +133,38 @@ std::vector<Tensor> control(const ControlArgs& args) {
   return outputs;
 }
 
+/// Adds the step to the carried value and collects the negated sums, or appends it.
+Subgraph body_of(bool grows) {
+  auto body = std::make_shared<Graph>();
+  Builder builder(*body);
+  body->add_input("i", {DType::i64, {}});
+  const ValueId goes_on = body->add_input("goes_on", {DType::boolean, {}});
+  const TensorType type{DType::f32, {grows ? Dim::symbol("L") : Dim(2)}};
+  const ValueId x = body->add_input("x", type);
+  const ValueId step = body->add_input("step", {DType::f32, {2}});
+  const ValueId next = grows ? builder.op("Concat", {x, step}, {{"axis", std::int64_t(0)}})
+                             : builder.op("Add", {x, step});
+  body->outputs = {builder.op("Identity", {goes_on}), next};
+  if (!grows) body->outputs.push_back(builder.op("Neg", {next}));
+  return body;
+}
+
+std::vector<OpCase> cases() {
+  using namespace example;
+  const std::int64_t one = 1;
+  return {{"counted",
+           {scalar<std::int64_t>(3), omitted(), f32({2}), f32({2})},
+           {{"body", body_of(false)}, {"captures", one}},
+           2},
+          {"never",
+           {omitted(), scalar(false), f32({2}), f32({2})},
+           {{"body", body_of(false)}, {"captures", one}},
+           2},
+          {"grows",
+           {scalar<std::int64_t>(3), scalar(true), f32({2}), f32({2})},
+           {{"body", body_of(true)}, {"captures", one}}}};
+}
+
 constexpr AttributeDef attributes[] = {{"body", AttributeKind::graph, true},
                                        {"captures", AttributeKind::integer}};
 
@@ -147,10 +180,11 @@ void settle_loop(Graph& graph, NodeId id) {
 
 extern const OpDef loop_op;
 constinit const OpDef loop_op = {.name = "Loop",
-                                 .inputs = {2, variadic},
+                                 .inputs = {0, variadic},
                                  .outputs = {1, variadic},
                                  .attributes = attributes,
                                  .infer = infer,
-                                 .control = control};
+                                 .control = control,
+                                 .cases = cases};
 
 }  // namespace strata::ir

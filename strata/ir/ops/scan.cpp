@@ -1,5 +1,7 @@
+#include "strata/ir/builder.hpp"
 #include "strata/ir/ops/axes.hpp"
 #include "strata/ir/ops/control.hpp"
+#include "strata/ir/ops/example.hpp"
 #include "strata/ir/ops/operands.hpp"
 
 // Scan: operands are the carried values, the scanned inputs, and last, as many as the attribute
@@ -130,6 +132,39 @@ std::vector<Tensor> control(const ControlArgs& args) {
   return outputs;
 }
 
+/// A running sum, scaled by what the body captures.
+Subgraph sum_body() {
+  auto body = std::make_shared<Graph>();
+  Builder builder(*body);
+  const TensorType type{DType::f32, {2}};
+  const ValueId sum = body->add_input("sum", type);
+  const ValueId x = body->add_input("x", type);
+  const ValueId scale = body->add_input("scale", {DType::f32, {}});
+  const ValueId next = builder.op("Add", {sum, x});
+  body->outputs = {next, builder.op("Mul", {next, scale})};
+  return body;
+}
+
+std::vector<OpCase> cases() {
+  using namespace example;
+  const std::int64_t one = 1;
+  const auto with = [&](std::string_view name, std::int64_t entry) {
+    Attributes made;
+    made.set("body", sum_body());
+    made.set("captures", one);
+    made.set("num_scan_inputs", one);
+    made.set(name, std::vector{entry});
+    return made;
+  };
+  return {
+      {"sums", {f32({2}), f32({3, 2}), f32({})}, with("scan_input_axes", 0), 2},
+      {"columns", {f32({2}), f32({2, 3}), f32({})}, with("scan_input_axes", -1), 2},
+      {"backwards", {f32({2}), f32({3, 2}), f32({})}, with("scan_input_directions", 1), 2},
+      {"output_axis", {f32({2}), f32({3, 2}), f32({})}, with("scan_output_axes", 1), 2},
+      {"output_backwards", {f32({2}), f32({3, 2}), f32({})}, with("scan_output_directions", 1), 2},
+      {"symbolic", {f32({2}), f32({Dim::symbol("T"), 2}), f32({})}, with("scan_input_axes", 0), 2}};
+}
+
 constexpr AttributeDef attributes[] = {{"body", AttributeKind::graph, true},
                                        {"captures", AttributeKind::integer},
                                        {"num_scan_inputs", AttributeKind::integer, true},
@@ -146,6 +181,7 @@ constinit const OpDef scan_op = {.name = "Scan",
                                  .outputs = {1, variadic},
                                  .attributes = attributes,
                                  .infer = infer,
-                                 .control = control};
+                                 .control = control,
+                                 .cases = cases};
 
 }  // namespace strata::ir

@@ -70,16 +70,36 @@ TEST_F(SymbolicShapes, ConvolutionAndPooling) {
       << shape_of(pooled);
 }
 
-TEST_F(SymbolicShapes, AShapeFromDataIsRefused) {
+TEST_F(SymbolicShapes, AShapeFromDataIsOpen) {
   const ValueId target = graph.add_input("target", {DType::i64, {2}});
+  const ValueId y = builder.op("Reshape", {x, target});
+  const Node& node = graph.node(graph.order().back());
+  EXPECT_TRUE(node.open);
+  const SymbolicShape& shape = graph.value(y).type.shape;
+  ASSERT_EQ(shape.size(), 2u);
+  EXPECT_TRUE(shape[0].as_symbol());
+  EXPECT_TRUE(shape[1].as_symbol());
+  EXPECT_NE(shape[0], shape[1]);
+}
+
+TEST_F(SymbolicShapes, ARankFromDataIsRefused) {
+  const ValueId target = graph.add_input("target", {DType::i64, {Dim::symbol("K")}});
   try {
     builder.op("Reshape", {x, target});
     FAIL() << "was accepted";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::unsupported);
-    EXPECT_NE(std::string_view(error.what()).find("shape depends on data"), std::string::npos)
+    EXPECT_NE(std::string_view(error.what()).find("shape has K entries"), std::string::npos)
         << error.what();
   }
+}
+
+TEST_F(SymbolicShapes, SmallIntegerResultsAreEvaluated) {
+  const ValueId three = builder.integers({3, -4});
+  const ValueId y = builder.op("Neg", {three});
+  EXPECT_EQ(graph.value(y).elements, (std::vector<Dim>{-3, 4}));
+  const ValueId equal = builder.op("Equal", {y, builder.integers({-3, 5})});
+  EXPECT_EQ(graph.value(equal).elements, (std::vector<Dim>{1, 0}));
 }
 
 }  // namespace
