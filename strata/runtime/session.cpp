@@ -69,6 +69,34 @@ Target for_part(const Target& target, const ir::Graph& part) {
   return own;
 }
 
+/// A body whose inputs have extents that follow from each other: those that depend on symbols of
+/// the graph around it become symbols of their own.
+ir::Graph with_own_symbols(const ir::Graph& body) {
+  ir::Graph graph = body;
+  std::vector<std::string> bound;
+  for (const ir::ValueId id : graph.inputs) {
+    for (const Dim& dim : graph.value(id).type.shape) {
+      if (const auto symbol = dim.as_symbol()) bound.emplace_back(*symbol);
+    }
+  }
+  std::map<std::string, Dim> own;  // by the expression's text
+  for (const ir::ValueId id : graph.inputs) {
+    ir::Value& input = graph.value(id);
+    for (std::size_t axis = 0; axis < input.type.shape.size(); ++axis) {
+      Dim& dim = input.type.shape[axis];
+      std::vector<std::string> used;
+      dim.collect_symbols(used);
+      const bool follows = std::ranges::all_of(
+          used, [&](const std::string& symbol) { return std::ranges::count(bound, symbol) > 0; });
+      if (follows) continue;
+      const Dim symbol = Dim::symbol(fmt::format("{}_dim{}", input.name, axis));
+      dim = own.emplace(to_string(dim), symbol).first->second;
+    }
+    input.elements.reset();  // they may name symbols that no input binds
+  }
+  return graph;
+}
+
 /// Symbols of a type take their values from the actual extents.
 void learn(const ir::TensorType& type, const Shape& shape, DimValues& dims) {
   for (std::size_t axis = 0; axis < type.shape.size(); ++axis) {
@@ -146,7 +174,8 @@ void Session::add_bodies(ir::NodeId id) {
     if (!body) continue;
     SessionOptions body_options = options_;
     body_options.target = for_part(options_.target, **body);
-    std::unique_ptr<Session> session(new Session(**body, std::move(body_options), pool_));
+    std::unique_ptr<Session> session(
+        new Session(with_own_symbols(**body), std::move(body_options), pool_));
     bodies_.emplace(std::pair(id, name), std::move(session));
   }
 }

@@ -120,6 +120,27 @@ TEST(ControlFlow, IfRunsOneBranch) {
   EXPECT_TRUE(identical(session.run(std::vector{row({1, -2, 0})})[0], row({2, 4, 0})));
 }
 
+TEST(ControlFlow, ABodyReadsWhatHasASizeOfItsOwn) {
+  // The branch sees half of N, of which it knows nothing.
+  const auto halves = [](std::string_view op) {
+    auto branch = std::make_shared<Graph>();
+    const Dim half = Dim::floor_div(Dim::symbol("N"), 2);
+    const ValueId x = branch->add_input("x", {DType::f32, {half, 2}});
+    branch->outputs = {Builder(*branch).op(op, {x})};
+    return ir::Subgraph(branch);
+  };
+  Graph graph;
+  Builder builder(graph);
+  const ValueId x = graph.add_input("x", {DType::f32, {Dim::symbol("N")}});
+  const ValueId pairs = builder.op("Reshape", {x, builder.integers({-1, 2})});
+  const ValueId flag = graph.add_input("flag", {DType::boolean, {}});
+  graph.outputs = {builder.op("If", {flag, pairs, pairs},
+                              {{"then_branch", halves("Neg")}, {"else_branch", halves("Abs")}})};
+  Session session(graph);
+  expect_like_interpreter(graph, session, {row({1, -2, 3, -4, 5, -6}), Tensor::scalar(true)});
+  expect_like_interpreter(graph, session, {row({1, -2}), Tensor::scalar(false)});
+}
+
 /// Doubles x until its sum is 100 or more; collects what x was.
 Graph doubling() {
   auto body = std::make_shared<Graph>();
