@@ -10,6 +10,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -66,6 +70,39 @@ Descriptor open_regular(const fs::path& path) {
   return file;
 }
 
+/// Where files are mapped in this process: only such pages may be dropped.
+class Mappings {
+ public:
+  static Mappings& all() {
+    static Mappings mappings;
+    return mappings;
+  }
+
+  void add(std::uintptr_t begin, std::size_t size) {
+    const std::lock_guard lock(mutex_);
+    ends_[begin] = begin + size;
+  }
+
+  void unmap(void* address, std::size_t size) {
+    const std::lock_guard lock(mutex_);
+    ends_.erase(reinterpret_cast<std::uintptr_t>(address));
+    munmap(address, size);
+  }
+
+  void drop(std::uintptr_t begin, std::uintptr_t end) {
+    const auto page = std::uintptr_t(sysconf(_SC_PAGESIZE));
+    const std::lock_guard lock(mutex_);
+    const auto after = ends_.upper_bound(begin);
+    if (after == ends_.begin() || end > std::prev(after)->second) return;
+    begin = begin / page * page;  // neighbours on the same page are read again when needed
+    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::uintptr_t, std::uintptr_t> ends_;  // by begin
+};
+
 MappedFile map(const Descriptor& file, std::string_view name) {
   const std::size_t size = regular_size(file, name);
   if (size == 0) return {std::make_shared<const char>(), {}};  // mmap refuses an empty range
@@ -73,7 +110,10 @@ MappedFile map(const Descriptor& file, std::string_view name) {
   if (address == MAP_FAILED) {
     fail(ErrorCode::io, "{}: cannot map {} bytes: {}", name, size, reason(errno));
   }
-  const auto unmap = [size](const void* mapped) { munmap(const_cast<void*>(mapped), size); };
+  Mappings::all().add(reinterpret_cast<std::uintptr_t>(address), size);
+  const auto unmap = [size](const void* mapped) {
+    Mappings::all().unmap(const_cast<void*>(mapped), size);
+  };
   return {std::shared_ptr<const void>(address, unmap),
           {static_cast<const std::byte*>(address), size}};
 }
@@ -139,9 +179,12 @@ class Replacement {
     }
   }
 
-  void commit() {
+  void sync() {
     flush();
     check(fsync(file_.get()));
+  }
+
+  void commit() {
     check(::rename(name_.c_str(), target_.c_str()));
     committed_ = true;
     const Descriptor folder(::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -251,13 +294,27 @@ std::string read_file(const fs::path& path, std::size_t limit) {
 }
 
 void write_file(const fs::path& path, const std::function<void(const ByteSink& sink)>& write) {
-  Replacement replacement(real_target(path));
-  write([&](std::span<const std::byte> bytes) { replacement.append(bytes); });
-  replacement.commit();
+  const FileContent file{path, write};
+  write_files(std::span(&file, 1));
 }
 
 void write_file(const fs::path& path, std::string_view content) {
   write_file(path, [&](const ByteSink& sink) { sink(std::as_bytes(std::span(content))); });
+}
+
+void write_files(std::span<const FileContent> files) {
+  std::deque<Replacement> replacements;
+  for (const FileContent& file : files) {
+    Replacement& replacement = replacements.emplace_back(real_target(file.path));
+    file.write([&](std::span<const std::byte> bytes) { replacement.append(bytes); });
+    replacement.sync();
+  }
+  for (Replacement& replacement : replacements) replacement.commit();
+}
+
+void drop_pages(std::span<const std::byte> bytes) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
+  if (!bytes.empty()) Mappings::all().drop(begin, begin + bytes.size());
 }
 
 }  // namespace strata

@@ -49,6 +49,18 @@ void write_file(const std::filesystem::path& path,
                 const std::function<void(const ByteSink& sink)>& write);
 void write_file(const std::filesystem::path& path, std::string_view content);
 
+/// A file to be written, and what writes it.
+struct FileContent {
+  std::filesystem::path path;
+  std::function<void(const ByteSink& sink)> write;
+};
+/// The same for files that belong together: no target changes before all are written and synced.
+void write_files(std::span<const FileContent> files);
+
+/// Says that the bytes will not be read soon. Pages of mapped files that hold them leave memory, to
+/// be read from the file again if need be; other memory stays as it is.
+void drop_pages(std::span<const std::byte> bytes);
+
 namespace detail {
 /// open_beneath, by openat2 or else component by component, refusing every symbolic link.
 MappedFile open_beneath(const std::filesystem::path& folder, std::string_view relative,

@@ -9,14 +9,21 @@
 namespace strata::formats {
 
 struct SaveOptions {
-  /// Lowest opset to write, 13 or later; ops that came later raise it.
+  /// Lowest opset to write, 13 or later.
   int opset = 17;
+  /// What came later raises the opset; else it is refused by name.
+  bool raise_opset = true;
+  /// Weights go to PATH.data beside the model, 64-byte aligned; small ones stay. For save_onnx.
+  bool external_data = false;
+  /// What nodes and constants came from is written along (metadata_props), so that reading gives
+  /// the identical graph.
+  bool sources = false;
 };
 
-/// Writes a graph as ONNX. Node and value names are kept, fused nodes go out as what is inside
-/// them, int8 constants as DequantizeLinear on an int8 initializer, f16 and bf16 ones as Cast;
-/// other encodings are written decoded. Atomic: see write_file. Throws unsupported for states, ops
-/// without a form in ONNX and files of 2 GiB.
+/// Writes a graph as ONNX. Node and value names are kept, nodes of our own go out as what they are
+/// made of, int8 constants as DequantizeLinear on an int8 initializer, f16 and bf16 ones as Cast;
+/// other encodings are written decoded. Atomic: see write_files. Throws unsupported for states, ops
+/// without a form in ONNX, a model of 2 GiB beside its external data.
 void save_onnx(const ir::Graph& graph, const std::filesystem::path& path,
                const SaveOptions& options = {});
 /// The file's content, and its size without writing it.

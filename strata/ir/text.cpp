@@ -140,7 +140,7 @@ class Printer {
     }
     if (is_narrow(tensor.dtype())) return text + " {" + narrow_list(tensor) + "}";
     return dispatch(tensor.dtype(), [&]<class T>() {
-      return text + " {" + list(tensor.data<T>(), element_text<T>) + "}";
+      return text + " {" + list(tensor.aligned().data<T>(), element_text<T>) + "}";
     });
   }
 

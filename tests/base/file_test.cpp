@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+#include <vector>
 
 #include "strata/base/error.hpp"
 
@@ -171,6 +173,50 @@ TEST_F(File, WritingIsAllOrNothing) {
   });
   EXPECT_EQ(read_file(folder_ / "secret", 1 << 20), expected);
   EXPECT_EQ(entries(), before);
+}
+
+TEST_F(File, FilesThatBelongTogetherChangeTogether) {
+  const std::size_t before = entries();
+  const auto text = [](std::string_view content) {
+    return [content](const ByteSink& sink) { sink(std::as_bytes(std::span(content))); };
+  };
+  const FileContent broken[] = {
+      {folder_ / "secret", text("new")},
+      {folder_ / "other", [](const ByteSink&) { fail(ErrorCode::internal, "stop"); }}};
+  EXPECT_EQ(code_of([&] { write_files(broken); }), ErrorCode::internal);
+  EXPECT_EQ(read_file(folder_ / "secret", 100), "outside");
+  EXPECT_EQ(entries(), before);
+
+  const FileContent whole[] = {{folder_ / "secret", text("new")}, {folder_ / "other", text("one")}};
+  write_files(whole);
+  EXPECT_EQ(read_file(folder_ / "secret", 100), "new");
+  EXPECT_EQ(read_file(folder_ / "other", 100), "one");
+}
+
+std::size_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t total = 0, resident = 0;
+  file >> total >> resident;
+  return resident * std::size_t(sysconf(_SC_PAGESIZE));
+}
+
+TEST_F(File, DroppedPagesLeaveMemoryAndComeBack) {
+  constexpr std::size_t size = 32 << 20;
+  write_file(folder_ / "large", std::string(size, 'x'));
+  const MappedFile file = MappedFile::open(folder_ / "large");
+  const auto count = [&] { return std::ranges::count(file.bytes(), std::byte('x')); };
+  EXPECT_EQ(count(), std::ptrdiff_t(size));
+  const std::size_t before = resident_bytes();
+  drop_pages(file.bytes());
+  EXPECT_LT(resident_bytes() + size / 2, before);
+  EXPECT_EQ(count(), std::ptrdiff_t(size));
+}
+
+TEST_F(File, MemoryThatIsNoFileIsNotDropped) {
+  const std::vector<std::byte> memory(1 << 20, std::byte(7));
+  drop_pages(memory);
+  EXPECT_EQ(std::ranges::count(memory, std::byte(7)), std::ptrdiff_t(memory.size()));
+  drop_pages({});
 }
 
 TEST_F(File, AFullDiskLeavesTheOldFile) {

@@ -1,12 +1,19 @@
 #include "strata/formats/onnx/message.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
+#include "strata/base/file.hpp"
+
 namespace strata::formats::onnx {
 namespace {
+
+namespace fs = std::filesystem;
 
 Message message(std::string_view bytes) { return Message(std::as_bytes(std::span(bytes))); }
 
@@ -48,6 +55,33 @@ TEST(Message, NegativeIntegersTakeTenBytes) {
   Message m = message("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01");
   ASSERT_TRUE(m.next());
   EXPECT_EQ(m.integer(), -1);
+}
+
+// Protobuf's own readers stop at 2 GiB, and 32 bits at 4.
+TEST(Message, FieldsMayBeLargerThan32BitsTell) {
+  const fs::path path = fs::path(testing::TempDir()) / fmt::format("large-{}", getpid());
+  constexpr std::uint64_t length = (std::uint64_t(5) << 30) + 3;
+  const std::string head("\x0a\x83\x80\x80\x80\x14", 6), tail("\x10\x07", 2);
+  {
+    std::ofstream file(path, std::ios::binary);
+    file << head;
+    file.seekp(std::streamoff(head.size() + length));
+    file << tail;
+  }
+  const MappedFile file = MappedFile::open(path);
+  Message m(file.bytes());
+  ASSERT_TRUE(m.next());
+  EXPECT_EQ(m.bytes().size(), length);
+  ASSERT_TRUE(m.next());
+  EXPECT_EQ(m.field(), 2);
+  EXPECT_EQ(m.integer(), 7);
+  Message skipped(file.bytes());
+  ASSERT_TRUE(skipped.next() && skipped.next());
+  EXPECT_EQ(skipped.integer(), 7);
+  Message cut(file.bytes().first(std::size_t(1) << 30));
+  ASSERT_TRUE(cut.next());
+  EXPECT_THROW(cut.bytes(), Error);
+  fs::remove(path);
 }
 
 TEST(Message, SkipsWhatIsNotRead) {

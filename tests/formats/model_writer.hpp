@@ -162,6 +162,16 @@ class Model {
     return *this;
   }
 
+  /// The graph as an attribute of a node of another.
+  MessageWriter as_attribute(std::string_view name) {
+    graph_.text(2, name);
+    MessageWriter w;
+    w.text(1, name);
+    w.message(6, std::move(graph_));
+    w.integer(20, 5);
+    return w;
+  }
+
   std::string bytes(std::int64_t opset) {
     MessageWriter import;
     import.text(1, "");

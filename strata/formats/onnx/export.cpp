@@ -1,198 +1,163 @@
+#include "strata/formats/onnx/export.hpp"
+
 #include <algorithm>
-#include <limits>
 #include <unordered_set>
 
-#include "strata/base/file.hpp"
-#include "strata/formats/onnx/element_type.hpp"
+#include "strata/formats/onnx/bodies.hpp"
 #include "strata/formats/onnx/flatten.hpp"
 #include "strata/formats/onnx/import.hpp"
 #include "strata/formats/onnx/opset_of.hpp"
-#include "strata/formats/onnx/wire.hpp"
-#include "strata/formats/onnx/write.hpp"
-#include "strata/formats/save.hpp"
 #include "strata/ir/op.hpp"
-#include "strata/tensor/narrow.hpp"
 
-namespace strata::formats {
-namespace onnx {
+namespace strata::formats::onnx {
 namespace {
 
-// The elements as files hold them.
-Tensor packed(const Tensor& tensor) {
-  if (bits_of(tensor.dtype()) >= 8) return tensor;
-  const auto count = std::size_t(tensor.elements());
-  Tensor bytes = Tensor::zeros(DType::u8, {std::int64_t(packed_size(tensor.dtype(), count))});
-  pack_codes(tensor.dtype(), {static_cast<const std::uint8_t*>(tensor.raw()), count},
-             std::as_writable_bytes(bytes.mutable_data<std::uint8_t>()));
-  return bytes;
+bool same_content(const EncodedTensor& a, const EncodedTensor& b) {
+  const auto same = [](const Tensor& x, const Tensor& y) {
+    if (x.dtype() != y.dtype() || x.shape() != y.shape()) return false;
+    return x.raw() == y.raw() || identical(x, y);
+  };
+  return a.encoding == b.encoding && a.dtype == b.dtype && a.shape == b.shape && a.axis == b.axis &&
+         std::ranges::equal(a.parts, b.parts, same);
 }
 
-constexpr std::int64_t largest_file = std::numeric_limits<std::int32_t>::max();
-
-MessageWriter tensor_proto(std::string_view name, const Tensor& tensor) {
-  MessageWriter w;
-  if (tensor.shape().rank() > 0) w.integers(1, tensor.shape().dims());
-  w.integer(2, element_code(tensor.dtype()));
-  if (!name.empty()) w.text(8, name);
-  w.raw(9, packed(tensor));
-  return w;
-}
-
-MessageWriter dimension(const Dim& dim) {
-  MessageWriter w;
-  if (dim.is_constant()) {
-    w.integer(1, dim.constant());
-  } else if (const auto symbol = dim.as_symbol()) {
-    w.text(2, *symbol);
-  } else {
-    w.text(2, to_string(dim));
-  }
-  return w;
-}
-
-MessageWriter value_info(const ir::Value& value) {
-  MessageWriter shape;
-  for (const Dim& dim : value.type.shape) shape.message(1, dimension(dim));
-  MessageWriter tensor;
-  tensor.integer(1, element_code(value.type.dtype));
-  tensor.message(2, std::move(shape));
-  MessageWriter type;
-  type.message(1, std::move(tensor));
-  MessageWriter w;
-  w.text(1, value.name);
-  w.message(2, std::move(type));
-  return w;
-}
-
-MessageWriter attribute_proto(std::string_view name, const ir::Attribute& attribute) {
-  using enum AttributeType;
-  MessageWriter w;
-  w.text(1, name);
-  const auto set_type = [&](AttributeType type) { w.integer(20, std::int64_t(type)); };
-  if (const auto* integer = std::get_if<std::int64_t>(&attribute)) {
-    w.integer(3, *integer), set_type(i);
-  } else if (const auto* type = std::get_if<DType>(&attribute)) {
-    w.integer(3, element_code(*type)), set_type(i);
-  } else if (const auto* real = std::get_if<float>(&attribute)) {
-    w.real(2, *real), set_type(f);
-  } else if (const auto* text = std::get_if<std::string>(&attribute)) {
-    w.text(4, *text), set_type(s);
-  } else if (const auto* tensor = std::get_if<Tensor>(&attribute)) {
-    w.message(5, tensor_proto({}, *tensor)), set_type(t);
-  } else if (const auto* reals = std::get_if<std::vector<float>>(&attribute)) {
-    w.reals(7, *reals), set_type(floats);
-  } else if (const auto* integers = std::get_if<std::vector<std::int64_t>>(&attribute)) {
-    w.integers(8, *integers), set_type(ints);
-  } else if (const auto* texts = std::get_if<std::vector<std::string>>(&attribute)) {
-    for (const std::string& item : *texts) w.text(9, item);
-    set_type(strings);
-  } else {
-    fail(ErrorCode::unsupported, "attribute {} holds a graph, which is not written", name);
-  }
-  return w;
-}
-
-struct NodeText {
-  std::string_view op;
-  std::string_view name;
-  std::vector<std::string_view> inputs;
-  std::vector<std::string_view> outputs;
-  ir::Attributes attributes;
-};
-
-MessageWriter node_proto(const NodeText& node) {
-  MessageWriter w;
-  for (std::string_view name : node.inputs) w.text(1, name);
-  for (std::string_view name : node.outputs) w.text(2, name);
-  if (!node.name.empty()) w.text(3, node.name);
-  w.text(4, node.op);
-  for (const auto& [name, value] : node.attributes) w.message(5, attribute_proto(name, value));
-  return w;
-}
-
-class Exporter {
+/// Writes one graph; for a body, one that refers to the graphs around it by their names, which its
+/// own names do not hide.
+class GraphWriter {
  public:
-  explicit Exporter(const ir::Graph& graph) : graph_(graph) {
-    if (!graph.states.empty()) {
-      fail(ErrorCode::unsupported, "ONNX has no states; this graph has {}", graph.states.size());
-    }
-    for (std::uint32_t i = 0; i < graph.value_limit(); ++i) {
-      names_.insert(graph.value(ir::ValueId(i)).name);
-    }
-  }
+  GraphWriter(const ir::Graph& graph, const SaveOptions& options, ExternalWriter* external)
+      : GraphWriter(graph, options, external, nullptr, {}) {}
 
-  int opset() const {
-    int opset = 0;
-    for (const ir::NodeId id : graph_.order()) opset = std::max(opset, opset_of(graph_.node(id)));
-    for (std::uint32_t i = 0; i < graph_.value_limit(); ++i) {
-      opset = std::max(opset, opset_of(graph_.value(ir::ValueId(i)).type.dtype));
-    }
-    return opset;
-  }
-
-  MessageWriter graph_proto() {
+  MessageWriter write() {
     find_product_weights();
     for (std::uint32_t i = 0; i < graph_.value_limit(); ++i) {
-      const ir::Value& value = graph_.value(ir::ValueId(i));
-      if (value.constant) add_constant(ir::ValueId(i));
+      const auto id = ir::ValueId(i);
+      if (graph_.is_constant(id) && !is_outer_[i]) add_constant(id);
     }
     for (const ir::NodeId id : graph_.order()) add_node(graph_.node(id));
+    const std::vector<std::string> outputs = around_ ? body_outputs() : output_names();
     MessageWriter w;
     for (MessageWriter& node : nodes_) w.message(1, std::move(node));
     w.text(2, graph_.name.empty() ? "graph" : graph_.name);
     for (MessageWriter& tensor : initializers_) w.message(5, std::move(tensor));
-    for (const ir::ValueId id : graph_.inputs) w.message(11, value_info(graph_.value(id)));
-    for (const ir::ValueId id : graph_.outputs) w.message(12, value_info(graph_.value(id)));
+    for (std::size_t i = 0; i < own_inputs_; ++i) {
+      const ir::ValueId id = graph_.inputs[i];
+      w.message(11, value_info(name(id), graph_.value(id).type));
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      w.message(12, value_info(outputs[i], graph_.value(graph_.outputs[i]).type));
+    }
     return w;
   }
 
  private:
+  GraphWriter(const ir::Graph& graph, const SaveOptions& options, ExternalWriter* external,
+              const GraphWriter* around, const Body& body)
+      : graph_(graph),
+        options_(options),
+        external_(external),
+        around_(around),
+        own_inputs_(around ? body.own_inputs : graph.inputs.size()),
+        names_(graph.value_limit()),
+        is_outer_(graph.value_limit()) {
+    if (!graph.states.empty()) {
+      fail(ErrorCode::unsupported, "ONNX has no states; this graph has {}", graph.states.size());
+    }
+    for (std::size_t i = own_inputs_; i < graph.inputs.size(); ++i) {
+      set_outer(graph.inputs[i], around->name(body.captures[i - own_inputs_]));
+    }
+    for (std::uint32_t i = 0; i < graph.value_limit(); ++i) {
+      const ir::Value& value = graph.value(ir::ValueId(i));
+      if (is_outer_[i]) continue;
+      if (around && value.constant && around->has_constant(value)) {
+        set_outer(ir::ValueId(i), value.name);
+      } else {
+        names_[i] = unused_name(value.name);
+      }
+    }
+  }
+
+  void set_outer(ir::ValueId id, const std::string& outer) {
+    names_[ir::index(id)] = outer;
+    is_outer_[ir::index(id)] = true;
+  }
+
+  const std::string& name(ir::ValueId id) const { return names_[ir::index(id)]; }
+
+  /// Bodies copy the constants that they read from around them.
+  bool has_constant(const ir::Value& copy) const {
+    const auto id = graph_.find_value(copy.name);
+    if (id && name(*id) == copy.name) {
+      const auto& own = graph_.value(*id).constant;
+      return own && same_content(*own, *copy.constant);
+    }
+    return around_ && around_->has_constant(copy);
+  }
+
+  bool is_visible(const std::string& wanted) const {
+    return own_names_.contains(wanted) || (around_ && around_->is_visible(wanted));
+  }
+
   std::string unused_name(std::string wanted) {
-    while (!names_.insert(wanted).second) wanted += '_';
+    while (is_visible(wanted)) wanted += '_';
+    own_names_.insert(wanted);
     return wanted;
   }
 
-  void add_initializer(std::string_view name, const Tensor& tensor) {
-    initializers_.push_back(tensor_proto(name, tensor));
+  ir::Sources sources(const ir::Sources& of) const { return options_.sources ? of : ir::Sources(); }
+
+  void add_initializer(std::string_view wanted, const Tensor& tensor,
+                       const ir::Sources& from = {}) {
+    initializers_.push_back(tensor_proto(wanted, tensor, sources(from), external_));
   }
 
   void add_constant(ir::ValueId id) {
-    const std::string& name = graph_.value(id).name;
     const EncodedTensor& constant = *graph_.value(id).constant;
     const bool quantized =
         constant.encoding == &i8_tensor_encoding || constant.encoding == &i8_channel_encoding;
     const bool half = constant.encoding == &f16_encoding || constant.encoding == &bf16_encoding;
     if (constant.shape.elements() == 0 || constant.dtype != DType::f32 || !(quantized || half)) {
-      add_initializer(name, constant.decode());
+      add_initializer(name(id), constant.decode(), graph_.value(id).sources);
     } else if (half) {
-      const std::string codes = unused_name(name + "_h");
+      const std::string codes = unused_name(name(id) + "_h");
       add_initializer(codes, constant.parts[0]);
-      nodes_.push_back(node_proto({"Cast", {}, {codes}, {name}, {{"to", DType::f32}}}));
+      add_decoding(id, "Cast", {codes}, {{"to", DType::f32}});
     } else {
-      add_quantized(name, constant, product_weights_.contains(id));
+      add_quantized(id, constant);
     }
+  }
+
+  /// The node that makes a constant of how it is stored.
+  void add_decoding(ir::ValueId id, std::string_view op, std::vector<std::string_view> inputs,
+                    ir::Attributes attributes = {}) {
+    nodes_.push_back(node_proto({op,
+                                 {},
+                                 std::move(inputs),
+                                 {name(id)},
+                                 std::move(attributes),
+                                 sources(graph_.value(id).sources)}));
   }
 
   // ONNX Runtime turns a product with a DequantizeLinear into one of another arithmetic, which
   // rounds the other operand to int8 as well. It leaves a DequantizeLinear of scale 1 and a Mul
   // alone, and those compute the same weights.
-  void add_quantized(const std::string& name, const EncodedTensor& constant, bool in_product) {
+  void add_quantized(ir::ValueId id, const EncodedTensor& constant) {
     const bool per_channel = constant.encoding == &i8_channel_encoding;
-    const bool split = in_product && (!per_channel || constant.axis == constant.shape.rank() - 1);
-    const std::string codes = unused_name(name + "_q");
-    const std::string scale = unused_name(name + "_s");
+    const bool split = product_weights_.contains(id) &&
+                       (!per_channel || constant.axis == constant.shape.rank() - 1);
+    const std::string codes = unused_name(name(id) + "_q");
+    const std::string scale = unused_name(name(id) + "_s");
     add_initializer(codes, constant.parts[0]);
     add_initializer(scale, constant.parts[1]);
     if (split) {
-      const std::string integers = unused_name(name + "_i");
+      const std::string integers = unused_name(name(id) + "_i");
       nodes_.push_back(node_proto({"DequantizeLinear", {}, {codes, one()}, {integers}, {}}));
-      nodes_.push_back(node_proto({"Mul", {}, {integers, scale}, {name}, {}}));
-      return;
+      return add_decoding(id, "Mul", {integers, scale});
     }
     ir::Attributes attributes;
     // 1 is ONNX's default.
     if (per_channel && constant.axis != 1) attributes.set("axis", std::int64_t(constant.axis));
-    nodes_.push_back(node_proto({"DequantizeLinear", {}, {codes, scale}, {name}, attributes}));
+    add_decoding(id, "DequantizeLinear", {codes, scale}, std::move(attributes));
   }
 
   // The initializer 1, shared by all.
@@ -215,79 +180,115 @@ class Exporter {
   }
 
   void add_node(const ir::Node& node) {
-    NodeText text{node.op->name, node.name, names(node.inputs), names(node.outputs),
-                  node.attributes};
-    with_context([&] { return ir::describe(node); }, [&] { nodes_.push_back(node_proto(text)); });
+    NodeText text{node.op->name, node.name, names(std::span(node.inputs).first(own_operands(node))),
+                  names(node.outputs), node.attributes};
+    if (node.sources != ir::Sources{node.name}) text.sources = sources(node.sources);
+    const std::vector<Body> bodies = node.op->control ? bodies_of(node) : std::vector<Body>();
+    if (!bodies.empty()) text.attributes.erase("captures");
+    with_context([&] { return ir::describe(node); },
+                 [&] {
+                   nodes_.push_back(node_proto(text, [&](const std::string& attribute) {
+                     const auto body = std::ranges::find(bodies, attribute, &Body::attribute);
+                     return GraphWriter(*body->graph, options_, external_, this, *body).write();
+                   }));
+                 });
   }
 
   std::vector<std::string_view> names(std::span<const ir::ValueId> ids) const {
     std::vector<std::string_view> result;
     for (const ir::ValueId id : ids) {
-      result.push_back(id == ir::no_value ? std::string_view() : graph_.value(id).name);
+      result.push_back(id == ir::no_value ? std::string_view() : name(id));
     }
     while (!result.empty() && result.back().empty()) result.pop_back();
     return result;
   }
 
+  std::vector<std::string> output_names() const {
+    std::vector<std::string> result;
+    for (const ir::ValueId id : graph_.outputs) result.push_back(name(id));
+    return result;
+  }
+
+  /// A body gives each value once, and none of those around it.
+  std::vector<std::string> body_outputs() {
+    std::vector<std::string> result;
+    for (const ir::ValueId id : graph_.outputs) {
+      std::string output = name(id);
+      if (is_outer_[ir::index(id)] || std::ranges::count(result, output) != 0) {
+        output = unused_name(output + "_output");
+        nodes_.push_back(node_proto({"Identity", {}, {name(id)}, {output}, {}}));
+      }
+      result.push_back(std::move(output));
+    }
+    return result;
+  }
+
   const ir::Graph& graph_;
-  std::unordered_set<std::string> names_;
+  const SaveOptions& options_;
+  ExternalWriter* const external_;
+  const GraphWriter* const around_;
+  const std::size_t own_inputs_;
+  std::vector<std::string> names_;  // by value; of the graph around where that defines it
+  std::vector<bool> is_outer_;
+  std::unordered_set<std::string> own_names_;
   std::unordered_set<ir::ValueId> product_weights_;
   std::string one_;
   std::vector<MessageWriter> nodes_;
   std::vector<MessageWriter> initializers_;
 };
 
-MessageWriter model_proto(const ir::Graph& graph, const SaveOptions& options) {
+/// The first opset that can say something, and what that is.
+struct Need {
+  int opset = 0;
+  std::string what;
+};
+
+void collect_need(const ir::Graph& graph, Need& need) {
+  const auto require = [&](int opset, auto&& what) {
+    if (opset > need.opset) need = {opset, what()};
+  };
+  for (const ir::NodeId id : graph.order()) {
+    const ir::Node& node = graph.node(id);
+    require(opset_of(node), [&] { return ir::describe(node); });
+    if (!node.op->control) continue;
+    for (const Body& body : bodies_of(node)) collect_need(*body.graph, need);
+  }
+  for (std::uint32_t i = 0; i < graph.value_limit(); ++i) {
+    const ir::Value& value = graph.value(ir::ValueId(i));
+    require(opset_of(value.type.dtype), [&] {
+      return fmt::format("{}, which is {},", value.name, to_string(value.type.dtype));
+    });
+  }
+}
+
+int opset_for(const ir::Graph& graph, const SaveOptions& options) {
   if (options.opset < 13 || options.opset > newest_opset) {
     fail(ErrorCode::usage, "opset {}, expected 13 to {}", options.opset, newest_opset);
   }
+  Need need;
+  collect_need(graph, need);
+  if (need.opset > options.opset && !options.raise_opset) {
+    fail(ErrorCode::unsupported, "{} needs opset {}; asked for is opset {}", need.what, need.opset,
+         options.opset);
+  }
+  return std::max(options.opset, need.opset);
+}
+
+}  // namespace
+
+MessageWriter model_proto(const ir::Graph& graph, const SaveOptions& options,
+                          ExternalWriter* external) {
   const ir::Graph flat = flatten(graph);
-  Exporter exporter(flat);
-  const int opset = std::max(options.opset, exporter.opset());
+  const int opset = opset_for(flat, options);
   MessageWriter opset_import;
   opset_import.text(1, "");
   opset_import.integer(2, opset);
   MessageWriter w;
   w.integer(1, ir_version_of(opset));
   w.text(2, "strata");
-  w.message(7, exporter.graph_proto());
+  w.message(7, GraphWriter(flat, options, external).write());
   w.message(8, std::move(opset_import));
-  if (w.size() > largest_file) {
-    fail(ErrorCode::unsupported, "a file of {} bytes; ONNX without external data holds {}",
-         w.size(), largest_file);
-  }
   return w;
 }
 
-}  // namespace
-}  // namespace onnx
-
-void save_onnx(const ir::Graph& graph, const std::filesystem::path& path,
-               const SaveOptions& options) {
-  with_context([&] { return fmt::format("writing {}", path.string()); },
-               [&] {
-                 const auto pieces = onnx::model_proto(graph, options).take();
-                 write_file(path, [&](const ByteSink& sink) {
-                   for (const onnx::Piece& piece : pieces) {
-                     sink(std::as_bytes(std::span(piece.head)));
-                     if (piece.data.present()) sink(piece.data.bytes());
-                   }
-                 });
-               });
-}
-
-std::string onnx_bytes(const ir::Graph& graph, const SaveOptions& options) {
-  std::string bytes;
-  for (const onnx::Piece& piece : onnx::model_proto(graph, options).take()) {
-    bytes += piece.head;
-    if (!piece.data.present()) continue;
-    bytes.append(static_cast<const char*>(piece.data.raw()), piece.data.size_bytes());
-  }
-  return bytes;
-}
-
-std::int64_t onnx_size(const ir::Graph& graph, const SaveOptions& options) {
-  return onnx::model_proto(graph, options).size();
-}
-
-}  // namespace strata::formats
+}  // namespace strata::formats::onnx

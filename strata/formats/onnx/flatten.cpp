@@ -1,5 +1,7 @@
 #include "strata/formats/onnx/flatten.hpp"
 
+#include <algorithm>
+
 #include "strata/ir/builder.hpp"
 #include "strata/ir/op.hpp"
 
@@ -39,6 +41,27 @@ std::vector<std::pair<ir::ValueId, ir::ValueId>> decompose(ir::Graph& graph, ir:
   return pairs;
 }
 
+bool is_flat(const ir::Graph& graph) {
+  return std::ranges::all_of(graph.order(), [&](ir::NodeId id) {
+    const ir::Node& node = graph.node(id);
+    if (is_foreign(node)) return false;
+    return std::ranges::all_of(node.attributes, [](const auto& attribute) {
+      const auto* body = std::get_if<ir::Subgraph>(&attribute.second);
+      return !body || is_flat(**body);
+    });
+  });
+}
+
+void flatten_bodies(ir::Node& node) {
+  std::vector<std::pair<std::string, ir::Subgraph>> bodies;
+  for (const auto& [name, attribute] : node.attributes) {
+    const auto* body = std::get_if<ir::Subgraph>(&attribute);
+    if (!body || is_flat(**body)) continue;
+    bodies.emplace_back(name, std::make_shared<const ir::Graph>(flatten(**body)));
+  }
+  for (auto& [name, body] : bodies) node.attributes.set(name, std::move(body));
+}
+
 }  // namespace
 
 ir::Graph flatten(const ir::Graph& graph) {
@@ -56,6 +79,7 @@ ir::Graph flatten(const ir::Graph& graph) {
     flat.sort();
   }
   flat.compact();
+  for (const ir::NodeId id : flat.order()) flatten_bodies(flat.node(id));
   return flat;
 }
 

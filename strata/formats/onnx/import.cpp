@@ -81,6 +81,13 @@ void check_ops(const GraphProto& proto, std::int64_t opset) {
        missing.size() == 1 ? " is" : "s are", list);
 }
 
+ir::Sources sources_of(const std::vector<std::string_view>& names) {
+  ir::Sources sources(names.begin(), names.end());
+  std::ranges::sort(sources);
+  sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
+  return sources;
+}
+
 class Importer {
  public:
   /// `around`: what imports the graph around this one, whose values it may read.
@@ -135,7 +142,8 @@ class Importer {
       with_context([&] { return fmt::format("initializer \"{}\"", tensor.name); },
                    [&] {
                      if (tensor.name.empty()) fail(ErrorCode::model, "it has no name");
-                     define(tensor.name, graph_.add_constant(tensor.name, tensors_.read(tensor)));
+                     define(tensor.name, graph_.add_constant(tensor.name, tensors_.read(tensor),
+                                                             sources_of(tensor.sources)));
                    });
     }
   }
@@ -328,8 +336,11 @@ class Importer {
 
   NodeContext::Place place(const NodeProto& node) {
     NodeContext::Place place{.op = node.op_type, .name = node_name(node)};
-    place.sources = {node.caller.empty() ? place.name : std::string(node.caller)};
     place.opset = node.opset != 0 ? node.opset : opset_;
+    place.sources = sources_of(node.sources);
+    if (place.sources.empty()) {
+      place.sources = {node.caller.empty() ? place.name : std::string(node.caller)};
+    }
     for (std::string_view name : node.inputs) {
       place.inputs.push_back(name.empty() ? ir::no_value : find(name));
     }

@@ -43,10 +43,19 @@ Message::Message(std::span<const std::byte> file)
 
 bool Message::next() {
   return guarded([&] {
-    if (unread_) reader_.skip();
+    if (unread_) skip();
     unread_ = reader_.next();
+    if (unread_) field_ = int(reader_.tag());
     return unread_;
   });
+}
+
+void Message::skip() {
+  if (reader_.has_wire_type(protozero::pbf_wire_type::length_delimited)) {
+    bytes();
+  } else {
+    reader_.skip();
+  }
 }
 
 void Message::expect(protozero::pbf_wire_type type) const {
@@ -71,8 +80,15 @@ std::string_view Message::bytes() {
   expect(protozero::pbf_wire_type::length_delimited);
   unread_ = false;
   return guarded([&] {
-    const protozero::data_view view = reader_.get_view();
-    return std::string_view(view.data(), view.size());
+    // Not by the reader, whose lengths have 32 bits.
+    const char* begin = reader_.data().data();
+    const char* const end = begin + reader_.length();
+    const std::uint64_t length = protozero::decode_varint(&begin, end);
+    reader_ = protozero::pbf_reader(begin, std::size_t(end - begin));
+    if (length > reader_.length()) throw protozero::end_of_buffer_exception();
+    const auto size = std::size_t(length);
+    reader_ = protozero::pbf_reader(begin + size, std::size_t(end - begin) - size);
+    return std::string_view(begin, size);
   });
 }
 

@@ -24,7 +24,7 @@ class Message {
 
   /// Moves to the next field; false at the end.
   bool next();
-  int field() const { return int(reader_.tag()); }
+  int field() const { return field_; }
 
   std::int64_t integer();
   std::int32_t integer32() { return std::int32_t(integer()); }
@@ -55,11 +55,13 @@ class Message {
   Message(std::string_view bytes, const char* file)
       : reader_(bytes.data(), bytes.size()), file_(file) {}
   void expect(protozero::pbf_wire_type type) const;
+  void skip();
   template <class F>
   decltype(auto) guarded(F&& f) const;
 
   protozero::pbf_reader reader_;
   const char* file_;
+  int field_ = 0;
   bool unread_ = false;
 };
 

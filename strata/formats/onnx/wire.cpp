@@ -29,6 +29,15 @@ std::pair<std::string_view, std::string_view> parse_entry(Message m) {
   return entry;
 }
 
+/// An entry of metadata_props: of interest are names that the exporter put there.
+void parse_source(Message m, std::vector<std::string_view>& sources) {
+  bool is_ours = false;
+  for (Message entry = m; entry.next();) {
+    if (entry.field() == 1) is_ours = entry.bytes().starts_with(source_key);
+  }
+  if (is_ours) sources.push_back(parse_entry(m).second);
+}
+
 /// Graphs within graphs.
 constexpr int deepest = 64;
 
@@ -85,6 +94,9 @@ NodeProto parse_node(Message m, int depth) {
         break;
       case 7:
         node.domain = m.text();
+        break;
+      case 9:
+        parse_source(m.message(), node.sources);
         break;
       case 8:
         node.overload = m.text();
@@ -281,6 +293,9 @@ TensorProto parse_tensor(Message m) {
         break;
       case 14:
         tensor.external = m.integer() == 1;
+        break;
+      case 16:
+        parse_source(m.message(), tensor.sources);
         break;
     }
   }

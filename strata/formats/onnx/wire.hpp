@@ -15,6 +15,10 @@
 /// proportion to the number of nodes and names.
 namespace strata::formats::onnx {
 
+/// Entries of metadata_props whose keys are this and a number hold names that a node or a constant
+/// came from.
+constexpr std::string_view source_key = "strata.source.";
+
 struct TensorProto {
   std::string_view name;
   std::int32_t data_type = 0;
@@ -23,7 +27,8 @@ struct TensorProto {
   bool has_list = false;  ///< elements as numbers
   bool external = false;
   std::vector<std::pair<std::string_view, std::string_view>> external_data;
-  Message content;  ///< the whole message, for the typed lists
+  std::vector<std::string_view> sources;  ///< as the exporter wrote them
+  Message content;                        ///< the whole message, for the typed lists
 };
 
 struct GraphProto;
@@ -75,6 +80,7 @@ struct NodeProto {
   std::vector<AttributeProto> attributes;
   /// What the node's graphs read from around it; no duplicates.
   std::vector<std::string_view> captures;
+  std::vector<std::string_view> sources;  ///< as the exporter wrote them
   // Of nodes out of functions; see inline_functions.
   std::int64_t opset = 0;   ///< of ONNX's domain, where the function states it; 0: the model's
   std::string_view caller;  ///< the node of the graph that stands for it; empty: itself
