@@ -176,6 +176,38 @@ TEST(Inspect, CountsWhatTheModelHas) {
   EXPECT_EQ(pair["macs"].get<int>(), 2 * document["macs"].get<int>());
 }
 
+TEST(Convert, WritesWhatItReads) {
+  const std::filesystem::path folder = testing::TempDir();
+  const auto path = [&](const char* name) { return (folder / name).string(); };
+  EXPECT_EQ(strata("convert " + model + " " + path("copy.strata.txt")).code, 0);
+  EXPECT_EQ(strata("convert " + path("copy.strata.txt") + " " + path("copy.onnx")).code, 0);
+  EXPECT_EQ(strata("convert " + path("copy.onnx") + " " + path("again.strata.txt")).code, 0);
+  const auto content = [](const std::string& name) {
+    std::ifstream file(name);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  EXPECT_EQ(content(path("copy.strata.txt")), content(path("again.strata.txt")));
+
+  const Outcome fused =
+      strata("convert --optimize --external-data --opset 13 " + model + " " + path("fused.onnx"));
+  EXPECT_EQ(fused.code, 0) << fused.text;
+  EXPECT_TRUE(std::filesystem::exists(path("fused.onnx.data")));
+  EXPECT_LT(json_of("inspect --json " + path("fused.onnx"))["nodes"].size(),
+            json_of("inspect --json " + model)["nodes"].size());
+}
+
+TEST(Convert, RefusesWhatItCannotWrite) {
+  const std::string output = (std::filesystem::path(testing::TempDir()) / "out").string();
+  expect_failure(2, "the name tells the format", "convert " + model + " " + output + ".pb");
+  expect_failure(2, "the text form has neither",
+                 "convert --opset 17 " + model + " " + output + ".strata.txt");
+  expect_failure(2, "--opset", "convert --opset 12 " + model + " " + output + ".onnx");
+  expect_failure(1, "needs opset 18; asked for is opset 13",
+                 "convert --opset 13 " + source +
+                     "/tests/corpus/onnx/valid/reduce_mean_attribute_opset13.onnx " + output +
+                     ".onnx");
+}
+
 TEST(Eval, ReachesTheKnownAccuracy) {
   const nlohmann::json document =
       json_of("eval --json " + model + " --data " + source + "/demo/kws");

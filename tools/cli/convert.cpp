@@ -1,0 +1,97 @@
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <memory>
+
+#include "strata/base/error.hpp"
+#include "strata/base/file.hpp"
+#include "strata/formats/save.hpp"
+#include "strata/ir/passes/pipeline.hpp"
+#include "strata/ir/text.hpp"
+#include "strata/report/numbers.hpp"
+#include "strata/report/text.hpp"
+#include "tools/cli/command.hpp"
+#include "tools/cli/options.hpp"
+#include "tools/cli/output.hpp"
+
+namespace strata::cli {
+namespace {
+
+constexpr std::string_view onnx_suffix = ".onnx";
+constexpr std::string_view text_suffix = ".strata.txt";
+
+struct Options {
+  ModelOptions model;
+  std::string output;
+  int opset = 0;  // 0: the lowest from 17 on that has every op
+  bool optimize = false;
+  bool external_data = false;
+};
+
+formats::SaveOptions save_options(const Options& options) {
+  formats::SaveOptions save;
+  save.sources = true;
+  save.external_data = options.external_data;
+  if (options.opset == 0) return save;
+  save.opset = options.opset;
+  save.raise_opset = false;
+  return save;
+}
+
+/// Before the model is read: that may take a while.
+bool writes_text(const Options& options) {
+  if (options.output.ends_with(onnx_suffix)) return false;
+  if (!options.output.ends_with(text_suffix)) {
+    fail(ErrorCode::usage, "{}: the name tells the format; accepted: *{}, *{}", options.output,
+         onnx_suffix, text_suffix);
+  }
+  if (options.opset != 0 || options.external_data) {
+    fail(ErrorCode::usage,
+         "{}: --opset and --external-data are for ONNX; the text form has neither", options.output);
+  }
+  return true;
+}
+
+void convert(const Options& options) {
+  const bool text = writes_text(options);
+  ir::Graph graph = options.model.load();
+  if (options.optimize) ir::optimize(graph);
+  if (text) {
+    write_file(options.output, ir::to_text(graph));
+  } else {
+    formats::save_onnx(graph, options.output, save_options(options));
+  }
+  print(fmt::format("{}  {} node{}, {}\n", report::printable(options.output), graph.order().size(),
+                    graph.order().size() == 1 ? "" : "s",
+                    report::format_bytes(double(std::filesystem::file_size(options.output)))));
+}
+
+std::function<ExitCode()> declare(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  add_model_options(app, options->model, false);
+  app.add_option("OUTPUT", options->output, "what to write: *.onnx, or *.strata.txt for text")
+      ->type_name("FILE")
+      ->required();
+  app.add_flag("--optimize", options->optimize, "run all passes first");
+  app.add_option("--opset", options->opset,
+                 "opset to write, 13 to 28; a model that needs a newer one is refused, naming the "
+                 "node (default: the lowest from 17 on that will do)")
+      ->type_name("N")
+      ->check(CLI::Range(13, 28));
+  app.add_flag("--external-data", options->external_data,
+               "put the weights into OUTPUT.data beside the model; needed from 2 GiB on");
+  app.footer(
+      "Names of nodes and values are kept, and what they came from is written along. Reading the\n"
+      "output gives the graph that was written.");
+  return [options] {
+    convert(*options);
+    return success;
+  };
+}
+
+}  // namespace
+
+const Command convert_command{
+    "convert", "Write a model as ONNX or text, in another opset, optimised", declare};
+
+}  // namespace strata::cli
