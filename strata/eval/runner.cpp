@@ -28,19 +28,28 @@ const Tensor& checked(const Tensor& tensor, DType dtype, const Shape& shape) {
 
 }  // namespace
 
+std::vector<Tensor> seeded_inputs(const ir::Graph& graph, std::span<const Shape> shapes,
+                                  std::uint64_t seed) {
+  Random random(seed);
+  std::vector<Tensor> inputs;
+  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
+    inputs.push_back(seeded(graph.value(graph.inputs[i]).type.dtype, shapes[i], random));
+  }
+  return inputs;
+}
+
 Runner::Runner(std::shared_ptr<const runtime::Binding> binding, std::shared_ptr<ThreadPool> pool,
                std::span<const Tensor> inputs, std::uint64_t seed)
     : context_(binding, std::move(pool)) {
   const ir::Graph& graph = binding->program().graph();
-  Random random(seed);
   STRATA_ASSERT(inputs.empty() || inputs.size() == graph.inputs.size());
-  for (std::size_t i = 0; i < graph.inputs.size(); ++i) {
-    const Shape& shape = binding->shapes()[ir::index(graph.inputs[i])];
-    const DType dtype = graph.value(graph.inputs[i]).type.dtype;
-    inputs_.push_back(inputs.empty() ? seeded(dtype, shape, random)
-                                     : checked(inputs[i], dtype, shape));
-    in_.push_back(inputs_.back().raw());
+  std::vector<Shape> shapes;
+  for (const ir::ValueId id : graph.inputs) shapes.push_back(binding->shapes()[ir::index(id)]);
+  if (inputs.empty()) inputs_ = seeded_inputs(graph, shapes, seed);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    inputs_.push_back(checked(inputs[i], graph.value(graph.inputs[i]).type.dtype, shapes[i]));
   }
+  for (const Tensor& input : inputs_) in_.push_back(input.raw());
   for (const ir::ValueId id : graph.outputs) {
     const Shape& shape = binding->shapes()[ir::index(id)];
     outputs_.push_back(Tensor::zeros(graph.value(id).type.dtype, shape));
@@ -57,10 +66,12 @@ double Runner::timed_run() {
 std::vector<double> Runner::time_steps(int runs, const std::function<bool()>& stopped) {
   const std::size_t steps = binding().steps().size();
   std::vector<std::vector<double>> samples(steps);  // (step, run)
+  runtime::RunTrace trace;
   for (int i = 0; i < runs; ++i) {
-    std::vector<double> seconds(steps);
-    run_timed(seconds);
-    for (std::size_t step = 0; step < steps; ++step) samples[step].push_back(seconds[step]);
+    run_traced(trace);
+    for (std::size_t step = 0; step < steps; ++step) {
+      samples[step].push_back(trace.steps[step].seconds());
+    }
     if (stopped && stopped()) break;
   }
   std::vector<double> medians;

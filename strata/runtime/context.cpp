@@ -166,16 +166,31 @@ void Context::run(std::span<const void* const> inputs, std::span<void* const> ou
   finish(inputs, outputs);
 }
 
-void Context::run_timed(std::span<const void* const> inputs, std::span<void* const> outputs,
-                        std::span<double> seconds) {
+void Context::run_traced(std::span<const void* const> inputs, std::span<void* const> outputs,
+                         RunTrace& trace) {
   using Clock = std::chrono::steady_clock;
+  const Clock::time_point begin = Clock::now();
+  const auto now = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
+  trace.steps.assign(binding_->steps().size(), {});
   patch(inputs, outputs);
-  Clock::time_point before = Clock::now();
+  for (const Call& call : calls_) {
+    Interval& interval = trace.steps[call.step];
+    interval.start = now();
+    if (const char* message = run_call(call)) report(call.step, message);
+    interval.end = now();
+  }
+  trace.finish.start = now();
+  finish(inputs, outputs);
+  trace.finish.end = now();
+}
+
+void Context::run_hooked(std::span<const void* const> inputs, std::span<void* const> outputs,
+                         const StepHook& after) {
+  patch(inputs, outputs);
   for (const Call& call : calls_) {
     if (const char* message = run_call(call)) report(call.step, message);
-    const Clock::time_point after = Clock::now();
-    seconds[call.step] += std::chrono::duration<double>(after - before).count();
-    before = after;
+    StepResult result(*binding_, call.step, call.args.out);
+    after(result);
   }
   finish(inputs, outputs);
 }

@@ -8,9 +8,22 @@
 #include "strata/base/thread_pool.hpp"
 #include "strata/runtime/binding.hpp"
 #include "strata/runtime/states.hpp"
+#include "strata/runtime/step_result.hpp"
 #include "strata/tensor/arena.hpp"
 
 namespace strata::runtime {
+
+/// When something ran: seconds since the run began, by the wall clock.
+struct Interval {
+  double start = 0, end = 0;
+  double seconds() const { return end - start; }
+};
+
+/// The times of one run.
+struct RunTrace {
+  std::vector<Interval> steps;  ///< one per step; empty ones where a step is skipped
+  Interval finish;              ///< copying outputs and states that no step writes in place
+};
 
 /// What one caller needs to run a binding: arena, states, pointers. One run at a time.
 class Context {
@@ -26,9 +39,13 @@ class Context {
   /// bound. Allocates nothing. Throws model naming the node for errors in the data.
   void run(std::span<const void* const> inputs, std::span<void* const> outputs);
 
-  /// The same, adding each step's wall time in seconds to `seconds` (one entry per step).
-  void run_timed(std::span<const void* const> inputs, std::span<void* const> outputs,
-                 std::span<double> seconds);
+  /// The same, saying when each step ran. Allocates nothing once `trace` has its size.
+  void run_traced(std::span<const void* const> inputs, std::span<void* const> outputs,
+                  RunTrace& trace);
+
+  /// The same for whoever looks at results or replaces them: called after each step.
+  void run_hooked(std::span<const void* const> inputs, std::span<void* const> outputs,
+                  const StepHook& after);
 
   /// For tests: overwrites buffers with bytes of this pattern as soon as they are dead.
   void poison_dead_buffers(std::byte pattern) { poison_ = pattern; }

@@ -1,0 +1,1 @@
+#include "strata/kernels/speed_kernel.hpp"
