@@ -9,4 +9,7 @@ namespace strata::report {
 /// describes. Throws model, naming the field, when the document is not of that form.
 std::string render_optimize_report(const nlohmann::json& report);
 
+/// The same for a profile, of the form that docs/profile.md describes.
+std::string render_profile_report(const nlohmann::json& profile);
+
 }  // namespace strata::report

@@ -12,6 +12,7 @@ namespace strata::cli {
 enum ExitCode {
   success = 0,
   bad_input = 1,
+  differ = 1,  ///< 'compare' found a difference, as diff and cmp report it
   bad_usage = 2,
   defect = 70,
   interrupted = 130  ///< as shells report a process that SIGINT ended

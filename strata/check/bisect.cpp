@@ -1,0 +1,205 @@
+#include "strata/check/bisect.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "strata/base/error.hpp"
+
+namespace strata::check {
+namespace {
+
+using Inputs = std::span<const std::vector<Tensor>>;
+using Progress = std::function<void(const std::string& trial)>;
+
+/// Smallest n in [low, high] for which `holds`, where it holds for `high` and stays true.
+template <class Holds>
+std::size_t smallest(std::size_t low, std::size_t high, const Holds& holds) {
+  while (low < high) {
+    const std::size_t middle = (low + high) / 2;
+    if (holds(middle)) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
+
+std::string node_of(const Comparison& comparison) {
+  return comparison.first() ? comparison.first()->node : std::string();
+}
+
+/// One side against its own plain meaning.
+class SideBisection {
+ public:
+  SideBisection(const Side& side, char name, Inputs inputs, const Progress& progress)
+      : side_(side), plain_(plain(side)), name_(name), inputs_(inputs), progress_(progress) {}
+
+  Blame find() {
+    const Comparison whole = against_plain(side_, "as it is");
+    if (whole.agree) return {};
+    Side passes_only = plain_;
+    passes_only.passes = passes_that_run();
+    if (!against_plain(passes_only, "its passes, reference kernels").agree) return find_pass();
+    return find_kernel(whole);
+  }
+
+ private:
+  Comparison against_plain(const Side& side, const std::string& trial) const {
+    if (progress_) progress_(fmt::format("{}: {}", name_, trial));
+    return compare(plain_, side, inputs_);
+  }
+
+  std::vector<const ir::Pass*> passes_that_run() const {
+    std::vector<const ir::Pass*> passes = side_.passes;
+    std::erase_if(passes, [&](const ir::Pass* pass) {
+      return std::ranges::count(side_.pass_options.off, pass->name) > 0;
+    });
+    return passes;
+  }
+
+  Blame find_pass() const {
+    const std::vector<const ir::Pass*> passes = passes_that_run();
+    Comparison shown;
+    const auto differs = [&](std::size_t count) {
+      Side prefix = plain_;
+      prefix.passes.assign(passes.begin(), passes.begin() + std::ptrdiff_t(count));
+      const auto trial = fmt::format("passes up to {}", passes[count - 1]->name);
+      Comparison comparison = against_plain(prefix, trial);
+      const bool differ = !comparison.agree;
+      if (differ) shown = std::move(comparison);
+      return differ;
+    };
+    const std::size_t count = smallest(1, passes.size(), differs);
+    if (node_of(shown).empty()) differs(count);
+    const std::string name(passes[count - 1]->name);
+    return {Blame::Kind::pass, name_, name, node_of(shown),
+            fmt::format("with reference kernels, the first {} passes change nothing and {} does",
+                        count - 1, name)};
+  }
+
+  /// Rows that the side's program uses, in order of their first step.
+  std::vector<const kernels::Row*> rows_in_use() const {
+    std::vector<Shape> shapes;
+    for (const Tensor& input : inputs_[0]) shapes.push_back(input.shape());
+    const Execution execution(side_, shapes);
+    std::vector<const kernels::Row*> rows;
+    for (const runtime::BoundStep& step : execution.binding().steps()) {
+      const bool can_go = !step.skipped && step.row->kind != kernels::ProblemKind::reference &&
+                          step.row->kind != kernels::ProblemKind::reorder;
+      if (can_go && !std::ranges::count(rows, step.row)) rows.push_back(step.row);
+    }
+    return rows;
+  }
+
+  Side without(std::span<const kernels::Row* const> rows) const {
+    Side side = side_;
+    const auto is_out = [&](std::string_view row) {
+      return std::ranges::any_of(rows, [&](const kernels::Row* r) { return r->name == row; });
+    };
+    std::erase_if(side.target.rows, [&](const kernels::Row* row) { return is_out(row->name); });
+    std::erase_if(side.target.pins, [&](const runtime::Pin& pin) { return is_out(pin.row); });
+    return side;
+  }
+
+  /// Leaving rows out brings others in, so what is found is left out alone once more.
+  Blame find_kernel(const Comparison& whole) const {
+    const std::vector<const kernels::Row*> rows = rows_in_use();
+    const auto agrees = [&](std::span<const kernels::Row* const> out, const std::string& trial) {
+      return against_plain(without(out), trial).agree;
+    };
+    const std::string node = node_of(whole);
+    const std::string shown = whole.first() ? whole.first()->kernel_b : std::string();
+    // The row of the first node that differs is the likeliest.
+    for (const kernels::Row* row : rows) {
+      if (row->name != shown || !agrees({&row, 1}, "without " + shown)) continue;
+      return {Blame::Kind::kernel, name_, shown, node,
+              "leaving this kernel out, with everything else as it is, ends the difference"};
+    }
+    const std::size_t count = smallest(1, rows.size(), [&](std::size_t n) {
+      return agrees(std::span(rows).first(n), fmt::format("without {} kernels", n));
+    });
+    const std::string name(rows.empty() ? "" : rows[count - 1]->name);
+    return {Blame::Kind::kernel, name_, shown.empty() ? name : shown, node,
+            fmt::format("the passes are right; the difference ends when {} and the {} kernels used "
+                        "before it are left out",
+                        name, rows.empty() ? 0 : count - 1)};
+  }
+
+  const Side& side_;
+  Side plain_;
+  char name_;
+  Inputs inputs_;
+  const Progress& progress_;
+};
+
+const ir::Node* find_source(const ir::Graph& graph, const std::string& name) {
+  for (const ir::NodeId id : graph.order()) {
+    const ir::Node& node = graph.node(id);
+    if (node.name == name || std::ranges::count(node.sources, name) > 0) return &node;
+  }
+  return nullptr;
+}
+
+/// The first constant of a node that is not the same in both models.
+std::string differing_constant(const ir::Graph& a, const ir::Graph& b, const std::string& name) {
+  const ir::Node *in_a = find_source(a, name), *in_b = find_source(b, name);
+  if (!in_a || !in_b) return {};
+  for (std::size_t i = 0; i < std::min(in_a->inputs.size(), in_b->inputs.size()); ++i) {
+    const ir::ValueId x = in_a->inputs[i], y = in_b->inputs[i];
+    if (!a.is_constant(x) || !b.is_constant(y)) continue;
+    if (!identical(a.value(x).constant->decode(), b.value(y).constant->decode())) {
+      return b.value(y).name;
+    }
+  }
+  return {};
+}
+
+Blame blame_models(const Side& a, const Side& b, Inputs inputs, const Progress& progress) {
+  if (progress) progress("both models, plain");
+  const Comparison comparison = compare(plain(a), plain(b), inputs);
+  if (comparison.agree) return {};
+  const std::string node = node_of(comparison);
+  const std::string constant = differing_constant(a.graph, b.graph, node);
+  return {
+      Blame::Kind::model, 0, constant, node,
+      constant.empty()
+          ? "without passes and with reference kernels the models themselves differ"
+          : fmt::format("the models differ: constant {} of {} is not the same", constant, node)};
+}
+
+}  // namespace
+
+Blame bisect(const Side& a, const Side& b, std::span<const std::vector<Tensor>> inputs,
+             const std::function<void(const std::string& trial)>& progress) {
+  std::vector<std::vector<Tensor>> for_b;
+  for (const std::vector<Tensor>& run : inputs) {
+    for_b.push_back(reordered_inputs(a.graph, b.graph, run));
+  }
+  if (Blame blame = SideBisection(b, 'B', for_b, progress).find();
+      blame.kind != Blame::Kind::nothing) {
+    return blame;
+  }
+  if (Blame blame = SideBisection(a, 'A', inputs, progress).find();
+      blame.kind != Blame::Kind::nothing) {
+    return blame;
+  }
+  return blame_models(a, b, inputs, progress);
+}
+
+std::string_view to_string(Blame::Kind kind) {
+  switch (kind) {
+    case Blame::Kind::model:
+      return "model";
+    case Blame::Kind::pass:
+      return "pass";
+    case Blame::Kind::kernel:
+      return "kernel";
+    case Blame::Kind::nothing:
+      break;
+  }
+  return "nothing";
+}
+
+}  // namespace strata::check

@@ -1,0 +1,157 @@
+#include "strata/eval/profile_document.hpp"
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+namespace strata::eval {
+namespace {
+
+using nlohmann::json;
+
+double per_second(double amount, double seconds) { return seconds > 0 ? amount / seconds : 0; }
+
+json roofline_document(const runtime::Roofline& roofline) {
+  json levels = json::array();
+  for (const runtime::Roofline::Level& level : roofline.levels) {
+    levels.push_back({{"bytes", level.bytes}, {"bytes_per_s", level.bytes_per_s}});
+  }
+  return {{"clock", "wall"}, {"flops_per_s", roofline.flops_per_s}, {"levels", levels}};
+}
+
+json sources_of(const runtime::Program& program, const runtime::Step& step) {
+  if (step.node == ir::no_node) return json::array();
+  return program.graph().node(step.node).sources;
+}
+
+json step_document(const runtime::Binding& binding, const runtime::Profile& profile,
+                   const runtime::Roofline& roofline, std::size_t i) {
+  const runtime::Step& step = binding.program().steps()[i];
+  const runtime::StepProfile& figures = profile.steps[i];
+  const runtime::Work& work = figures.work;
+  const double bound = roofline.bound_seconds(work.flops, work.bytes);
+  const bool computes = roofline.bound_seconds(work.flops, 0) == bound && work.flops > 0;
+  return {{"name", step.name},
+          {"op", step.op},
+          {"sources", sources_of(binding.program(), step)},
+          {"kernel", binding.steps()[i].row->name},
+          {"weights", step.weights},
+          {"skipped", binding.steps()[i].skipped},
+          {"time_s", figures.seconds},
+          {"share", per_second(figures.seconds, profile.node_seconds())},
+          {"gap_s", figures.gap},
+          {"flops", work.flops},
+          {"bytes", work.bytes},
+          {"flops_per_s", per_second(work.flops, figures.seconds)},
+          {"bytes_per_s", per_second(work.bytes, figures.seconds)},
+          {"bound_s", bound},
+          {"of_bound", per_second(bound, figures.seconds)},
+          {"bound_by", computes ? "compute" : "memory"},
+          {"modelled_s", step.estimate},
+          {"start_s", profile.example.steps[i].start},
+          {"end_s", profile.example.steps[i].end}};
+}
+
+json block_document(const runtime::Binding& binding, const runtime::ArenaBlock& block) {
+  json document = {{"values", block.values}, {"offset", block.offset},
+                   {"bytes", block.bytes},   {"first", block.first},
+                   {"last", block.last},     {"kind", block.values.empty() ? "scratch" : "values"}};
+  if (block.values.empty()) {
+    document["scratch_of"] = binding.program().steps()[std::size_t(block.first)].name;
+  }
+  return document;
+}
+
+}  // namespace
+
+nlohmann::json profile_document(const runtime::Binding& binding, const runtime::Profile& profile,
+                                const runtime::Roofline& roofline) {
+  json document = {
+      {"schema", "strata.profile/1"},
+      {"clock", "wall"},
+      {"threads", binding.threads()},
+      {"isa", to_string(binding.program().target().isa)},
+      {"dims", json::object()},
+      {"runs", profile.runs},
+      {"run_s", profile.run_seconds},
+      {"traced_run_s", profile.traced_seconds},
+      {"nodes_s", profile.node_seconds()},
+      {"nodes_of_run", per_second(profile.node_seconds(), profile.run_seconds)},
+      {"finish_s", profile.finish},
+      {"finish",
+       {{"start_s", profile.example.finish.start}, {"end_s", profile.example.finish.end}}},
+      {"roofline", roofline_document(roofline)},
+      {"arena",
+       {{"peak_bytes", binding.peak_bytes()},
+        {"bound_bytes", binding.bound_bytes()},
+        {"blocks", json::array()}}},
+      {"steps", json::array()}};
+  for (const auto& [symbol, value] : binding.dims().items()) document["dims"][symbol] = value;
+  for (std::size_t i = 0; i < profile.steps.size(); ++i) {
+    document["steps"].push_back(step_document(binding, profile, roofline, i));
+  }
+  for (const runtime::ArenaBlock& block : runtime::arena_blocks(binding)) {
+    document["arena"]["blocks"].push_back(block_document(binding, block));
+  }
+  return document;
+}
+
+nlohmann::json trace_document(const nlohmann::json& profile) {
+  constexpr int process = 1, thread = 1;
+  constexpr double microsecond = 1e6;
+  json events = json::array();
+  const auto name = [&](const char* kind, const std::string& text) {
+    events.push_back({{"ph", "M"},
+                      {"name", kind},
+                      {"pid", process},
+                      {"tid", thread},
+                      {"args", {{"name", text}}}});
+  };
+  name("process_name", "strata " + profile["model"]["name"].get<std::string>());
+  name("thread_name", "steps");
+  const auto complete = [&](const std::string& title, const std::string& category,
+                            const json& interval, json arguments) {
+    const double start = interval["start_s"], end = interval["end_s"];
+    events.push_back({{"ph", "X"},
+                      {"name", title},
+                      {"cat", category},
+                      {"pid", process},
+                      {"tid", thread},
+                      {"ts", start * microsecond},
+                      {"dur", (end - start) * microsecond},
+                      {"args", std::move(arguments)}});
+  };
+  std::map<double, double> changes;  // bytes of the arena that come into use, by time
+  const json& steps = profile["steps"];
+  for (const json& step : steps) {
+    if (step["skipped"]) continue;
+    complete(step["name"], step["op"], step,
+             {{"kernel", step["kernel"]},
+              {"sources", step["sources"]},
+              {"median_us", step["time_s"].get<double>() * microsecond},
+              {"GFLOP/s", step["flops_per_s"].get<double>() / 1e9},
+              {"GB/s", step["bytes_per_s"].get<double>() / 1e9},
+              {"of roofline bound", step["of_bound"]}});
+  }
+  complete("copy results", "finish", profile["finish"], json::object());
+  for (const json& block : profile["arena"]["blocks"]) {
+    const std::size_t first = block["first"], last = block["last"];
+    if (first >= steps.size()) continue;
+    const double bytes = block["bytes"];
+    changes[steps[first]["start_s"]] += bytes;
+    changes[last < steps.size() ? steps[last]["end_s"] : profile["finish"]["end_s"]] -= bytes;
+  }
+  double alive = 0;
+  for (const auto& [at, change] : changes) {
+    alive += change;
+    events.push_back({{"ph", "C"},
+                      {"name", "arena"},
+                      {"pid", process},
+                      {"ts", at * microsecond},
+                      {"args", {{"bytes", alive}}}});
+  }
+  json other = json::object();
+  for (const char* key : {"command", "clock", "device", "created"}) other[key] = profile[key];
+  return {{"traceEvents", events}, {"displayTimeUnit", "ns"}, {"otherData", other}};
+}
+
+}  // namespace strata::eval
