@@ -121,6 +121,16 @@ struct OpCase {
   double low = -1, high = 1;  ///< range of the seeded floats
 };
 
+/// Makes the examples of an op. Libraries for deployment (STRATA_ISA) go without: examples are a
+/// quarter of a runtime's bytes.
+#ifdef STRATA_WITHOUT_CASES
+struct OpCases {
+  constexpr OpCases(std::vector<OpCase> (*)()) {}
+};
+#else
+using OpCases = std::vector<OpCase> (*)();
+#endif
+
 /// What a control flow op works with. `call` runs a subgraph of the node, given by its attribute.
 struct ControlArgs {
   const Node& node;
@@ -150,7 +160,7 @@ struct OpDef {
   /// Replaces the node by simpler ones; returns the values that stand for its outputs, or nothing
   /// if these operands have no decomposition.
   std::optional<std::vector<ValueId>> (*decompose)(Builder& builder, const Node& node) = nullptr;
-  std::vector<OpCase> (*cases)() = nullptr;
+  OpCases cases = nullptr;
 };
 
 /// All ops (ops/ops.def is the only list), and one by name; null if there is none.
