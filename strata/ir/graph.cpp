@@ -11,10 +11,15 @@ std::string to_string(const TensorType& type) {
 }
 
 void add_sources(Sources& to, const Sources& from) {
-  if (from.empty()) return;
+  // Thousands of nodes may become one; that all of them are named is of no use to anybody, and on
+  // the way each would have a longer list than the one before.
+  constexpr std::size_t most_sources = 64;
+  if (from.empty() || to.size() >= most_sources) return;
+  const auto taken = std::ptrdiff_t(std::min(from.size(), most_sources - to.size()));
   Sources merged;
-  merged.reserve(to.size() + from.size());
-  std::set_union(to.begin(), to.end(), from.begin(), from.end(), std::back_inserter(merged));
+  merged.reserve(to.size() + std::size_t(taken));
+  std::set_union(to.begin(), to.end(), from.begin(), from.begin() + taken,
+                 std::back_inserter(merged));
   to = std::move(merged);
 }
 

@@ -16,7 +16,7 @@ class Verifier {
   Verifier(const Graph& graph, int depth)
       : graph_(graph), depth_(depth), defined_(graph.value_limit()) {}
 
-  void run() {
+  void check_structure() {
     for (ValueId id : graph_.inputs) define_input(id);
     for (const State& state : graph_.states) define_state(state);
     for (std::size_t i = 0; i < graph_.value_limit(); ++i) {
@@ -25,7 +25,28 @@ class Verifier {
     for (NodeId id : graph_.order()) check_node(id);
     for (ValueId id : graph_.outputs) expect_defined(id, "an output");
     for (const State& state : graph_.states) check_written(state);
-    check_types();
+  }
+
+  /// Types and known elements are what the shape rules say.
+  void check_types() const {
+    Graph inferred = graph_;
+    for (NodeId id : graph_.order()) {
+      infer_node(inferred, id);
+      const Node& node = graph_.node(id);
+      for (ValueId output : node.outputs) {
+        if (output == no_value) continue;
+        const Value& stored = graph_.value(output);
+        const Value& expected = inferred.value(output);
+        if (!(stored.type == expected.type)) {
+          fail(ErrorCode::model, "{}: output {} has type {}, but the shape rule says {}",
+               describe(node), stored.name, to_string(stored.type), to_string(expected.type));
+        }
+        if (stored.elements != expected.elements) {
+          fail(ErrorCode::model, "{}: the known elements of output {} are out of date",
+               describe(node), stored.name);
+        }
+      }
+    }
   }
 
  private:
@@ -149,28 +170,6 @@ class Verifier {
                  });
   }
 
-  /// Types and known elements are what the shape rules say.
-  void check_types() const {
-    Graph inferred = graph_;
-    for (NodeId id : graph_.order()) {
-      infer_node(inferred, id);
-      const Node& node = graph_.node(id);
-      for (ValueId output : node.outputs) {
-        if (output == no_value) continue;
-        const Value& stored = graph_.value(output);
-        const Value& expected = inferred.value(output);
-        if (!(stored.type == expected.type)) {
-          fail(ErrorCode::model, "{}: output {} has type {}, but the shape rule says {}",
-               describe(node), stored.name, to_string(stored.type), to_string(expected.type));
-        }
-        if (stored.elements != expected.elements) {
-          fail(ErrorCode::model, "{}: the known elements of output {} are out of date",
-               describe(node), stored.name);
-        }
-      }
-    }
-  }
-
   const Graph& graph_;
   const int depth_;
   std::vector<bool> defined_;
@@ -178,11 +177,15 @@ class Verifier {
 
 void verify_graph(const Graph& graph, int depth) {
   if (depth > deepest) fail(ErrorCode::model, "subgraphs nested deeper than {}", deepest);
-  Verifier(graph, depth).run();
+  Verifier verifier(graph, depth);
+  verifier.check_structure();
+  verifier.check_types();
 }
 
 }  // namespace
 
 void verify(const Graph& graph) { verify_graph(graph, 0); }
+
+void verify_structure(const Graph& graph) { Verifier(graph, 0).check_structure(); }
 
 }  // namespace strata::ir

@@ -8,5 +8,7 @@ namespace strata::ir {
 /// order, single assignment, arity, attribute names and kinds, required attributes, known ids,
 /// unique names, types equal to what the shape rules infer, states, closed subgraphs. Recurses.
 void verify(const Graph& graph);
+/// The same but for the types of this graph's values, for callers that have just inferred them.
+void verify_structure(const Graph& graph);
 
 }  // namespace strata::ir

@@ -50,6 +50,10 @@ bool has_one_element(const Graph& graph, ValueId id) {
   return shape && shape->rank() <= 1 && shape->elements() == 1;
 }
 
+/// Transposes with more nodes between them stay, so that long chains are not searched again and
+/// again.
+constexpr std::size_t most_between = 64;
+
 class Cleaner {
  public:
   explicit Cleaner(Graph& graph) : graph_(graph), rewrite_(graph), readers_(graph.value_limit()) {
@@ -71,6 +75,7 @@ class Cleaner {
     std::vector<NodeId> between;  // latest first
     ValueId value = rewrite_.resolve(second.inputs[0]);
     while (const auto step = through_elementwise(value)) {
+      if (between.size() == most_between) return;
       between.push_back(graph_.value(value).producer);
       value = rewrite_.resolve(graph_.node(between.back()).inputs[*step]);
     }

@@ -56,7 +56,7 @@ void run_one(Graph& graph, const Pass& pass, const PassOptions& options) {
     graph.sort();
     graph.compact();
     infer_types(graph);
-    verify(graph);
+    verify_structure(graph);
   } catch (const Error& error) {
     if (was_open && error.code() != ErrorCode::internal) throw;
     fail(ErrorCode::internal, "after pass {}: {}", pass.name, error.what());
