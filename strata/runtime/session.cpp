@@ -131,6 +131,29 @@ Session::Session(ir::Graph graph, SessionOptions options, std::shared_ptr<Thread
   depends_on_data(graph_) ? prepare_segments() : prepare();
 }
 
+Session::Session(const Session& other, std::shared_ptr<ThreadPool> pool)
+    : options_(other.options_),
+      input_names_(other.input_names_),
+      output_names_(other.output_names_),
+      input_types_(other.input_types_),
+      output_types_(other.output_types_),
+      passes_(other.passes_),
+      graph_(other.graph_),
+      pool_(std::move(pool)),
+      states_(std::make_shared<States>(graph_)),
+      segments_(other.segments_) {
+  for (const Stage& stage : other.stages_) {
+    stages_.push_back(stage.share(pool_, segments_.empty() ? states_ : nullptr));
+  }
+  for (const auto& [place, body] : other.bodies_) {
+    bodies_.emplace(place, std::unique_ptr<Session>(new Session(*body, pool_)));
+  }
+}
+
+Session Session::share() const {
+  return Session(*this, std::make_shared<ThreadPool>(pool_->size()));
+}
+
 void Session::describe() {
   const auto list = [&](const std::vector<ir::ValueId>& ids, std::vector<std::string>& names,
                         std::vector<ir::TensorType>& types) {
@@ -189,6 +212,16 @@ std::shared_ptr<const Program> Session::shared_program() const {
     fail(ErrorCode::usage, "kernels are chosen when the sizes of the inputs are known");
   }
   return stages_[0].program();
+}
+
+std::vector<const Binding*> Session::bindings() const {
+  std::vector<const Binding*> list;
+  const auto add = [&](const std::vector<const Binding*>& more) {
+    list.insert(list.end(), more.begin(), more.end());
+  };
+  for (const Stage& stage : stages_) add(stage.bindings());
+  for (const auto& [node, body] : bodies_) add(body->bindings());
+  return list;
 }
 
 Context& Session::context(std::span<const Shape> input_shapes) {

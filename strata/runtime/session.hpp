@@ -35,6 +35,11 @@ class Session {
   Session(Session&&) noexcept;
   ~Session();
 
+  /// Another session over the same programs and packed weights, for another caller at the same
+  /// time: it has its own threads, arenas and states, which start at their initial values. Not
+  /// while this one runs.
+  Session share() const;
+
   /// The types as the user's model declares them.
   const std::vector<std::string>& input_names() const { return input_names_; }
   const std::vector<std::string>& output_names() const { return output_names_; }
@@ -57,6 +62,8 @@ class Session {
   const Program& program() const { return *shared_program(); }
   /// The same for contexts of the caller's own.
   std::shared_ptr<const Program> shared_program() const;
+  /// The plans kept for sizes met, of all segments and subgraphs; valid until the next run.
+  std::vector<const Binding*> bindings() const;
   /// What is optimised and run; where it is cut, if at all.
   const ir::Graph& graph() const { return graph_; }
   std::span<const Segment> segments() const { return segments_; }
@@ -69,6 +76,7 @@ class Session {
   struct Run;
 
   Session(ir::Graph graph, SessionOptions options, std::shared_ptr<ThreadPool> pool);
+  Session(const Session& other, std::shared_ptr<ThreadPool> pool);
   void describe();
   void prepare();
   void prepare_segments();

@@ -18,6 +18,12 @@ Stage::Stage(ir::Graph graph, StageOptions options, std::shared_ptr<ThreadPool> 
       pool_(std::move(pool)),
       states_(std::move(states)) {}
 
+Stage Stage::share(std::shared_ptr<ThreadPool> pool, std::shared_ptr<States> states) const {
+  Stage twin(graph_, options_, std::move(pool), std::move(states));
+  twin.program_ = program_;
+  return twin;
+}
+
 void Stage::compile(const DimValues& typical) {
   Target target = options_.target;
   target.typical = typical;
@@ -36,6 +42,12 @@ std::shared_ptr<const Binding> Stage::bind(const DimValues& dims) {
   }
   compile(dims);
   return Binding::bind(program_, dims, bind_options);
+}
+
+std::vector<const Binding*> Stage::bindings() const {
+  std::vector<const Binding*> list;
+  for (const Bound& bound : bound_) list.push_back(&bound.context->binding());
+  return list;
 }
 
 Context& Stage::context(std::span<const Shape> inputs, const DimValues& dims) {

@@ -22,6 +22,9 @@ class Stage {
   Stage(ir::Graph graph, StageOptions options, std::shared_ptr<ThreadPool> pool,
         std::shared_ptr<States> states = {});
 
+  /// The same graph and program for another caller.
+  Stage share(std::shared_ptr<ThreadPool> pool, std::shared_ptr<States> states) const;
+
   /// Chooses kernels for these sizes.
   void compile(const DimValues& typical);
   /// The context for these sizes, binding if they are new.
@@ -30,6 +33,8 @@ class Stage {
   const ir::Graph& graph() const { return graph_; }
   /// The latest; null before it is compiled.
   const std::shared_ptr<const Program>& program() const { return program_; }
+  /// The bindings kept, oldest first; they go with the calls of `context` to come.
+  std::vector<const Binding*> bindings() const;
 
  private:
   struct Bound {
