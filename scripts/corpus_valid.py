@@ -254,6 +254,46 @@ TEXTS |= {
         """(float[N, S, 4] q, float[N, S, 2] k) => (float[N, S, 4] y)
         { y = Attention<q_num_heads = 2, kv_num_heads = 1, is_causal = 1>(q, k, k) }""",
     ),
+    "if_reads_around": (
+        17,
+        """(float[2] x, bool c) => (float[2] y) <float[2] w = {1, 2}>
+        { n = Neg(x)
+          y = If (c) <
+            then_branch = yes () => (float[2] a) { a = Add(n, w) },
+            else_branch = no () => (float[2] b) { t = Mul(x, w)  b = Sub(t, n) }> }""",
+    ),
+    "loop_carries_and_collects": (
+        17,
+        """(float[2] x, int64 trips) => (float[2] last, float[N, 2] all) <float[2] w = {1, 2}>
+        { last, all = Loop (trips, , x) <
+            body = step (int64 i, bool go, float[2] before)
+              => (bool still, float[2] after, float[2] kept) {
+                still = Identity(go)
+                after = Add(before, w)
+                kept = Mul(after, x)
+            }> }""",
+    ),
+    "scan_rows_backwards": (
+        17,
+        """(float[2] start, float[3, 2] x, float[2] shift) => (float[2] total, float[3, 2] rows)
+        { total, rows = Scan <num_scan_inputs = 1, scan_input_directions = [1],
+            body = step (float[2] before, float[2] row) => (float[2] after, float[2] shifted) {
+                after = Add(before, row)
+                shifted = Add(after, shift)
+            }> (start, x) }""",
+    ),
+    "if_in_loop": (
+        17,
+        """(float[2] x, int64 trips) => (float[2] y) <int64 two = {2}, float half = {0.5}>
+        { y = Loop (trips, , x) <
+            body = step (int64 i, bool go, float[2] before) => (bool still, float[2] after) {
+                still = Identity(go)
+                early = Less(i, two)
+                after = If (early) <
+                  then_branch = yes () => (float[2] a) { a = Mul(before, half) },
+                  else_branch = no () => (float[2] b) { b = Add(before, x) }>
+            }> }""",
+    ),
 }
 
 
@@ -303,6 +343,11 @@ def stored():
     described = relu_of(numpy_helper.from_array(four, "w"))
     described.doc_string = "documented"
     helper.set_model_props(described, {"author": "nobody", "task": "none"})
+    traced = relu_of(numpy_helper.from_array(four, "w"))
+    for owner in (traced.graph.node[1], traced.graph.initializer[0]):
+        owner.metadata_props.add(key="strata.source.0", value="conv")
+        owner.metadata_props.add(key="strata.source.1", value="batch norm")
+        owner.metadata_props.add(key="namespace", value=": Net/relu")
     spelled_domain = relu_of(numpy_helper.from_array(four, "w"))
     spelled_domain.opset_import[0].domain = "ai.onnx"
     half = parse(13, "(float[2] x) => (float[2] y) { f = Cast<to = 1>(h)  y = Add(x, f) }")
@@ -315,6 +360,7 @@ def stored():
         "tensor_external_part": relu_of(external("weights.bin", (2,), offset=8, length=8)),
         "initializer_is_also_input_ir3": initializer_as_input,
         "model_with_metadata": described,
+        "sources_in_metadata": traced,
         "domain_spelled_out": spelled_domain,
     }
 
