@@ -127,7 +127,7 @@ nlohmann::json trace_document(const nlohmann::json& profile) {
     complete(step["name"], step["op"], step,
              {{"kernel", step["kernel"]},
               {"sources", step["sources"]},
-              {"median_us", step["time_s"].get<double>() * microsecond},
+              {"mean_us", step["time_s"].get<double>() * microsecond},
               {"GFLOP/s", step["flops_per_s"].get<double>() / 1e9},
               {"GB/s", step["bytes_per_s"].get<double>() / 1e9},
               {"of roofline bound", step["of_bound"]}});

@@ -44,7 +44,7 @@ std::string headline(const JsonView& document) {
   std::string html = fmt::format(
       "<header>\n<p class=\"eyebrow\"><span>Strata · profile</span><time>{}</time></p>\n"
       "<p class=\"model\">{}</p>\n<h1>{} a run</h1>\n"
-      "<p class=\"lead\">{}, {} thread{}, median of {} runs. The nodes add up to {}, {} of "
+      "<p class=\"lead\">{}, {} thread{}, {} runs. The nodes add up to {}, {} of "
       "it.</p>\n"
       "</header>\n<div class=\"cards\">\n",
       html_escape(document.string("created")), html_escape(document.object("model").string("name")),
@@ -55,7 +55,7 @@ std::string headline(const JsonView& document) {
                fmt::format("{} of the {}FLOP/s that this machine reaches in registers",
                            format_percent(peak > 0 && run > 0 ? flops / run / peak : 0, 0),
                            format_si(peak)));
-  html += card("Least time", wall, format_seconds(sum_of(document, "bound_s")),
+  html += card("Bound", modelled, format_seconds(sum_of(document, "bound_s")),
                fmt::format("least time of the nodes by measured peaks; memory is read at {}B/s",
                            format_si(memory)));
   html += card("Gaps", wall, format_seconds(sum_of(document, "gap_s")),
@@ -110,7 +110,8 @@ std::string steps_table(const JsonView& document) {
   double longest = 0;
   for (const JsonView& step : steps) longest = std::max(longest, step.number("time_s"));
   std::string html = fmt::format(
-      "<section>\n<h2>Steps</h2>\n<p class=\"about\">Medians {}. Bytes are operands, results and "
+      "<section>\n<h2>Steps</h2>\n<p class=\"about\">Means of the middle half of the runs {}. "
+      "Bytes are operands, results and "
       "weights, each once. \"Of bound\": how much of the time the machine needs at "
       "least, and what for. Click a heading to sort.</p>\n"
       "<div class=\"scroll\"><table id=\"steps\">\n<thead><tr><th class=\"num\" data-key>#</th>"

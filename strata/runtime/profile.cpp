@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -18,18 +17,28 @@ double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-double median(std::vector<double> samples) {
-  const auto middle = samples.begin() + std::ptrdiff_t(samples.size() / 2);
-  std::ranges::nth_element(samples, middle);
-  return *middle;
+/// The middle half of a sorted list: what disturbs single runs is left out, yet figures of the
+/// runs that stay add up.
+template <class T>
+std::span<const T> middle_half(const std::vector<T>& sorted) {
+  const std::size_t cut = sorted.size() / 4;
+  return std::span(sorted).subspan(cut, sorted.size() - 2 * cut);
 }
 
-/// Fills in the medians; `traces` has at least one.
-void summarize(const std::vector<RunTrace>& traces, Profile& profile) {
+double mean_of_middle(std::vector<double> samples) {
+  std::ranges::sort(samples);
+  const auto middle = middle_half(samples);
+  return std::accumulate(middle.begin(), middle.end(), 0.0) / double(middle.size());
+}
+
+/// Fills in the figures of the traced runs, of which there is at least one.
+void summarize(std::vector<RunTrace> traces, Profile& profile) {
+  std::ranges::sort(traces, {}, [](const RunTrace& trace) { return trace.finish.end; });
+  const auto middle = middle_half(traces);
   const auto of_runs = [&](const auto& figure) {
-    std::vector<double> samples;
-    for (const RunTrace& trace : traces) samples.push_back(figure(trace));
-    return median(std::move(samples));
+    double sum = 0;
+    for (const RunTrace& trace : middle) sum += figure(trace);
+    return sum / double(middle.size());
   };
   std::optional<std::size_t> before;  // the last step that is not skipped
   for (std::size_t i = 0; i < profile.steps.size(); ++i) {
@@ -43,9 +52,7 @@ void summarize(const std::vector<RunTrace>& traces, Profile& profile) {
   }
   profile.finish = of_runs([](const RunTrace& trace) { return trace.finish.seconds(); });
   profile.traced_seconds = of_runs([](const RunTrace& trace) { return trace.finish.end; });
-  profile.example = *std::ranges::min_element(traces, {}, [&](const RunTrace& trace) {
-    return std::abs(trace.finish.end - profile.traced_seconds);
-  });
+  profile.example = traces[traces.size() / 2];
 }
 
 }  // namespace
@@ -100,8 +107,8 @@ Profile profile(Context& context, std::span<const void* const> inputs,
     context.run_traced(inputs, outputs, traces.emplace_back());
   } while (!enough() && !stopped());
   result.runs = int(runs.size());
-  result.run_seconds = median(std::move(runs));
-  summarize(traces, result);
+  result.run_seconds = mean_of_middle(std::move(runs));
+  summarize(std::move(traces), result);
   return result;
 }
 

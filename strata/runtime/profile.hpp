@@ -17,19 +17,20 @@ struct Work {
 };
 Work work_of(const Binding& binding, std::size_t step);
 
-/// One step with its wall time: medians over the traced runs.
+/// One step with its wall time, a mean over the middle half of the traced runs by length.
 struct StepProfile {
   double seconds = 0;
   double gap = 0;  ///< since the step before ended, or since the run began
   Work work;
 };
 
-/// Where the time of a run goes.
+/// Where the time of a run goes. All times are means over the middle half of the runs of their
+/// kind by length, so that those of the parts add up to that of the whole.
 struct Profile {
   std::vector<StepProfile> steps;  ///< as the binding lists them
-  double finish = 0;               ///< copying results after the last step, median seconds
-  double run_seconds = 0;          ///< a whole run that nobody looks into, median
-  double traced_seconds = 0;       ///< a whole traced run, median
+  double finish = 0;               ///< copying results after the last step, seconds
+  double run_seconds = 0;          ///< a whole run that nobody looks into
+  double traced_seconds = 0;       ///< a whole traced run
   int runs = 0;                    ///< of either kind
   RunTrace example;                ///< the traced run whose length is the median
 

@@ -54,7 +54,7 @@ void print_steps(const json& document) {
                        {"share", "%"},
                        {"GFLOP/s"},
                        {"GB/s"},
-                       {"of bound", "%"}});
+                       {"bound", "%"}});
   for (const json& step : document["steps"]) {
     if (step["skipped"]) continue;
     table.add_row({step["name"].get<std::string>(), step["kernel"].get<std::string>(),
@@ -100,8 +100,8 @@ void print_totals(const json& document) {
     widest = std::max(widest, {step["gap_s"], step["name"]});
   }
   std::string text = fmt::format(
-      "\nrun      {} (median of {} runs), nodes add up to {}: {} of it\n",
-      format_seconds(document["run_s"]), report::format_count(document["runs"].get<std::int64_t>()),
+      "\nrun      {} ({} runs), nodes add up to {}: {} of it\n", format_seconds(document["run_s"]),
+      report::format_count(document["runs"].get<std::int64_t>()),
       format_seconds(document["nodes_s"]), report::format_percent(document["nodes_of_run"], 1));
   text += fmt::format("gaps     {} in all, the widest {} before {}\n", format_seconds(gaps),
                       format_seconds(widest.first), report::printable(widest.second));
@@ -111,7 +111,9 @@ void print_totals(const json& document) {
                       report::format_si(roofline["levels"].back()["bytes_per_s"]));
   text += fmt::format("memory   {} for activations and scratch\n",
                       report::format_bytes(document["arena"]["peak_bytes"]));
-  print(text + "All times are wall time, medians; inputs are random numbers of a fixed seed.\n");
+  print(text +
+        "Wall times, means of the middle half of the runs; inputs are random numbers of a fixed "
+        "seed.\n");
 }
 
 void print_text(const Options& options, const json& document) {
@@ -202,7 +204,7 @@ std::function<ExitCode()> declare(CLI::App& app) {
                  "write a page with timeline, arena map and tables; it opens offline")
       ->type_name("FILE");
   app.footer(
-      "Runs are timed alternately as they are and step by step. 'of bound' is the share of a\n"
+      "Runs are timed alternately as they are and step by step. 'bound' is the share of a\n"
       "step's time that this machine needs at least for its arithmetic and bytes (roofline, f32);\n"
       "what it can do is measured once and kept in ~/.cache/strata. All times are wall time.\n"
       "docs/profile.md explains the figures. Ctrl-C ends early with what was measured.");
