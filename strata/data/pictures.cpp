@@ -45,7 +45,7 @@ class FolderPictures : public Pictures {
 
  private:
   Image picture(std::int64_t index) const override {
-    return decode_image(MappedFile::open(folder_ / paths_[std::size_t(index)]).bytes());
+    return image::decode_image(MappedFile::open(folder_ / paths_[std::size_t(index)]).bytes());
   }
   fs::path folder_;
   std::vector<std::string> paths_;
@@ -61,7 +61,7 @@ class ArchivePictures : public Pictures {
 
  private:
   Image picture(std::int64_t index) const override {
-    return decode_image(entries_[std::size_t(index)].content.bytes());
+    return image::decode_image(entries_[std::size_t(index)].content.bytes());
   }
   std::vector<ArchiveEntry> entries_;
 };
@@ -76,7 +76,7 @@ class CifarPictures : public Pictures {
   Image picture(std::int64_t index) const override {
     const auto planes =
         file_.bytes().subspan(std::size_t(index) * cifar_record + 1, 3 * cifar_plane);
-    Image image = blank_image(cifar_side, cifar_side, 3);
+    Image image = image::blank_image(cifar_side, cifar_side, 3);
     for (std::size_t c = 0; c < 3; ++c) {
       for (std::size_t i = 0; i < cifar_plane; ++i) {
         image.pixels[i * 3 + c] = std::uint8_t(planes[c * cifar_plane + i]);
@@ -98,7 +98,7 @@ std::vector<std::string> list_pictures(const fs::path& folder) {
            most_folder_depth, most_pictures);
     }
     std::error_code unreadable;
-    if (has_image_suffix(at->path().native()) && at->is_regular_file(unreadable)) {
+    if (image::has_image_suffix(at->path().native()) && at->is_regular_file(unreadable)) {
       paths.push_back(at->path().lexically_relative(folder).generic_string());
     }
   }
@@ -180,7 +180,7 @@ std::unique_ptr<Dataset> open_picture_archive(const MappedFile& file,
                                               const SourceContext& context) {
   Preprocess preprocess = make_preprocess(context);
   Dataset::About about = describe(context, preprocess);
-  std::vector<ArchiveEntry> entries = read_archive(file, ArchiveKind::any, has_image_suffix);
+  std::vector<ArchiveEntry> entries = read_archive(file, ArchiveKind::any, image::has_image_suffix);
   std::vector<std::string> paths;
   for (const ArchiveEntry& entry : entries) paths.push_back(entry.name);
   set_labels(about, paths, context);

@@ -149,7 +149,7 @@ void Preprocess::apply(const Image& picture, void* out) const {
 Image to_channels(const Image& image, Channels channels) {
   const int wanted = count_of(channels);
   if (image.channels == wanted && channels != Channels::bgr) return image;
-  Image out = blank_image(image.height, image.width, wanted);
+  Image out = image::blank_image(image.height, image.width, wanted);
   const std::size_t area = out.pixels.size() / std::size_t(wanted);
   const std::uint8_t* in = image.pixels.data();
   for (std::size_t i = 0; i < area; ++i) {

@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
-#include "strata/data/image.hpp"
 #include "strata/data/resize.hpp"
+#include "strata/image/image.hpp"
 #include "strata/tensor/dtype.hpp"
 #include "strata/tensor/shape.hpp"
 

@@ -66,7 +66,7 @@ constexpr std::int32_t half = 1 << (weight_bits - 1);
 
 Image resize_rows(const Image& image, int width, Interpolation interpolation,
                   const ImageLimits& limits) {
-  Image out = blank_image(image.height, width, image.channels, limits);
+  Image out = image::blank_image(image.height, width, image.channels, limits);
   const std::vector<Taps> taps = make_taps(image.width, width, interpolation);
   const int channels = image.channels;
   for (int y = 0; y < image.height; ++y) {
@@ -89,7 +89,7 @@ Image resize_rows(const Image& image, int width, Interpolation interpolation,
 
 Image resize_columns(const Image& image, int height, Interpolation interpolation,
                      const ImageLimits& limits) {
-  Image out = blank_image(height, image.width, image.channels, limits);
+  Image out = image::blank_image(height, image.width, image.channels, limits);
   const std::vector<Taps> taps = make_taps(image.height, height, interpolation);
   const std::size_t row = std::size_t(image.width) * std::size_t(image.channels);
   std::vector<std::int32_t> sums(row);
@@ -121,7 +121,7 @@ Image crop(const Image& image, int top, int left, int height, int width) {
     fail(ErrorCode::usage, "crop of {} x {} at ({}, {}): the picture has {} x {} pixels", width,
          height, left, top, image.width, image.height);
   }
-  Image out = blank_image(height, width, image.channels);
+  Image out = image::blank_image(height, width, image.channels);
   const std::size_t row = std::size_t(width) * std::size_t(image.channels);
   for (int y = 0; y < height; ++y) {
     const std::size_t from = (std::size_t(top + y) * std::size_t(image.width) + std::size_t(left)) *

@@ -1,8 +1,11 @@
 #pragma once
 
-#include "strata/data/image.hpp"
+#include "strata/image/image.hpp"
 
 namespace strata::data {
+
+using image::Image;
+using image::ImageLimits;
 
 enum class Interpolation { bilinear, bicubic };
 

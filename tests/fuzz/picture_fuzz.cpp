@@ -1,11 +1,11 @@
 #include "strata/base/error.hpp"
-#include "strata/data/image.hpp"
+#include "strata/image/image.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
-  strata::data::ImageLimits limits;
+  strata::image::ImageLimits limits;
   limits.pixels = 1 << 20;  // so that a run takes milliseconds
   try {
-    strata::data::decode_image(std::as_bytes(std::span(data, size)), limits);
+    strata::image::decode_image(std::as_bytes(std::span(data, size)), limits);
   } catch (const strata::Error& error) {
     if (error.code() == strata::ErrorCode::internal) throw;
   }

@@ -1,8 +1,8 @@
 #include "tools/cli/run_inputs.hpp"
 
 #include "strata/base/error.hpp"
-#include "strata/data/image.hpp"
 #include "strata/data/npy.hpp"
+#include "strata/image/image.hpp"
 
 namespace strata::cli {
 namespace {
@@ -50,7 +50,7 @@ class InputReader {
     }
     if (path.ends_with(".npy")) {
       set(run, *position, data::read_npy(path));
-    } else if (data::has_image_suffix(path)) {
+    } else if (image::has_image_suffix(path)) {
       set(run, *position, read_picture(path, *position));
     } else {
       fail(ErrorCode::usage, "{}: accepted are .npy, .npz, .png, .jpg, .jpeg and .bmp", path);

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "strata/base/error.hpp"
-#include "strata/data/decoders.hpp"
+#include "strata/image/decoders.hpp"
 
-namespace strata::data {
+namespace strata::image {
 namespace {
 
 // Deflate expands at most 1032-fold, and a row of n bytes is stored as n + 1.
@@ -110,4 +110,4 @@ Image decode_png(std::span<const std::byte> bytes, const ImageLimits& limits) {
   return image;
 }
 
-}  // namespace strata::data
+}  // namespace strata::image

@@ -4,9 +4,9 @@
 
 #include "strata/base/byte_reader.hpp"
 #include "strata/base/error.hpp"
-#include "strata/data/decoders.hpp"
+#include "strata/image/decoders.hpp"
 
-namespace strata::data {
+namespace strata::image {
 namespace {
 
 constexpr std::uint32_t uncompressed = 0;  // BI_RGB
@@ -113,4 +113,4 @@ Image decode_bmp(std::span<const std::byte> bytes, const ImageLimits& limits) {
   return image;
 }
 
-}  // namespace strata::data
+}  // namespace strata::image

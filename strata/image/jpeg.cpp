@@ -8,9 +8,9 @@
 #include <string>
 
 #include "strata/base/error.hpp"
-#include "strata/data/decoders.hpp"
+#include "strata/image/decoders.hpp"
 
-namespace strata::data {
+namespace strata::image {
 namespace {
 
 // A progressive file may hold any number of scans, each as slow as a whole picture.
@@ -111,4 +111,4 @@ Image decode_jpeg(std::span<const std::byte> bytes, const ImageLimits& limits) {
   return channels == 4 ? from_inks(image) : image;
 }
 
-}  // namespace strata::data
+}  // namespace strata::image

@@ -1,7 +1,6 @@
-#include "strata/data/image.hpp"
+#include "strata/data/resize.hpp"
 
 #include "strata/data/preprocess.hpp"
-#include "strata/data/resize.hpp"
 #include "tests/data/fixtures.hpp"
 #include "tests/tensor/expect_error.hpp"
 
@@ -10,106 +9,11 @@ namespace {
 
 using Pixels = std::vector<std::uint8_t>;
 
-Image decode(std::string_view file) { return decode_image(bytes_of(corpus(file))); }
-
 Image gray_row(const Pixels& pixels) { return {1, int(pixels.size()), 1, pixels}; }
 
 const Pixels rgb_pixels{168, 229, 184, 171, 238, 171, 20, 206, 245, 153, 204, 5,  37,  53,  213,
                         206, 192, 173, 6,   120, 63,  96, 236, 131, 118, 4,   87, 161, 124, 71,
                         42,  73,  237, 16,  194, 250, 10, 103, 206, 13,  143, 2,  38,  71,  133};
-
-TEST(Image, DecodesRgb) {
-  for (const std::string_view file : {"picture/rgb.png", "picture/rgb.bmp", "picture/rgba.bmp"}) {
-    const Image image = decode(file);
-    EXPECT_EQ(image.height, 3);
-    EXPECT_EQ(image.width, 5);
-    EXPECT_EQ(image.channels, 3);
-    EXPECT_EQ(image.pixels, rgb_pixels) << file;
-  }
-}
-
-TEST(Image, ResolvesPalettes) {
-  const Image image = decode("picture/palette.png");
-  ASSERT_EQ(image.pixels.size(), 45u);
-  EXPECT_EQ(Pixels(image.pixels.begin(), image.pixels.begin() + 9),
-            (Pixels{159, 220, 133, 159, 220, 133, 16, 181, 166}));
-  EXPECT_EQ(decode("picture/palette.bmp").channels, 3);
-}
-
-// The pixels are libjpeg's with its default (slow integer) transform, as Pillow shows them.
-TEST(Image, DecodesJpeg) {
-  const Image gray = decode("picture/gray.jpg");
-  EXPECT_EQ(gray.channels, 1);
-  EXPECT_EQ(gray.pixels, (Pixels{10, 199, 28, 40, 51, 255}));
-  const Image colour = decode("picture/progressive.jpg");
-  EXPECT_EQ(colour.height, 9);
-  EXPECT_EQ(colour.width, 10);
-  EXPECT_EQ(Pixels(colour.pixels.begin(), colour.pixels.begin() + 9),
-            (Pixels{23, 239, 14, 26, 231, 14, 38, 216, 20}));
-}
-
-TEST(Image, SurvivesDamage) {
-  const auto read = [](std::span<const std::byte> bytes) { decode_image(bytes); };
-  for (const std::string_view file :
-       {"picture/rgb.png", "picture/palette.png", "picture/gray.jpg", "picture/progressive.jpg",
-        "picture/rgb.bmp", "picture/palette.bmp", "picture/rgba.bmp"}) {
-    SCOPED_TRACE(file);
-    const std::string whole = corpus(file);
-    // A JPEG without the second byte of its end marker is whole.
-    const bool jpeg = file.ends_with("jpg");
-    expect_prefixes_refused(whole, read, jpeg ? whole.size() - 2 : whole.size());
-    expect_no_defect(whole, read);
-  }
-}
-
-TEST(Image, ChecksSizesBeforeDecoding) {
-  ImageLimits limits;
-  limits.side = 4;
-  for (const std::string_view file :
-       {"picture/rgb.png", "picture/progressive.jpg", "picture/rgb.bmp"}) {
-    SCOPED_TRACE(file);
-    EXPECT_THROW(decode_image(bytes_of(corpus(file)), limits), Error);
-  }
-  limits = {};
-  limits.pixels = 14;
-  expect_error(ErrorCode::model, "5 x 3 pixels, accepted are",
-               [&] { decode_image(bytes_of(corpus("picture/rgb.png")), limits); });
-
-  // Headers that promise 30,000 x 30,000 pixels.
-  std::string png = corpus("picture/rgb.png");
-  png.replace(16, 8, std::string("\0\0\x75\x30\0\0\x75\x30", 8));
-  png.replace(29, 4, std::string("\xe9\x45\x6f\xed", 4));
-  expect_error(ErrorCode::model, "PNG picture: 30000 x 30000 pixels cannot come out of",
-               [&] { decode_image(bytes_of(png)); });
-  std::string jpeg = corpus("picture/gray.jpg");
-  const std::size_t frame = jpeg.find("\xff\xc0");
-  jpeg.replace(frame + 5, 4, "\x75\x30\x75\x30");
-  expect_error(ErrorCode::model, "JPEG picture: 30000 x 30000 pixels, accepted are",
-               [&] { decode_image(bytes_of(jpeg)); });
-  std::string bmp = corpus("picture/rgb.bmp");
-  bmp.replace(18, 8, std::string("\x30\x75\0\0\x30\x75\0\0", 8));
-  expect_error(ErrorCode::model, "need more than", [&] { decode_image(bytes_of(bmp)); });
-}
-
-TEST(Image, RefusesWhatItDoesNotKnow) {
-  expect_error(ErrorCode::unsupported, "accepted are PNG, JPEG and BMP",
-               [] { decode_image(bytes_of("GIF89a")); });
-  std::string bmp = corpus("picture/rgb.bmp");
-  bmp[28] = 16;  // bits per pixel
-  expect_error(ErrorCode::unsupported, "16 bits per pixel", [&] { decode_image(bytes_of(bmp)); });
-  bmp = corpus("picture/rgb.bmp");
-  bmp[30] = 1;  // run lengths
-  expect_error(ErrorCode::unsupported, "compression 1", [&] { decode_image(bytes_of(bmp)); });
-}
-
-TEST(Image, KnowsNamesOfPictures) {
-  for (const std::string_view name : {"a.png", "b/c.JPG", "x.Jpeg", ".bmp"}) {
-    EXPECT_TRUE(has_image_suffix(name)) << name;
-  }
-  for (const std::string_view name : {"png", "a.gif", "a.png.txt", ""}) {
-    EXPECT_FALSE(has_image_suffix(name)) << name;
-  }
-}
 
 // Weights by hand: halving [a b c d] with the widened triangle takes 3/7, 3/7 and 1/7 at the
 // edge, where the fourth weight falls outside.
