@@ -17,17 +17,21 @@ double since(Clock::time_point start) {
 }  // namespace
 
 Latency measure_latency(Runner& runner, const LatencyOptions& options) {
+  return measure_latency([&] { return runner.timed_run(); }, options);
+}
+
+Latency measure_latency(const std::function<double()>& timed_run, const LatencyOptions& options) {
   const auto cancelled = [&] { return options.cancel && *options.cancel; };
-  const double cold = runner.timed_run();
+  const double cold = timed_run();
   Clock::time_point start = Clock::now();
   do {
-    runner.run();
+    timed_run();
   } while (since(start) < options.warm_up_s && !cancelled());
   std::vector<double> runs;
   start = Clock::now();
   while (int(runs.size()) < options.max_runs && !cancelled() &&
          (int(runs.size()) < options.min_runs || since(start) < options.seconds)) {
-    runs.push_back(runner.timed_run());
+    runs.push_back(timed_run());
   }
   Latency latency = summarize(std::move(runs));
   latency.cold = cold;

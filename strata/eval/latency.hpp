@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <vector>
 
 #include "strata/eval/runner.hpp"
@@ -27,6 +28,9 @@ struct LatencyOptions {
 /// Times single runs on their own. A cancelled measurement returns what it has. To compare
 /// programs, let them race instead (tune/timing.hpp): machines drift.
 Latency measure_latency(Runner& runner, const LatencyOptions& options = {});
+/// The same for anything that runs once and says how many seconds it took.
+Latency measure_latency(const std::function<double()>& timed_run,
+                        const LatencyOptions& options = {});
 
 /// The figures of `runs`, cold aside.
 Latency summarize(std::vector<double> runs);

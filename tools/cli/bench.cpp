@@ -1,10 +1,14 @@
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "strata/base/error.hpp"
+#include "strata/eval/counters.hpp"
 #include "strata/eval/latency.hpp"
 #include "strata/report/numbers.hpp"
 #include "strata/report/text.hpp"
@@ -28,13 +32,14 @@ struct Options {
   double seconds = 1.0;
   bool json = false;
   bool explain = false;
+  bool counters = false;
 };
 
 /// Set-up times in seconds, in order.
 struct SetUp {
-  double load = 0;     // file to graph
-  double compile = 0;  // passes, choice of kernels, packing
-  double bind = 0;     // sizes and memory
+  double load = 0;             // file to graph
+  double compile = 0;          // passes, choice of kernels, packing
+  std::optional<double> bind;  // sizes and memory; none where the first run does it
 };
 
 class Stopwatch {
@@ -57,8 +62,14 @@ struct Measured {
   SetUp set_up;
   eval::Latency latency;
   int threads = 1;
+  Isa isa = Isa::baseline;
   DimValues dims;
-  std::vector<double> step_seconds;  // medians; empty unless explained
+  std::size_t segments = 0;  // 0: one plan
+  std::size_t arena_bytes = 0;
+  std::vector<const runtime::Program*> programs;  // of the session
+  std::vector<double> step_seconds;               // medians, of one plan; empty unless explained
+  std::vector<eval::Counted> counted;
+  int counted_runs = 0;
   bool interrupted = false;
 };
 
@@ -67,95 +78,142 @@ std::string command_of(const Options& options) {
   options.model.add_to(command);
   options.plan.add_to(command);
   command.option("--seconds", fmt::format("{}", options.seconds));
-  command.flag("--explain", options.explain).flag("--json", options.json);
+  command.flag("--explain", options.explain).flag("--counters", options.counters);
+  command.flag("--json", options.json);
   return command.text();
 }
 
-void print_json(const Options& options, const Measured& measured, const runtime::Binding& binding) {
+json steps_json(const Measured& measured) {
+  auto list = json::array();
+  for (const runtime::Program* program : measured.programs) {
+    for (const runtime::Step& step : program->steps()) {
+      auto rejections = json::array();
+      for (const runtime::Rejection& rejection : step.rejections) {
+        rejections.push_back({{"row", rejection.row}, {"reason", rejection.reason}});
+      }
+      const bool timed = list.size() < measured.step_seconds.size();
+      const double seconds = timed ? measured.step_seconds[list.size()] : 0;
+      list.push_back({{"name", step.name},
+                      {"op", step.op},
+                      {"row", step.row->name},
+                      {"weights", step.weights},
+                      {"ms", timed ? json(milliseconds(seconds)) : json()},
+                      {"modelled_ms", milliseconds(step.estimate)},
+                      {"rejected", rejections}});
+    }
+  }
+  return list;
+}
+
+json counters_json(const Measured& measured) {
+  json document = {{"runs", measured.counted_runs}, {"refused", json::object()}};
+  for (const eval::Counted& figure : measured.counted) {
+    const std::string name(figure.name);
+    document[name] = figure.per_run ? json(*figure.per_run) : json();
+    if (!figure.per_run) document["refused"][name] = figure.reason;
+  }
+  return document;
+}
+
+void print_json(const Options& options, const Measured& measured) {
   // Interrupted before the first counted run, there are no figures.
   const auto of_runs = [&](double seconds) {
     return measured.latency.runs.empty() ? json() : json(milliseconds(seconds));
   };
-  json document = {
-      {"file", options.model.path},
-      {"command", command_of(options)},
-      {"clock", "wall"},
-      {"device", study::device_document(study::this_environment(binding.program().target().isa))},
-      {"interrupted", measured.interrupted},
-      {"threads", measured.threads},
-      {"isa", to_string(binding.program().target().isa)},
-      {"machine", this_machine().cpu_name},
-      {"load_ms", milliseconds(measured.set_up.load)},
-      {"compile_ms", milliseconds(measured.set_up.compile)},
-      {"bind_ms", milliseconds(measured.set_up.bind)},
-      {"cold_ms", milliseconds(measured.latency.cold)},
-      {"p50_ms", of_runs(measured.latency.p50)},
-      {"p90_ms", of_runs(measured.latency.p90)},
-      {"p99_ms", of_runs(measured.latency.p99)},
-      {"min_ms", of_runs(measured.latency.fastest)},
-      {"mean_ms", of_runs(measured.latency.mean)},
-      {"runs", measured.latency.runs.size()},
-      {"peak_arena_bytes", binding.peak_bytes()},
-      {"dims", json::object()}};
+  const auto& bind = measured.set_up.bind;
+  json document = {{"file", options.model.path},
+                   {"command", command_of(options)},
+                   {"clock", "wall"},
+                   {"device", study::device_document(study::this_environment(measured.isa))},
+                   {"interrupted", measured.interrupted},
+                   {"threads", measured.threads},
+                   {"isa", to_string(measured.isa)},
+                   {"machine", this_machine().cpu_name},
+                   {"load_ms", milliseconds(measured.set_up.load)},
+                   {"compile_ms", milliseconds(measured.set_up.compile)},
+                   {"bind_ms", bind ? json(milliseconds(*bind)) : json()},
+                   {"cold_ms", milliseconds(measured.latency.cold)},
+                   {"p50_ms", of_runs(measured.latency.p50)},
+                   {"p90_ms", of_runs(measured.latency.p90)},
+                   {"p99_ms", of_runs(measured.latency.p99)},
+                   {"min_ms", of_runs(measured.latency.fastest)},
+                   {"mean_ms", of_runs(measured.latency.mean)},
+                   {"runs", measured.latency.runs.size()},
+                   {"peak_arena_bytes", measured.arena_bytes},
+                   {"segments", measured.segments ? json(measured.segments) : json()},
+                   {"dims", json::object()}};
   for (const auto& [symbol, value] : measured.dims.items()) document["dims"][symbol] = value;
-  if (options.explain) {
-    document["steps"] = json::array();
-    const auto& steps = binding.program().steps();
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-      json rejections = json::array();
-      for (const runtime::Rejection& rejection : steps[i].rejections) {
-        rejections.push_back({{"row", rejection.row}, {"reason", rejection.reason}});
-      }
-      document["steps"].push_back({{"name", steps[i].name},
-                                   {"op", steps[i].op},
-                                   {"row", steps[i].row->name},
-                                   {"weights", steps[i].weights},
-                                   {"ms", milliseconds(measured.step_seconds[i])},
-                                   {"modelled_ms", milliseconds(steps[i].estimate)},
-                                   {"rejected", rejections}});
-    }
-  }
+  if (options.counters) document["counters"] = counters_json(measured);
+  if (options.explain) document["steps"] = steps_json(measured);
   print_document(document);
 }
 
-void print_steps(const Measured& measured, const runtime::Program& program) {
+void print_steps(const Measured& measured) {
   report::Table table({{"step", "", report::Align::left, true},
                        {"op"},
                        {"kernel"},
                        {"weights"},
                        {"time"},
                        {"modelled"}});
-  for (std::size_t i = 0; i < program.steps().size(); ++i) {
-    const runtime::Step& step = program.steps()[i];
-    table.add_row({step.name, step.op, std::string(step.row->name), step.weights,
-                   report::format_seconds(measured.step_seconds[i]),
-                   report::format_seconds(step.estimate)});
+  std::string rejected = "\nrejected kernels\n";
+  std::size_t at = 0;
+  for (const runtime::Program* program : measured.programs) {
+    for (const runtime::Step& step : program->steps()) {
+      const bool timed = at < measured.step_seconds.size();
+      table.add_row({step.name, step.op, std::string(step.row->name), step.weights,
+                     timed ? report::format_seconds(measured.step_seconds[at]) : "–",
+                     report::format_seconds(step.estimate)});
+      ++at;
+      if (step.rejections.empty()) continue;
+      rejected += fmt::format("  {}\n", report::printable(step.name));
+      for (const runtime::Rejection& rejection : step.rejections) {
+        rejected += fmt::format("    {}: {}\n", rejection.row, rejection.reason);
+      }
+    }
   }
   print("\n");
   print(table);
-  std::string text = "\nrejected kernels\n";
-  for (const runtime::Step& step : program.steps()) {
-    if (step.rejections.empty()) continue;
-    text += fmt::format("  {}\n", report::printable(step.name));
-    for (const runtime::Rejection& rejection : step.rejections) {
-      text += fmt::format("    {}: {}\n", rejection.row, rejection.reason);
-    }
-  }
-  print(text);
+  print(rejected);
 }
 
-void print_text(const Options& options, const Measured& measured, const runtime::Binding& binding) {
+std::string counters_text(const Measured& measured) {
+  std::string figures, refused;
+  for (const eval::Counted& figure : measured.counted) {
+    std::string name(figure.name == "energy_j" ? "energy" : figure.name);
+    std::ranges::replace(name, '_', ' ');
+    if (figure.per_run) {
+      figures += fmt::format("{}{} {}", figures.empty() ? "" : ", ", name,
+                             report::format_si(*figure.per_run));
+      if (figure.name == "energy_j") figures += "J (all that the machine's processors took)";
+    } else {
+      refused += fmt::format("         no {}: {}\n", name, report::printable(figure.reason));
+    }
+  }
+  if (figures.empty())
+    figures = "none that this machine lets one read";
+  else
+    figures += fmt::format("  (means of {} runs)", measured.counted_runs);
+  return fmt::format("counters {}\n{}", figures, refused);
+}
+
+void print_text(const Options& options, const Measured& measured) {
   using report::format_seconds;
   const eval::Latency& latency = measured.latency;
   std::string text = report::printable(options.model.path);
   text += fmt::format(", {} thread{}, {}\n", measured.threads, measured.threads == 1 ? "" : "s",
-                      to_string(binding.program().target().isa));
+                      to_string(measured.isa));
   for (const auto& [symbol, value] : measured.dims.items()) {
     text += fmt::format("{} = {}\n", report::printable(symbol), value);
   }
-  text +=
-      fmt::format("set-up   load {}, compile {}, bind {}\n", format_seconds(measured.set_up.load),
-                  format_seconds(measured.set_up.compile), format_seconds(measured.set_up.bind));
+  if (measured.segments) {
+    text += fmt::format(
+        "plan     sizes or branches depend on data: runs in {} segment{} ('inspect' shows them)\n",
+        measured.segments, measured.segments == 1 ? "" : "s");
+  }
+  const auto& bind = measured.set_up.bind;
+  text += fmt::format("set-up   load {}, compile {}, {}\n", format_seconds(measured.set_up.load),
+                      format_seconds(measured.set_up.compile),
+                      bind ? "bind " + format_seconds(*bind) : "the rest in the cold run");
   text += fmt::format("cold     {}\n", format_seconds(latency.cold));
   text += latency.runs.empty()
               ? "warm     not measured\n"
@@ -164,45 +222,106 @@ void print_text(const Options& options, const Measured& measured, const runtime:
                             format_seconds(latency.p99), format_seconds(latency.fastest),
                             report::format_count(std::int64_t(latency.runs.size())));
   text += fmt::format("memory   {} for activations and scratch\n",
-                      report::format_bytes(double(binding.peak_bytes())));
+                      report::format_bytes(double(measured.arena_bytes)));
+  if (options.counters) text += counters_text(measured);
   if (measured.interrupted) text += "interrupted: these are the figures until then\n";
   print(text);
-  if (options.explain) print_steps(measured, binding.program());
+  if (options.explain) print_steps(measured);
 }
 
-ExitCode bench(const Options& options) {
-  Measured measured;
-  Stopwatch watch;
-  ir::Graph graph = options.model.load();
-  measured.set_up.load = watch.lap();
-  measured.dims = runtime::typical_dims(graph, options.model.dim_values(graph));
-  const runtime::SessionOptions session_options = options.plan.session(measured.dims);
-  watch.lap();
-  const runtime::Session session(std::move(graph), session_options);
-  measured.set_up.compile = watch.lap();
-  measured.threads = session.threads();
-  runtime::BindOptions bind_options;
-  bind_options.threads = session.threads();
-  bind_options.memory_budget = session_options.memory_budget;
-  watch.lap();
-  const auto binding =
-      runtime::Binding::bind(session.shared_program(), measured.dims, bind_options);
-  measured.set_up.bind = watch.lap();
-  eval::Runner runner(binding, std::make_shared<ThreadPool>(session.threads()));
-
-  eval::LatencyOptions latency_options;
-  latency_options.seconds = options.seconds;
-  const std::atomic<bool>& stop = watch_interrupts();
-  latency_options.cancel = &stop;
-  measured.latency = eval::measure_latency(runner, latency_options);
-  if (options.explain) {
-    measured.step_seconds = runner.time_steps(step_runs, [&] { return stop.load(); });
+/// Runs the model on one set of inputs again and again.
+class Bench {
+ public:
+  explicit Bench(const Options& options) : options_(options) {
+    if (options.counters) counters_.emplace();  // before there are threads to count
   }
-  measured.interrupted = stop;
+
+  /// What refers to programs does so as long as this lives.
+  Measured measure() {
+    Stopwatch watch;
+    ir::Graph graph = options_.model.load();
+    measured_.set_up.load = watch.lap();
+    measured_.dims = runtime::typical_dims(graph, options_.model.dim_values(graph));
+    const runtime::SessionOptions session_options = options_.plan.session(measured_.dims);
+    measured_.isa = session_options.target.isa;
+    watch.lap();
+    runtime::Session& session = session_.emplace(std::move(graph), session_options);
+    measured_.set_up.compile = watch.lap();
+    measured_.threads = session.threads();
+    session.is_static() ? measure_plan(session, session_options) : measure_segments(session);
+    measured_.interrupted = *stop_;
+    return std::move(measured_);
+  }
+
+ private:
+  void measure_plan(const runtime::Session& session,
+                    const runtime::SessionOptions& session_options) {
+    runtime::BindOptions bind_options;
+    bind_options.threads = session.threads();
+    bind_options.memory_budget = session_options.memory_budget;
+    Stopwatch watch;
+    const auto binding =
+        runtime::Binding::bind(session.shared_program(), measured_.dims, bind_options);
+    measured_.set_up.bind = watch.lap();
+    measured_.arena_bytes = binding->peak_bytes();
+    measured_.programs = {&session.program()};
+    eval::Runner runner(binding, std::make_shared<ThreadPool>(session.threads()));
+    take([&] { return runner.timed_run(); });
+    if (options_.explain) {
+      measured_.step_seconds = runner.time_steps(step_runs, [&] { return stop_->load(); });
+    }
+  }
+
+  /// No one plan: whole runs, with what they allocate and bind.
+  void measure_segments(runtime::Session& session) {
+    measured_.segments = session.segments().size();
+    std::vector<Shape> shapes;
+    for (const ir::TensorType& type : session.input_types()) {
+      shapes.push_back(evaluate(type.shape, measured_.dims));
+    }
+    const std::vector<Tensor> inputs = eval::seeded_inputs(session.graph(), shapes, 1);
+    take([&] {
+      Stopwatch watch;
+      session.run(inputs);
+      const double seconds = watch.lap();
+      std::size_t bytes = 0;
+      for (const runtime::Binding* binding : session.bindings()) bytes += binding->peak_bytes();
+      measured_.arena_bytes = std::max(measured_.arena_bytes, bytes);
+      return seconds;
+    });
+    for (const runtime::Binding* binding : session.bindings()) {
+      if (std::ranges::count(measured_.programs, &binding->program()) == 0) {
+        measured_.programs.push_back(&binding->program());
+      }
+    }
+  }
+
+  void take(const std::function<double()>& timed_run) {
+    eval::LatencyOptions latency_options;
+    latency_options.seconds = options_.seconds;
+    latency_options.cancel = stop_ = &watch_interrupts();
+    measured_.latency = eval::measure_latency(timed_run, latency_options);
+    if (!counters_ || measured_.latency.runs.empty()) return;
+    // As many runs as fit half the time that was asked for.
+    const double most = options_.seconds / 2 / std::max(measured_.latency.mean, 1e-9);
+    measured_.counted_runs = int(std::clamp(most, 10.0, 100'000.0));
+    measured_.counted = counters_->measure(measured_.counted_runs, [&] { timed_run(); });
+  }
+
+  const Options& options_;
+  const std::atomic<bool>* stop_ = nullptr;
+  std::optional<eval::Counters> counters_;
+  std::optional<runtime::Session> session_;
+  Measured measured_;
+};
+
+ExitCode bench(const Options& options) {
+  Bench measurement(options);
+  const Measured measured = measurement.measure();
   if (options.json) {
-    print_json(options, measured, runner.binding());
+    print_json(options, measured);
   } else {
-    print_text(options, measured, runner.binding());
+    print_text(options, measured);
   }
   return measured.interrupted ? interrupted : success;
 }
@@ -216,12 +335,18 @@ std::function<ExitCode()> declare(CLI::App& app) {
       ->check(CLI::Range(0.0, 3600.0));
   app.add_flag("--explain", options->explain,
                "also show each step's kernel, its time, and why other kernels were not taken");
+  app.add_flag("--counters", options->counters,
+               "also count cycles, instructions, cache misses and energy of a run, where the "
+               "machine lets one read them");
   app.add_flag("--json", options->json, "print one JSON object");
   app.footer(
       "Inputs are random numbers from a fixed seed. 'cold' is the first run after loading, 'warm'\n"
-      "are the runs after it; at least 10 are made. All times are wall time. Ctrl-C ends early "
-      "with\n"
-      "what was measured (exit code 130).");
+      "are the runs after it; at least 10 are made. All times are wall time. Where sizes depend "
+      "on\n"
+      "data, whole runs are timed, and memory is the largest sum of the segments' arenas. "
+      "Counters\n"
+      "are those of this program in user mode, energy that of all processors. Ctrl-C ends early\n"
+      "with what was measured (exit code 130).");
   return [options] { return bench(*options); };
 }
 

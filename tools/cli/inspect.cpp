@@ -38,10 +38,17 @@ struct NodeFacts {
   std::optional<ir::Cost> cost;
 };
 
-/// The plan's memory, or why there is none.
+/// The plan's memory; neither a peak nor a problem where it is cut into parts.
 struct Memory {
   std::optional<std::size_t> peak, bound;
   std::string problem;
+};
+
+/// A part of the plan where it is cut because sizes or branches depend on data.
+struct Part {
+  std::size_t nodes = 0;
+  std::vector<std::string>
+      deciders;  // nodes whose operands tell sizes or branches: "pick (Gather)"
 };
 
 struct Facts {
@@ -49,6 +56,7 @@ struct Facts {
   std::vector<NodeFacts> nodes;
   NodeFacts total;
   Memory memory;
+  std::vector<Part> parts;  // none: one plan
 };
 
 std::optional<ir::Cost> cost_of(const ir::Graph& graph, const ir::Node& node,
@@ -90,23 +98,69 @@ NodeFacts add_up(const std::vector<NodeFacts>& nodes) {
   return total;
 }
 
+std::vector<Part> gather_parts(const runtime::Session& session) {
+  std::vector<Part> parts;
+  const auto name = [](const ir::Node& node) {
+    return fmt::format("{} ({})", node.name, ir::qualified_name(*node.op));
+  };
+  for (const runtime::Segment& segment : session.segments()) {
+    Part& part = parts.emplace_back();
+    if (segment.control != ir::no_node) {
+      part.nodes = 1;
+      part.deciders = {name(session.graph().node(segment.control))};
+      continue;
+    }
+    part.nodes = segment.graph.order().size();
+    for (const ir::NodeId id : segment.graph.order()) {
+      const ir::Node& node = segment.graph.node(id);
+      if (node.open) part.deciders.push_back(name(node));
+    }
+  }
+  return parts;
+}
+
 /// A model that cannot be planned can still be looked at; a request that cannot be met is an error.
-Memory plan_memory(ir::Graph graph, const Options& options, const DimValues& dims) {
+void plan(ir::Graph graph, const Options& options, const DimValues& dims, Facts& facts) {
   const runtime::SessionOptions session_options = options.plan.session(dims);
-  Memory memory;
   try {
     const runtime::Session session(std::move(graph), session_options);
+    facts.parts = gather_parts(session);
+    if (!session.is_static()) return;
     runtime::BindOptions bind_options;
     bind_options.threads = session.threads();
     bind_options.memory_budget = session_options.memory_budget;
     const auto binding = runtime::Binding::bind(session.shared_program(), dims, bind_options);
-    memory.peak = binding->peak_bytes();
-    memory.bound = binding->bound_bytes();
+    facts.memory.peak = binding->peak_bytes();
+    facts.memory.bound = binding->bound_bytes();
   } catch (const Error& error) {
     if (error.code() == ErrorCode::internal || error.code() == ErrorCode::usage) throw;
-    memory.problem = error.what();
+    facts.memory.problem = error.what();
   }
-  return memory;
+}
+
+std::string parts_text(const std::vector<Part>& parts) {
+  std::string text = fmt::format(
+      "\nplan    {} segment{}, as sizes or branches depend on data; memory follows from the data\n",
+      parts.size(), parts.size() == 1 ? "" : "s");
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    text +=
+        fmt::format("  {:>4}  {} node{}", i + 1, parts[i].nodes, parts[i].nodes == 1 ? "" : "s");
+    std::string deciders;
+    for (const std::string& decider : parts[i].deciders) {
+      deciders += (deciders.empty() ? "" : ", ") + report::printable(decider);
+    }
+    if (!deciders.empty()) text += "; decided by the operands of " + deciders;
+    text += "\n";
+  }
+  return text;
+}
+
+json parts_json(const std::vector<Part>& parts) {
+  auto list = json::array();
+  for (const Part& part : parts) {
+    list.push_back({{"nodes", part.nodes}, {"decided_by", part.deciders}});
+  }
+  return list;
 }
 
 std::string shape_text(const ir::Graph& graph, ir::ValueId id, const DimValues& dims) {
@@ -170,6 +224,8 @@ void print_text(const ir::Graph& graph, const Options& options, const Facts& fac
   if (memory.peak) {
     print(fmt::format("\nmemory  {} for activations and scratch at its peak ({} alive at once)\n",
                       format_bytes(double(*memory.peak)), format_bytes(double(*memory.bound))));
+  } else if (memory.problem.empty()) {
+    print(parts_text(facts.parts));
   } else {
     print(fmt::format("\nmemory  not planned: {}\n", report::printable(memory.problem)));
   }
@@ -215,7 +271,8 @@ void print_json(const ir::Graph& graph, const Options& options, const Facts& fac
                    {"parameter_bytes", facts.total.parameter_bytes},
                    {"macs", facts.total.cost->macs},
                    {"flops", facts.total.cost->flops},
-                   {"peak_arena_bytes", nullptr}};
+                   {"peak_arena_bytes", nullptr},
+                   {"segments", parts_json(facts.parts)}};
   for (const ir::ValueId id : graph.inputs) {
     document["inputs"].push_back(describe(graph.value(id)));
   }
@@ -227,7 +284,7 @@ void print_json(const ir::Graph& graph, const Options& options, const Facts& fac
   if (facts.memory.peak) {
     document["peak_arena_bytes"] = *facts.memory.peak;
     document["least_arena_bytes"] = *facts.memory.bound;
-  } else {
+  } else if (!facts.memory.problem.empty()) {
     document["not_planned"] = facts.memory.problem;
   }
   print_document(document);
@@ -240,7 +297,7 @@ void inspect(const Options& options) {
   facts.file_bytes = std::int64_t(std::filesystem::file_size(options.model.path));
   facts.nodes = gather_nodes(graph, dims);
   facts.total = add_up(facts.nodes);
-  facts.memory = plan_memory(graph, options, dims);
+  plan(graph, options, dims, facts);
   if (options.json) {
     print_json(graph, options, facts, dims);
   } else {
@@ -255,7 +312,9 @@ std::function<ExitCode()> declare(CLI::App& app) {
   app.add_flag("--json", options->json, "print one JSON object");
   app.footer(
       "Nodes are those of the file, before any pass; parameters that several nodes share count\n"
-      "once. Memory is that of the plan after all passes, without weights, inputs and outputs.");
+      "once. Memory is that of the plan after all passes, without weights, inputs and outputs.\n"
+      "Where sizes or branches depend on data, the plan is cut into segments: each is shown with\n"
+      "the nodes whose operands decide.");
   return [options] {
     inspect(*options);
     return success;
