@@ -1,5 +1,6 @@
 #include <array>
 
+#include "strata/kernels/built.hpp"
 #include "strata/kernels/conv/cost.hpp"
 
 namespace strata::kernels {
@@ -255,6 +256,6 @@ constexpr std::array rows{
 
 }  // namespace
 
-std::span<const Row> conv_rows() { return rows; }
+std::span<const Row> conv_rows() { return built_rows<rows>; }
 
 }  // namespace strata::kernels

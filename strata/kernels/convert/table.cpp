@@ -2,6 +2,7 @@
 #include <cstring>
 #include <optional>
 
+#include "strata/kernels/built.hpp"
 #include "strata/kernels/convert/convert.hpp"
 #include "strata/kernels/cost.hpp"
 #include "strata/kernels/movement/copy_2d.hpp"
@@ -213,6 +214,6 @@ constexpr Row table[] = {
 
 }  // namespace
 
-std::span<const Row> convert_rows() { return table; }
+std::span<const Row> convert_rows() { return built_rows<table>; }
 
 }  // namespace strata::kernels

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <span>
 
+#include "strata/kernels/built.hpp"
 #include "strata/kernels/cost.hpp"
 #include "strata/kernels/elementwise/binary_plan.hpp"
 
@@ -185,6 +186,6 @@ constexpr Row table[] = {
 
 }  // namespace
 
-std::span<const Row> elementwise_rows() { return table; }
+std::span<const Row> elementwise_rows() { return built_rows<table>; }
 
 }  // namespace strata::kernels

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "strata/kernels/built.hpp"
 #include "strata/kernels/cost.hpp"
 #include "strata/kernels/gemm/plan.hpp"
 
@@ -114,6 +115,6 @@ constexpr Row table[] = {
 
 }  // namespace
 
-std::span<const Row> gemm_rows() { return table; }
+std::span<const Row> gemm_rows() { return built_rows<table>; }
 
 }  // namespace strata::kernels

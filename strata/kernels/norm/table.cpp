@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "strata/kernels/built.hpp"
 #include "strata/kernels/cost.hpp"
 #include "strata/kernels/norm/runs.hpp"
 
@@ -59,6 +60,6 @@ constexpr Row table[] = {
 
 }  // namespace
 
-std::span<const Row> norm_rows() { return table; }
+std::span<const Row> norm_rows() { return built_rows<table>; }
 
 }  // namespace strata::kernels

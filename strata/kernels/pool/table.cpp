@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "strata/kernels/built.hpp"
 #include "strata/kernels/cost.hpp"
 #include "strata/kernels/pool/runs.hpp"
 
@@ -110,6 +111,6 @@ constexpr Row table[] = {
 
 }  // namespace
 
-std::span<const Row> pool_rows() { return table; }
+std::span<const Row> pool_rows() { return built_rows<table>; }
 
 }  // namespace strata::kernels

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "strata/kernels/built.hpp"
 #include "strata/kernels/cost.hpp"
 #include "strata/kernels/reduce/runs.hpp"
 
@@ -55,6 +56,6 @@ constexpr Row table[] = {
 
 }  // namespace
 
-std::span<const Row> reduce_rows() { return table; }
+std::span<const Row> reduce_rows() { return built_rows<table>; }
 
 }  // namespace strata::kernels
