@@ -173,6 +173,37 @@ TEST(ControlFlow, LoopEndsWhenItsConditionDoes) {
   expect_like_interpreter(graph, session, {row({1, 1}), Tensor::scalar(1000.0f)});
 }
 
+/// A loop within loops, each around the next, whose carried extents chase each other.
+ir::Subgraph nested(int depth) {
+  auto body = std::make_shared<Graph>();
+  Builder builder(*body);
+  const ValueId i = body->add_input("i", {DType::i64, {}});
+  const ValueId goes_on = body->add_input("goes_on", {DType::boolean, {}});
+  const ValueId a = body->add_input("a", {DType::f32, {Dim::symbol("A")}});
+  const ValueId b = body->add_input("b", {DType::f32, {Dim::symbol("B")}});
+  const ValueId longer = builder.op("Concat", {a, a}, {{"axis", std::int64_t(0)}});
+  std::vector<ValueId> carried = {b, longer};
+  if (depth > 0) {
+    carried = builder.multi("Loop", {i, goes_on, b, longer}, 2, {{"body", nested(depth - 1)}});
+  }
+  body->outputs = {builder.op("Identity", {goes_on}), carried[0], carried[1]};
+  return body;
+}
+
+TEST(ControlFlow, LoopsNestedWithoutNeedAreRefusedSoon) {
+  // Typing must not double with every loop around: this returns or throws within a test's patience.
+  Graph graph;
+  Builder builder(graph);
+  const ValueId a = graph.add_input("a", {DType::f32, {1}});
+  const ValueId b = graph.add_input("b", {DType::f32, {2}});
+  try {
+    builder.multi("Loop", {builder.constant(Tensor::scalar<std::int64_t>(1)), ir::no_value, a, b},
+                  2, {{"body", nested(12)}});
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::unsupported) << error.what();
+  }
+}
+
 TEST(ControlFlow, ErrorsInABodyNameTheNodeAround) {
   auto body = std::make_shared<Graph>();
   {

@@ -43,7 +43,22 @@ Value scalar_of(const Graph& body, std::size_t i, DType dtype) {
   return value;
 }
 
-/// Carried values keep their rank; extents that an iteration changes become open.
+/// Opens the extents that an iteration changes, or all of them if it changes any; whether none did.
+bool open_changed(InferContext& context, int i, TensorType& before, const TensorType& after,
+                  bool all) {
+  bool settled = true;
+  for (std::size_t axis = 0; axis < after.shape.size(); ++axis) {
+    const Dim open = context.open_extent(i, int(axis));
+    if (before.shape[axis] == open) continue;
+    if (!all && before.shape[axis] == after.shape[axis]) continue;
+    settled = settled && before.shape[axis] == after.shape[axis];
+    before.shape[axis] = open;
+  }
+  return settled;
+}
+
+/// Carried values keep their rank; extents that an iteration changes become open. In the second
+/// round all of a loop's extents do, so that chains of loops settle in a few.
 Graph settled_body(InferContext& context, const Counts& counts) {
   const Graph& body = context.attributes().graph("body");
   std::vector<Value> inputs = {scalar_of(body, 0, DType::i64), scalar_of(body, 1, DType::boolean)};
@@ -51,7 +66,7 @@ Graph settled_body(InferContext& context, const Counts& counts) {
     inputs.push_back(captured_operand(context, i));
     if (i < first_carried + counts.carried) inputs.back().elements.reset();
   }
-  while (true) {
+  for (int round = 0;; ++round) {
     Graph typed = typed_body(context, "body", inputs);
     bool settled = true;
     for (int i = 0; i < counts.carried; ++i) {
@@ -63,13 +78,7 @@ Graph settled_body(InferContext& context, const Counts& counts) {
              "type and rank",
              i, to_string(before), to_string(after));
       }
-      for (std::size_t axis = 0; axis < after.shape.size(); ++axis) {
-        if (before.shape[axis] == after.shape[axis]) continue;
-        const Dim open = context.open_extent(i, int(axis));
-        if (before.shape[axis] == open) continue;
-        before.shape[axis] = open;
-        settled = false;
-      }
+      settled = open_changed(context, i, before, after, round > 0) && settled;
     }
     if (settled) return typed;
   }
