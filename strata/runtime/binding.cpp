@@ -48,6 +48,7 @@ class Binder {
   void size_buffers() {
     const ir::Graph& graph = program_.graph();
     binding_.buffers_.resize(program_.buffers().size());
+    sharers_.resize(program_.buffers().size());
     for (std::size_t i = 0; i < program_.buffers().size(); ++i) {
       const Buffer& source = program_.buffers()[i];
       BoundBuffer& target = binding_.buffers_[i];
@@ -56,6 +57,7 @@ class Binder {
       target.bytes = std::size_t(stored_elements(source.layout, target.shape.dims())) *
                      size_of(value.type.dtype);
       target.root = source.view_of >= 0 ? bound(source.view_of).root : int(i);
+      if (source.view_of >= 0) sharers_[std::size_t(target.root)].push_back(int(i));
       if (source.kind == Kind::known) target.known = known_elements(value, target.shape);
     }
   }
@@ -132,10 +134,16 @@ class Binder {
     }
   }
 
+  /// A buffer that was its own root shares the bytes of another, with all that share its own.
   void view(int buffer, int root) {
-    for (BoundBuffer& other : binding_.buffers_) {
-      if (other.root == buffer) other.root = root;
+    auto& of_buffer = sharers_[std::size_t(buffer)];
+    auto& of_root = sharers_[std::size_t(root)];
+    of_buffer.push_back(buffer);
+    for (const int sharer : of_buffer) {
+      bound(sharer).root = root;
+      of_root.push_back(sharer);
     }
+    of_buffer.clear();
   }
 
   /// Of roots: from the step that writes to the last one that reads any view.
@@ -237,6 +245,7 @@ class Binder {
   BindOptions options_;
   const Program& program_;
   Binding binding_;
+  std::vector<std::vector<int>> sharers_;  // of each root: the other buffers that have its bytes
 };
 
 std::shared_ptr<const Binding> Binding::bind(std::shared_ptr<const Program> program,

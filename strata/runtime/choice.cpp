@@ -23,6 +23,18 @@ struct Offer {
   double seconds = infinity;
 };
 
+/// How many nodes may read a value, and the last one counted.
+struct Readers {
+  std::size_t count = 0;
+  std::size_t last = 0;
+};
+
+/// How many nodes want a value in one layout.
+struct Want {
+  Layout layout;
+  int count = 0;
+};
+
 class Chooser {
  public:
   Chooser(const ir::Graph& graph, std::span<const NodeCandidates> nodes,
@@ -32,18 +44,18 @@ class Chooser {
         shapes_(shapes),
         offers_(graph.value_limit()),
         producer_(graph.value_limit(), no_one),
-        readers_(graph.value_limit()) {
+        readers_(graph.value_limit()),
+        wants_(graph.value_limit()) {
     for (std::size_t n = 0; n < nodes.size(); ++n) {
       for (ir::ValueId out : graph.node(nodes[n].node).outputs) {
         if (out != ir::no_value) producer_[ir::index(out)] = n;
       }
-      std::vector<ir::ValueId> seen;
       for (const Lowered& lowered : nodes[n].lowered) {
         for (ir::ValueId in : lowered.operands.in) {
-          if (std::ranges::find(seen, in) == seen.end()) seen.push_back(in);
+          auto& readers = readers_[ir::index(in)];
+          if (readers.count == 0 || readers.last != n) readers = {readers.count + 1, n};
         }
       }
-      for (ir::ValueId in : seen) readers_[ir::index(in)].push_back(n);
     }
     leaves_.assign(graph.value_limit(), false);
     for (ir::ValueId out : graph.outputs) leaves_[ir::index(out)] = true;
@@ -51,6 +63,9 @@ class Chooser {
     // Views are no nodes here; they read the plain layout.
     for (ir::NodeId id : graph.order()) {
       if (is_view(graph.node(id))) leaves_[ir::index(graph.node(id).inputs[0])] = true;
+    }
+    for (std::size_t i = 0; i < leaves_.size(); ++i) {
+      if (leaves_[i]) want(ir::ValueId(i), kernels::plain_layout, 1);
     }
   }
 
@@ -80,7 +95,7 @@ class Chooser {
   }
 
   double share(ir::ValueId id) const {
-    const std::size_t readers = readers_[ir::index(id)].size() + leaves_[ir::index(id)];
+    const std::size_t readers = readers_[ir::index(id)].count + leaves_[ir::index(id)];
     return 1.0 / double(std::max<std::size_t>(readers, 1));
   }
 
@@ -112,14 +127,37 @@ class Chooser {
     chosen_.assign(nodes_.size(), no_one);
     for (std::size_t n = nodes_.size(); n-- > 0;) {
       double best = infinity;
+      std::size_t cheapest = no_one;
       for (std::size_t c = 0; c < nodes_[n].candidates.size(); ++c) {
         const double seconds = upstream_[n][c] + downstream(n, c);
         if (seconds < best) {
           best = seconds;
-          chosen_[n] = c;
+          cheapest = c;
         }
       }
+      take(n, cheapest);
     }
+  }
+
+  /// Counts a node that wants the value in this layout, or one that no longer does.
+  void want(ir::ValueId id, const Layout& layout, int change) {
+    auto& wants = wants_[ir::index(id)];
+    auto entry = std::ranges::find(wants, layout, &Want::layout);
+    if (entry == wants.end()) entry = wants.insert(wants.end(), {layout, 0});
+    entry->count += change;
+  }
+
+  void take(std::size_t n, std::size_t c) {
+    const auto change_wants = [&](int change) {
+      if (chosen_[n] == no_one) return;
+      const Candidate& candidate = nodes_[n].candidates[chosen_[n]];
+      for (std::size_t i = 0; i < candidate.operands->in.size(); ++i) {
+        want(candidate.operands->in[i], candidate.layouts.in[i], change);
+      }
+    };
+    change_wants(-1);
+    chosen_[n] = c;
+    change_wants(1);
   }
 
   /// Reorders that the readers of candidate c's outputs need, each layout counted once.
@@ -128,39 +166,28 @@ class Chooser {
     double seconds = 0;
     for (std::size_t i = 0; i < candidate.operands->out.size(); ++i) {
       const ir::ValueId out = candidate.operands->out[i];
-      std::vector<Layout> wanted;
-      collect_wanted(out, wanted, no_one);
-      for (const Layout& layout : wanted) {
-        seconds += reorder_seconds(candidate.layouts.out[i], layout, shape(out));
+      for (const Want& want : wants_[ir::index(out)]) {
+        if (want.count == 0) continue;
+        seconds += reorder_seconds(candidate.layouts.out[i], want.layout, shape(out));
       }
     }
     return seconds;
   }
 
-  void collect_wanted(ir::ValueId id, std::vector<Layout>& wanted, std::size_t except) const {
-    auto want = [&](const Layout& layout) {
-      if (std::ranges::find(wanted, layout) == wanted.end()) wanted.push_back(layout);
-    };
-    if (leaves_[ir::index(id)]) want(kernels::plain_layout);
-    for (std::size_t reader : readers_[ir::index(id)]) {
-      if (reader == except || chosen_[reader] == no_one) continue;
-      const Candidate& candidate = nodes_[reader].candidates[chosen_[reader]];
-      for (std::size_t i = 0; i < candidate.operands->in.size(); ++i) {
-        if (candidate.operands->in[i] == id) want(candidate.layouts.in[i]);
-      }
-    }
+  bool is_wanted(ir::ValueId id, const Layout& layout) const {
+    const auto& wants = wants_[ir::index(id)];
+    const auto entry = std::ranges::find(wants, layout, &Want::layout);
+    return entry != wants.end() && entry->count > 0;
   }
 
-  /// Exact change of the total if node n used candidate c while all others stay.
+  /// Exact change of the total if node n, which has no candidate now, used c while all others stay.
   double local_seconds(std::size_t n, std::size_t c) const {
     const Candidate& candidate = nodes_[n].candidates[c];
     double seconds = candidate.seconds + downstream(n, c);
     for (std::size_t i = 0; i < candidate.operands->in.size(); ++i) {
       const ir::ValueId in = candidate.operands->in[i];
       const Layout wanted = candidate.layouts.in[i];
-      std::vector<Layout> others;
-      collect_wanted(in, others, n);
-      if (std::ranges::find(others, wanted) != others.end()) continue;  // made for others anyway
+      if (is_wanted(in, wanted)) continue;  // made for others anyway
       seconds += reorder_seconds(layout_of(in), wanted, shape(in));
     }
     return seconds;
@@ -179,15 +206,19 @@ class Chooser {
   bool improve() {
     bool changed = false;
     for (std::size_t n = 0; n < nodes_.size(); ++n) {
-      double best = local_seconds(n, chosen_[n]);
+      const std::size_t before = chosen_[n];
+      take(n, no_one);
+      double best = local_seconds(n, before);
+      std::size_t cheapest = before;
       for (std::size_t c = 0; c < nodes_[n].candidates.size(); ++c) {
         const double seconds = local_seconds(n, c);
         if (seconds < best) {
           best = seconds;
-          chosen_[n] = c;
-          changed = true;
+          cheapest = c;
         }
       }
+      take(n, cheapest);
+      changed = changed || cheapest != before;
     }
     return changed;
   }
@@ -197,7 +228,8 @@ class Chooser {
   std::span<const Shape> shapes_;
   std::vector<std::vector<Offer>> offers_;
   std::vector<std::size_t> producer_;
-  std::vector<std::vector<std::size_t>> readers_;
+  std::vector<Readers> readers_;
+  std::vector<std::vector<Want>> wants_;  // by value; of the leaves and the candidates chosen
   std::vector<bool> leaves_;
   std::vector<std::vector<double>> upstream_;
   std::vector<std::size_t> chosen_;

@@ -2,10 +2,14 @@
 
 #include <new>
 
+#include "strata/base/file.hpp"
 #include "strata/tensor/arena.hpp"
 
 namespace strata::runtime {
 namespace {
+
+/// Weights in a mapped file are not needed in memory a second time; few bytes are not worth a call.
+constexpr std::size_t least_dropped = 64 << 10;
 
 Packed pack_now(const kernels::Row& row, const kernels::Problem& problem,
                 std::span<const PackSource> sources, std::size_t size) {
@@ -22,6 +26,12 @@ Packed pack_now(const kernels::Row& row, const kernels::Problem& problem,
   std::shared_ptr<std::byte> packed(static_cast<std::byte*>(::operator new(size, alignment)),
                                     [alignment](std::byte* p) { ::operator delete(p, alignment); });
   row.pack(problem, kernels::Constants{data.data()}, packed.get());
+  for (const auto& [constant, part] : sources) {
+    if (!constant) continue;
+    for (const Tensor& tensor : constant->parts) {
+      if (tensor.size_bytes() >= least_dropped) drop_pages(tensor.bytes());
+    }
+  }
   return packed;
 }
 
@@ -51,7 +61,10 @@ Packed PackedStore::pack(const kernels::Row& row, const kernels::Problem& proble
   }
   Packed packed = pack_now(row, problem, sources, size);
   ++packings_;
-  std::erase_if(entries_, [](const auto& item) { return item.second.packed.expired(); });
+  if (entries_.size() >= purge_at_) {
+    std::erase_if(entries_, [](const auto& item) { return item.second.packed.expired(); });
+    purge_at_ = 2 * entries_.size() + 16;
+  }
   entry.packed = packed;
   entries_[std::move(key)] = std::move(entry);
   return packed;

@@ -43,6 +43,7 @@ class PackedStore {
 
   mutable std::mutex mutex_;
   std::map<Key, Entry> entries_;
+  std::size_t purge_at_ = 16;  // entries, when those nobody uses any more are forgotten
   std::size_t packings_ = 0;
 };
 

@@ -46,7 +46,9 @@ class ProgramBuilder {
     while (true) {
       const std::vector<ir::NodeId> impossible = nodes_to_decompose();
       if (impossible.empty()) return;
-      for (ir::NodeId id : impossible) decompose(id);
+      std::vector<std::pair<ir::ValueId, ir::ValueId>> replaced;
+      for (ir::NodeId id : impossible) decompose(id, replaced);
+      graph().replace_uses(replaced);
       graph().erase(impossible);
       graph().sort();
       ir::infer_types(graph());
@@ -74,7 +76,7 @@ class ProgramBuilder {
     });
   }
 
-  void decompose(ir::NodeId id) {
+  void decompose(ir::NodeId id, std::vector<std::pair<ir::ValueId, ir::ValueId>>& replaced) {
     const ir::Node node = graph().node(id);
     graph().rename(id, node.name + ", whole");  // the head of a fusion bears the same name
     ir::Builder builder(graph(), node.sources);
@@ -84,7 +86,7 @@ class ProgramBuilder {
            node.name, ir::qualified_name(*node.op));
     }
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-      if (node.outputs[i] != ir::no_value) graph().replace_uses(node.outputs[i], (*values)[i]);
+      if (node.outputs[i] != ir::no_value) replaced.emplace_back(node.outputs[i], (*values)[i]);
     }
   }
 
