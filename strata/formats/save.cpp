@@ -39,6 +39,7 @@ void write_parts(const ExternalWriter& external, const ByteSink& sink) {
     const std::vector<std::byte> padding(std::size_t(offset - end));
     sink(padding);
     sink(data.bytes());
+    drop_pages(data.bytes());
     end = offset + std::int64_t(data.size_bytes());
   }
 }

@@ -108,6 +108,35 @@ onnx::MessageWriter external_weight(int i) {
   return w;
 }
 
+// A model of 5 GiB in one file, which protobuf's own readers refuse. The weights are holes.
+TEST_F(External, OneLargeFileIsRead) {
+  std::ofstream(folder_ / "zeros").close();
+  fs::resize_file(folder_ / "zeros", std::uintmax_t(5 * weight_bytes));
+  const MappedFile zeros = MappedFile::open(folder_ / "zeros");
+  onnx::test::Model model;
+  model.input("x", DType::f32, {1, 5 * width})
+      .initializer(
+          "w", Tensor::borrow(DType::f32, {5 * width, width}, zeros.bytes().data(), zeros.owner()))
+      .node("MatMul", {"x", "w"}, {"y"}, {}, "product")
+      .output("y");
+  std::ofstream file(folder_ / "net.onnx", std::ios::binary);
+  std::uintmax_t size = 0;
+  for (const onnx::Piece& piece : model.message(17).take()) {
+    file << piece.head;
+    size += piece.head.size();
+    if (!piece.data.present()) continue;
+    size += piece.data.size_bytes();
+    file.seekp(std::streamoff(size));
+  }
+  file.close();
+  fs::resize_file(folder_ / "net.onnx", size);
+  const std::size_t before = resident_bytes();
+  const ir::Graph graph = load(folder_ / "net.onnx");
+  EXPECT_EQ(graph.constant_bytes(), 5 * weight_bytes);
+  EXPECT_TRUE(graph.find_node("product"));
+  EXPECT_LT(resident_bytes(), before + (std::size_t(64) << 20));
+}
+
 // 3 GiB of weights, in a file with holes, of which nothing is read: not while importing, nor by
 // passes, nor to find that they are too many for one file.
 TEST_F(External, LargeWeightsStayInTheirFile) {

@@ -172,7 +172,9 @@ class Model {
     return w;
   }
 
-  std::string bytes(std::int64_t opset) {
+  std::string bytes(std::int64_t opset) { return content(message(opset)); }
+
+  MessageWriter message(std::int64_t opset) {
     MessageWriter import;
     import.text(1, "");
     import.integer(2, opset);
@@ -181,7 +183,7 @@ class Model {
     model.message(7, std::move(graph_));
     model.message(8, std::move(import));
     for (MessageWriter& function : functions_) model.message(25, std::move(function));
-    return content(std::move(model));
+    return model;
   }
 
   static std::string content(MessageWriter&& writer) {

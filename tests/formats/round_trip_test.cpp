@@ -301,5 +301,40 @@ TEST(RoundTrip, AnOpsetThatLacksAnOpIsRefusedByNode) {
   EXPECT_EQ(error_of(graph, {.opset = 17}), "no error");
 }
 
+// A small opset for an op, and a large one for an element type that the op got later.
+TEST(RoundTrip, ElementTypesDecideTheOpsetToo) {
+  const auto opset_error = [](DType type) {
+    ir::Graph graph;
+    const ir::ValueId x = graph.add_input("x", {type, {2}});
+    graph.outputs = {ir::Builder(graph).op("Sin", {x}, {}, "sine")};
+    return error_of(graph, {.opset = 17, .raise_opset = false});
+  };
+  EXPECT_EQ(opset_error(DType::f32), "no error");
+  EXPECT_EQ(opset_error(DType::bf16), "node sine (Sin) needs opset 22; asked for is opset 17");
+}
+
+// All at once, whichever graph they stand in.
+TEST(RoundTrip, OpsMissingWithinBodiesAreListed) {
+  Model yes, no, model;
+  yes.node("Frobnicate", {"x"}, {"a"}, {}, "inner one").output("a", DType::f32, {2});
+  no.node("Blend", {"x"}, {"b"}, {}, "inner two").output("b", DType::f32, {2});
+  onnx::test::Attributes graphs;
+  graphs.push_back(yes.as_attribute("then_branch"));
+  graphs.push_back(no.as_attribute("else_branch"));
+  model.input("x", DType::f32, {2})
+      .input("condition", DType::boolean, {})
+      .node("If", {"condition"}, {"c"}, std::move(graphs), "choose")
+      .node("Frobnicate", {"c"}, {"y"}, {}, "outer")
+      .output("y", DType::f32, {2});
+  try {
+    load_bytes(model.bytes(17));
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "reading model: 2 ops are not supported: Blend (1 node, first inner two), "
+                 "Frobnicate (2 nodes, first inner one)");
+  }
+}
+
 }  // namespace
 }  // namespace strata::formats

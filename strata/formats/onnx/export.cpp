@@ -249,7 +249,7 @@ void collect_need(const ir::Graph& graph, Need& need) {
   };
   for (const ir::NodeId id : graph.order()) {
     const ir::Node& node = graph.node(id);
-    require(opset_of(node), [&] { return ir::describe(node); });
+    require(opset_of(graph, node), [&] { return ir::describe(node); });
     if (!node.op->control) continue;
     for (const Body& body : bodies_of(node)) collect_need(*body.graph, need);
   }

@@ -69,10 +69,10 @@ void convert_topk_attribute(NodeContext& node) {
 }
 
 void convert_dft_axis(NodeContext& node) {
-  const std::vector axis{node.attributes.integer("axis", 1)};
+  const std::int64_t axis = node.attributes.integer("axis", 1);
   node.attributes.erase("axis");
   const ir::ValueId length = node.has_input(1) ? node.input(1) : ir::no_value;
-  emit_same_op(node, {node.input(0), length, node.integers(axis, "axis")});
+  emit_same_op(node, {node.input(0), length, node.constant(Tensor::scalar(axis), "axis")});
 }
 
 }  // namespace strata::formats::onnx
