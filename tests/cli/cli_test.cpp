@@ -249,6 +249,43 @@ TEST(Bench, ReportsFiguresAndChoices) {
   expect_failure(2, "", "bench --memory-budget 1K " + model);
 }
 
+TEST(Bench, CountsOrSaysWhyNot) {
+  const nlohmann::json document = json_of("bench --json --counters --seconds 0 " + model);
+  const nlohmann::json& counters = document["counters"];
+  EXPECT_GE(counters["runs"], 10);
+  for (const char* key :
+       {"cycles", "instructions", "cache_references", "cache_misses", "energy_j"}) {
+    ASSERT_TRUE(counters.contains(key)) << key;
+    EXPECT_NE(counters[key].is_null(), !counters["refused"].contains(key)) << key;
+  }
+  const Outcome text = strata("bench --counters --seconds 0 " + model);
+  EXPECT_NE(text.text.find("\ncounters "), std::string::npos) << text.text;
+}
+
+TEST(Bench, TimesModelsWhoseSizesDependOnData) {
+  const std::string net = (std::filesystem::path(testing::TempDir()) / "found.strata.txt").string();
+  std::ofstream(net) << "graph \"found\" {\n  input %x: f32[N]\n"
+                        "  %e: f32[N] = Exp \"before\" (%x)\n"
+                        "  %p: i64[1,n] = NonZero \"find\" (%e)\n"
+                        "  %c: f32[1,n] = Cast \"after\" (%p) {to = dtype f32}\n  output %c\n}\n";
+  const nlohmann::json document = json_of("bench --json --explain --seconds 0 --dim N=8 " + net);
+  EXPECT_EQ(document["segments"], 2) << document;
+  EXPECT_GT(document["p50_ms"], 0);
+  EXPECT_GT(document["peak_arena_bytes"], 0);
+  EXPECT_TRUE(document["bind_ms"].is_null());
+  EXPECT_EQ(document["steps"].size(), 3u);
+  const Outcome text = strata("bench --seconds 0 " + net);
+  EXPECT_NE(text.text.find("runs in 2 segments"), std::string::npos) << text.text;
+
+  const nlohmann::json plan = json_of("inspect --json " + net);
+  ASSERT_EQ(plan["segments"].size(), 2u);
+  EXPECT_EQ(plan["segments"][1]["decided_by"], nlohmann::json({"find (NonZero)"}));
+  EXPECT_FALSE(plan.contains("not_planned"));
+  EXPECT_NE(strata("inspect " + net).text.find("decided by the operands of find (NonZero)"),
+            std::string::npos);
+  EXPECT_TRUE(json_of("inspect --json " + model)["segments"].empty());
+}
+
 TEST(Bench, InterruptedItSaysSo) {
   Running text("bench --seconds 600 " + model);
   text.wait_for_handler();
@@ -308,6 +345,10 @@ struct Folder {
   ~Folder() { std::filesystem::remove_all(path); }
 
   std::string file(const char* name) const { return (path / name).string(); }
+  std::string text(const char* name) const {
+    std::ifstream stream(path / name);
+    return {std::istreambuf_iterator<char>(stream), {}};
+  }
   nlohmann::json json(const char* name) const {
     return nlohmann::json::parse(std::ifstream(path / name));
   }
@@ -373,6 +414,67 @@ TEST(Optimize, InterruptedItDeliversAndSaysSo) {
   EXPECT_EQ(front["interrupted"], true);
   EXPECT_EQ(front["ended"], "interrupted");
   EXPECT_EQ(front["verdict"]["confirmed"], true);
+}
+
+TEST(Profile, WritesTableDocumentTraceAndPage) {
+  const Folder folder;
+  setenv("XDG_CACHE_HOME", folder.file("cache").c_str(), 1);
+  const std::string files = " --json " + folder.file("profile.json") + " --trace " +
+                            folder.file("trace.json") + " --html " + folder.file("page.html");
+  const Outcome outcome = strata("profile --seconds 0 --memory " + model + files);
+  ASSERT_EQ(outcome.code, 0) << outcome.text;
+  EXPECT_NE(outcome.text.find("nodes add up to"), std::string::npos) << outcome.text;
+  std::istringstream lines(outcome.text.substr(outcome.text.find('\n')));
+  const auto continues = [](char c) { return (c & 0xC0) == 0x80; };
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(std::ssize(line) - std::ranges::count_if(line, continues), 80) << line;
+  }
+  const nlohmann::json profile = folder.json("profile.json");
+  for (const char* key : {"run_s", "nodes_s", "nodes_of_run"}) {
+    EXPECT_GT(profile[key].get<double>(), 0) << key;
+  }
+  EXPECT_EQ(profile["clock"], "wall");
+  EXPECT_EQ(profile["roofline"]["levels"].size(), 6u);
+  EXPECT_FALSE(profile["device"]["fingerprint"].get<std::string>().empty());
+  EXPECT_EQ(profile["command"],
+            "strata profile " + model + " --threads 1 --seconds 0 --memory" + files);
+  const nlohmann::json trace = folder.json("trace.json");
+  EXPECT_GT(trace["traceEvents"].size(), profile["steps"].size());
+  EXPECT_NE(folder.text("page.html").find("conv1_relu"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::is_empty(folder.file("cache/strata")));
+  EXPECT_EQ(json_of("profile --seconds 0 --json - " + model)["roofline"], profile["roofline"]);
+  unsetenv("XDG_CACHE_HOME");
+}
+
+TEST(Compare, TellsWhetherAndWhereSidesPart) {
+  EXPECT_EQ(strata("compare " + model).code, 0);
+  EXPECT_EQ(strata("compare --samples 1 --b-isa baseline " + model + " " + model).code, 0);
+  const auto same = json_of("compare --json --a-off fuse " + model);
+  EXPECT_EQ(same["agree"], true);
+  EXPECT_TRUE(same["first"].is_null());
+
+  const Folder folder;
+  const std::string head = "graph \"two layers\" {\n  input %x: f32[1,3]\n";
+  const std::string tail =
+      "  %a: f32[1,3] = Mul \"scale\" (%x, %w)\n  %y: f32[1,3] = Tanh \"squash\" (%a)\n"
+      "  output %y\n}\n";
+  std::ofstream(folder.file("a.strata.txt")) << head + "  constant %w = f32[3] {1, 2, 3}\n" + tail;
+  std::ofstream(folder.file("b.strata.txt"))
+      << head + "  constant %w = f32[3] {1, 2.001, 3}\n" + tail;
+  const std::string both = folder.file("a.strata.txt") + " " + folder.file("b.strata.txt");
+  const Outcome outcome = strata("compare --bisect " + both, false);
+  EXPECT_EQ(outcome.code, 1) << outcome.text;
+  for (const char* part : {"first beyond rounding: squash with scale", "differ\n",
+                           "to blame: model w, first at scale"}) {
+    EXPECT_NE(outcome.text.find(part), std::string::npos) << part << "\n" << outcome.text;
+  }
+  EXPECT_EQ(strata("compare --tolerance 0.01 " + both).code, 0);
+  expect_failure(2, "unknown pass 'fold'", "compare --b-off fold " + model);
+  std::ofstream(folder.file("c.strata.txt"))
+      << "graph \"sum\" {\n  input %x: f32[1,3]\n  input %z: f32[1,3]\n"
+         "  %y: f32[1,3] = Add \"add\" (%x, %z)\n  output %y\n}\n";
+  expect_failure(2, "A takes 1 inputs, B 2",
+                 "compare " + folder.file("a.strata.txt") + " " + folder.file("c.strata.txt"));
 }
 
 }  // namespace

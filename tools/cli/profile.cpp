@@ -111,9 +111,8 @@ void print_totals(const json& document) {
                       report::format_si(roofline["levels"].back()["bytes_per_s"]));
   text += fmt::format("memory   {} for activations and scratch\n",
                       report::format_bytes(document["arena"]["peak_bytes"]));
-  print(text +
-        "Wall times, means of the middle half of the runs; inputs are random numbers of a fixed "
-        "seed.\n");
+  if (document["interrupted"]) text += "interrupted: these are the figures until then\n";
+  print(text + "Wall times, means of the middle half of the runs; inputs are random, seed 1.\n");
 }
 
 void print_text(const Options& options, const json& document) {
