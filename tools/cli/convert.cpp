@@ -5,6 +5,7 @@
 
 #include "strata/base/error.hpp"
 #include "strata/base/file.hpp"
+#include "strata/formats/onnx/import.hpp"
 #include "strata/formats/save.hpp"
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/ir/text.hpp"
@@ -74,10 +75,11 @@ std::function<ExitCode()> declare(CLI::App& app) {
       ->required();
   app.add_flag("--optimize", options->optimize, "run all passes first");
   app.add_option("--opset", options->opset,
-                 "opset to write, 13 to 28; a model that needs a newer one is refused, naming the "
-                 "node (default: the lowest from 17 on that will do)")
+                 fmt::format("opset to write, 13 to {}; a model that needs a newer one is refused, "
+                             "naming the node (default: the lowest from 17 on that will do)",
+                             formats::onnx::newest_opset))
       ->type_name("N")
-      ->check(CLI::Range(13, 28));
+      ->check(CLI::Range(13, formats::onnx::newest_opset));
   app.add_flag("--external-data", options->external_data,
                "put the weights into OUTPUT.data beside the model; needed from 2 GiB on");
   app.footer(
