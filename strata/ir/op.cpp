@@ -100,6 +100,12 @@ std::vector<Tensor> run_control(const Graph& graph, const ControlArgs& args) {
     if (results[i].dtype() == type.dtype && results[i].shape().rank() == int(type.shape.size())) {
       continue;
     }
+    // A branch may give [1] where the other gives a scalar: the element is the same.
+    if (results[i].dtype() == type.dtype && results[i].elements() == 1) {
+      const std::vector<std::int64_t> ones(type.shape.size(), 1);
+      results[i] = results[i].reshaped(Shape(std::span<const std::int64_t>(ones)));
+      continue;
+    }
     fail(ErrorCode::model, "output {} is {}{}, but the network was read for {}", i,
          to_string(results[i].dtype()), to_string(results[i].shape()), to_string(type));
   }

@@ -177,15 +177,15 @@ TEST(Opset, BatchNormalizationPerElementBefore9) {
   expect_floats(run(model, 7, {floats({1, 2, 2}, {1, 2, 2, 5})}), {1, 2, 2}, {1, 2, 3, 9});
 }
 
-TEST(Opset, BatchNormalizationInTrainingModeIsRefused) {
+TEST(Opset, BatchNormalizationInTrainingPerElementIsRefused) {
   Model model;
-  model.input("x", DType::f32, {1, 1}).input("p", DType::f32, {1});
-  model.node("BatchNormalization", {"x", "p", "p", "p", "p"}, {"z"}, {integer("training_mode", 1)},
-             "bn");
+  model.input("x", DType::f32, {1, 1, 1}).input("p", DType::f32, {1});
+  model.node("BatchNormalization", {"x", "p", "p", "p", "p"}, {"z"}, {integer("spatial", 0)}, "bn");
   model.output("z");
-  EXPECT_EQ(error_of(model.bytes(15)),
-            "reading model: node bn (BatchNormalization): it is in training mode; Strata imports "
-            "networks for inference");
+  EXPECT_EQ(
+      error_of(model.bytes(6)),
+      "reading model: node bn (BatchNormalization): it is in training mode on X of rank 3 with "
+      "spatial = 0; accepted in that mode: rank 2 and more, spatial = 1");
 }
 
 TEST(Opset, BroadcastAlongAnAxisBefore7) {
@@ -262,6 +262,56 @@ TEST(Opset, AllOpsThatAreMissingAreListed) {
   EXPECT_EQ(error_of(model.bytes(13)),
             "reading model: 2 ops are not supported: Frobnicate (2 nodes, first f1), "
             "com.example.Relu (1 node, first Relu_c)");
+}
+
+// Sums along the sequence of each entry of the batch.
+TEST(Opset, ScanBefore9RunsForEachEntryOfABatch) {
+  const auto model = [](std::string_view lengths) {
+    Model body;
+    body.input("sum", DType::f32, {1})
+        .input("row", DType::f32, {1})
+        .node("Add", {"sum", "row"}, {"after"})
+        .node("Identity", {"after"}, {"kept"})
+        .output("after")
+        .output("kept");
+    Attributes attributes;
+    attributes.push_back(integer("num_scan_inputs", 1));
+    attributes.push_back(body.as_attribute("body"));
+    Model result;
+    result.input("lengths", DType::i64, {2})
+        .input("start", DType::f32, {2, 1})
+        .input("x", DType::f32, {2, 3, 1})
+        .node("Scan", {lengths, "start", "x"}, {"total", "z"}, std::move(attributes))
+        .output("total")
+        .output("z");
+    return result.bytes(8);
+  };
+  const std::vector<Tensor> results =
+      ir::interpret(load_bytes(model("")),
+                    std::vector{Tensor::from<std::int64_t>({2}, {3, 3}), floats({2, 1}, {0, 10}),
+                                floats({2, 3, 1}, {1, 2, 3, 4, 5, 6})});
+  expect_floats(results[0], {2, 1}, {6, 25});
+  expect_floats(results[1], {2, 3, 1}, {1, 3, 6, 14, 19, 25});
+  EXPECT_NE(error_of(model("lengths")).find("sequence_lens is given"), std::string::npos);
+}
+
+// Channel 0 holds 1 and 3: mean 2, variance 1; channel 1 holds 2 and 6: mean 4, variance 4.
+TEST(Opset, BatchNormalizationInTrainingUsesTheStatisticsOfTheBatch) {
+  Model model;
+  model.input("x", DType::f32, {2, 2, 1})
+      .initializer("s", floats({2}, {1, 2}))
+      .initializer("b", floats({2}, {0, 1}))
+      .initializer("m", floats({2}, {10, 20}))
+      .initializer("v", floats({2}, {1, 1}))
+      .node("BatchNormalization", {"x", "s", "b", "m", "v"}, {"z", "mean", "var"},
+            {integer("training_mode", 1), real("epsilon", 0), real("momentum", 0.75f)})
+      .output("mean")
+      .output("var");
+  const std::vector<Tensor> results = ir::interpret(load_bytes(model.output("z").bytes(15)),
+                                                    std::vector{floats({2, 2, 1}, {1, 2, 3, 6})});
+  expect_floats(results[0], {2}, {8, 16});    // 10 * 0.75 + 2 * 0.25, 20 * 0.75 + 4 * 0.25
+  expect_floats(results[1], {2}, {1, 1.75});  // 0.75 + 0.25, 0.75 + 4 * 0.25
+  expect_floats(results[2], {2, 2, 1}, {-1, -1, 1, 3});
 }
 
 }  // namespace

@@ -238,5 +238,28 @@ TEST(ControlFlow, PinsReachIntoBodies) {
   EXPECT_NO_THROW(Session(doubling(), options));
 }
 
+// One branch gives a scalar, the other a list of one: what follows takes either as a scalar.
+TEST(ControlFlow, OneElementFitsAnyRank) {
+  const auto branch = [](SymbolicShape shape, float value) {
+    auto graph = std::make_shared<Graph>();
+    const auto constant = as_constant(shape);
+    graph->outputs = {
+        graph->add_constant("", EncodedTensor(Tensor::from<float>(*constant, {value})))};
+    return ir::Subgraph(graph);
+  };
+  Graph graph;
+  Builder builder(graph);
+  const ValueId condition = graph.add_input("condition", {DType::boolean, {}});
+  const ValueId x = graph.add_input("x", {DType::f32, {3}});
+  const ValueId factor = builder.op(
+      "If", {condition}, {{"then_branch", branch({}, 2)}, {"else_branch", branch({1}, 5)}});
+  graph.outputs = {builder.op("Mul", {x, factor})};
+  Session session(graph);
+  EXPECT_TRUE(
+      identical(session.run(std::vector{Tensor::scalar(true), row({1, 2, 3})})[0], row({2, 4, 6})));
+  EXPECT_TRUE(identical(session.run(std::vector{Tensor::scalar(false), row({1, 2, 3})})[0],
+                        row({5, 10, 15})));
+}
+
 }  // namespace
 }  // namespace strata::runtime

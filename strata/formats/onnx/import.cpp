@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "strata/formats/onnx/batched_scan.hpp"
 #include "strata/formats/onnx/converters.hpp"
 #include "strata/formats/onnx/element_type.hpp"
 #include "strata/formats/onnx/functions.hpp"
@@ -231,12 +232,18 @@ class Importer {
     }
     const bool is_loop = node.op_type == "Loop";
     if (is_loop && operands.size() < 2) operands.resize(2, ir::no_value);
-    if (!is_loop && context.opset() < 9)
-      fail(ErrorCode::unsupported, "Scan is supported from opset 9 on");
+    const bool batched = !is_loop && context.opset() < 9;
+    if (batched) drop_lengths(operands);
     const std::size_t own = operands.size();
-    add_body(node, "body", is_loop ? loop_operands(node, operands) : scan_operands(node, operands),
+    add_body(node, "body",
+             is_loop ? loop_operands(node, operands) : scan_operands(node, operands, batched),
              context, operands);
     context.attributes.set("captures", std::int64_t(operands.size() - own));
+    if (batched) {
+      std::vector<ir::TensorType> types;
+      for (const ir::ValueId id : operands) types.push_back(operand_type(id));
+      context.attributes = over_batch(context.attributes, types);
+    }
     context.emit(node.op_type, std::move(operands), context.attributes);
     if (is_loop) ir::settle_loop(graph_, graph_.order().back());
   }
@@ -308,9 +315,19 @@ class Importer {
     return types;
   }
 
-  /// The carried values, then one slice of each scanned input.
+  /// Before opset 9 the first operand of a Scan told how long each sequence of the batch is.
+  static void drop_lengths(std::vector<ir::ValueId>& operands) {
+    if (operands.empty() || operands[0] != ir::no_value) {
+      fail(ErrorCode::unsupported,
+           "sequence_lens is given; accepted before opset 9: none, which means full lengths");
+    }
+    operands.erase(operands.begin());
+  }
+
+  /// The carried values, then one slice of each scanned input; of one entry of the batch, if all
+  /// have one as axis 0.
   std::vector<ir::TensorType> scan_operands(const NodeProto& node,
-                                            std::span<const ir::ValueId> operands) {
+                                            std::span<const ir::ValueId> operands, bool batched) {
     const ir::Attributes attributes = read_attributes(node, tensors_);
     const std::int64_t scanned = attributes.integer("num_scan_inputs", 0);
     if (scanned < 1 || scanned > std::int64_t(operands.size())) {
@@ -321,6 +338,10 @@ class Importer {
     std::vector<ir::TensorType> types;
     for (std::size_t i = 0; i < operands.size(); ++i) {
       types.push_back(operand_type(operands[i]));
+      if (batched) {
+        if (types.back().shape.empty()) fail(ErrorCode::model, "operand {} has no batch axis", i);
+        types.back().shape.erase(types.back().shape.begin());
+      }
       if (i < first) continue;
       SymbolicShape& shape = types.back().shape;
       const auto rank = std::int64_t(shape.size());

@@ -54,6 +54,7 @@ constexpr Row rows[] = {
     {"HammingWindow", 17},
     {"HannWindow", 17},
     {"HardSwish", 14},
+    {"ImageDecoder", 20},
     {"LSTM", 14, "layout"},
     {"LayerNormalization", 17},
     {"LinearAttention", 27},

@@ -18,8 +18,16 @@ void infer_expand(InferContext& context) {
   expect_dtype(context, 1, "shape", DType::i64);
   context.expect_rank(1, "shape", 1);
   if (!context.elements(1)) {
+    const SymbolicShape& x = context.input(0).shape;
     const int rank = std::max(rank_of(context, 0), expect_length(context, 1, "shape"));
-    return context.set_open_output(0, context.input(0).dtype, rank);
+    SymbolicShape y;
+    for (int axis = 0; axis < rank; ++axis) {
+      const int from = axis - (rank - int(x.size()));
+      const bool kept =
+          from >= 0 && x[std::size_t(from)].is_constant() && x[std::size_t(from)] != Dim(1);
+      y.push_back(kept ? x[std::size_t(from)] : context.open_extent(0, axis));
+    }
+    return context.set_output(0, {context.input(0).dtype, std::move(y)});
   }
   const SymbolicShape target = expect_elements(context, 1, "shape");
   expect_extents("shape", target);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "strata/ir/ops/operands.hpp"
 
@@ -12,6 +13,15 @@ double nearest(double x, std::string_view rounding) {
   if (rounding == "floor") return std::floor(x);
   if (rounding == "ceil") return std::ceil(x);
   return rounding == "round_prefer_ceil" ? std::floor(x + 0.5) : std::ceil(x - 0.5);
+}
+
+/// The output's extent before it was rounded, by which ONNX's own reference aligns corners. Scales
+/// are floats: what lies within their precision of the extent is meant to be it.
+double exact_extent(const ResampledAxis& axis) {
+  const double exact = double(axis.input) * axis.numerator / axis.denominator;
+  const bool same = std::fabs(exact - double(axis.output)) <=
+                    exact * double(std::numeric_limits<float>::epsilon());
+  return same ? double(axis.output) : exact;
 }
 
 }  // namespace
@@ -47,8 +57,9 @@ double Resampling::coordinate(const ResampledAxis& axis, std::int64_t x) const {
   const auto input = double(axis.input);
   const auto output = double(axis.output);
   if (coordinates == "asymmetric") return back(at);
+  const double exact_output = exact_extent(axis);
   if (coordinates == "align_corners") {
-    return axis.output == 1 ? 0 : at * (input - 1) / (output - 1);
+    return axis.output == 1 ? 0 : at * (input - 1) / (exact_output - 1);
   }
   if (coordinates == "tf_crop_and_resize") {
     if (axis.output == 1) return 0.5 * (axis.roi_start + axis.roi_end) * (input - 1);
@@ -58,7 +69,6 @@ double Resampling::coordinate(const ResampledAxis& axis, std::int64_t x) const {
   if (coordinates == "pytorch_half_pixel" && axis.output == 1) return 0;
   const double half_pixel = back(at + 0.5) - 0.5;
   if (coordinates != "half_pixel_symmetric") return half_pixel;
-  const double exact_output = input * axis.numerator / axis.denominator;
   return input / 2 * (1 - output / exact_output) + half_pixel;
 }
 

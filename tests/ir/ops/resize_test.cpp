@@ -26,6 +26,24 @@ TEST(Resize, LinearAlignCorners) {
                  10.0f / 3, 3, 10.0f / 3, 11.0f / 3, 4});
 }
 
+// ONNX's data: 4 * 0.6 = 2.4 is rounded to 2 columns, but corners are aligned by the 2.4.
+TEST(Resize, AlignsCornersByTheExtentBeforeRounding) {
+  const Attributes attributes{{"mode", "linear"},
+                              {"coordinate_transformation_mode", "align_corners"}};
+  const Tensor x = Tensor::from<float>({1, 1, 2, 4}, {1, 2, 3, 4, 5, 6, 7, 8});
+  const double position = 3 / (4 * double(0.6f) - 1);
+  expect_floats(run_op("Resize", {x, {}, factors({1, 1, 0.6f, 0.6f})}, attributes)[0], {1, 1, 1, 2},
+                {1, float(1 + position)});
+}
+
+// 3 * (4 / 3) exceeds 4 in float: that is no reason to fall short of the last element.
+TEST(Resize, TakesScalesThatAreRoundedForTheExtentTheyMean) {
+  const Attributes attributes{{"coordinate_transformation_mode", "align_corners"},
+                              {"nearest_mode", "floor"}};
+  expect_floats(run_op("Resize", {counting({3}), {}, factors({4.0f / 3})}, attributes)[0], {4},
+                {1, 1, 2, 3});
+}
+
 TEST(Resize, NearestRepeatsEachElement) {
   expect_floats(run_op("Resize", {two_by_two, {}, factors({1, 1, 2, 3})})[0], {1, 1, 4, 6},
                 {1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 3, 3, 3, 4, 4, 4});

@@ -102,5 +102,16 @@ TEST_F(SymbolicShapes, SmallIntegerResultsAreEvaluated) {
   EXPECT_EQ(graph.value(equal).elements, (std::vector<Dim>{1, 0}));
 }
 
+// Whatever the target, an extent other than 1 stays.
+TEST_F(SymbolicShapes, ExpandToATargetThatOnlyDataTell) {
+  const ValueId target = graph.add_input("target", {DType::i64, {5}});
+  const ValueId wide = builder.op("Expand", {x, target});
+  const SymbolicShape& shape = graph.value(wide).type.shape;
+  ASSERT_EQ(shape.size(), 5u);
+  EXPECT_EQ(shape[2], Dim(3));
+  EXPECT_EQ(shape[4], Dim(8));
+  for (const std::size_t open : {0u, 1u, 3u}) EXPECT_FALSE(shape[open].is_constant());
+}
+
 }  // namespace
 }  // namespace strata::ir::testing
