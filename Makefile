@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
 
-.PHONY: help build demo test bench fuzz sanitize python format
+.PHONY: help build demo test bench fuzz sanitize conformance python format
 
 help:
 	@echo "make demo      build, then optimise the demo network; results in demo-out/"
@@ -11,6 +11,7 @@ help:
 	@echo "make test      build and test everything"
 	@echo "make sanitize  the tests under the address, undefined and thread sanitizers"
 	@echo "make fuzz      every fuzz target for FUZZ_SECONDS (default 60)"
+	@echo "make conformance  ONNX's own cases; writes docs/conformance.md"
 	@echo "make bench     the kernel benchmarks"
 	@echo "make format    clang-format over all C++ files"
 
@@ -26,6 +27,10 @@ demo: build
 test:
 	@scripts/setup --tests
 	@scripts/test -j $(JOBS)
+
+conformance:
+	@scripts/setup --tests --conformance
+	@scripts/conformance -j $(JOBS)
 
 bench:
 	@scripts/setup --bench
