@@ -1,0 +1,37 @@
+# Installs BUILD into a folder in it, builds this example against what lies there and runs it on the
+# demo's network. With MOST_BYTES the stripped program with the static runtime in it has to fit.
+function(step)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE text ERROR_VARIABLE text)
+  if(NOT result EQUAL 0)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "${command}: ${result}\n${text}")
+  endif()
+  set(text "${text}" PARENT_SCOPE)
+endfunction()
+
+set(prefix ${BUILD}/installed)
+set(program ${BUILD}/example)
+file(REMOVE_RECURSE ${prefix} ${program})
+step(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
+step(${CMAKE_COMMAND} -S ${SOURCE}/capi/example -B ${program} -G ${GENERATOR}
+  -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_BUILD_TYPE=${CONFIG})
+step(${CMAKE_COMMAND} --build ${program})
+
+set(data ${SOURCE}/demo/kws)
+foreach(name keywords keywords_static)
+  step(${program}/${name} ${data}/kws_dscnn_fp32.onnx ${data}/mfcc_0_849.s8 ${data}/mfcc_0_849.labels)
+  if(NOT text STREQUAL "773 of 850 right\n")
+    message(FATAL_ERROR "${name} says: ${text}")
+  endif()
+endforeach()
+step(${program}/inputs ${data}/kws_dscnn_fp32.onnx)
+if(NOT text STREQUAL "input f32[N,1,49,10]\n")
+  message(FATAL_ERROR "inputs says: ${text}")
+endif()
+
+step(${STRIP} -o ${program}/stripped ${program}/keywords_static)
+file(SIZE ${program}/stripped size)
+message(STATUS "the example with the static runtime takes ${size} bytes")
+if(MOST_BYTES AND size GREATER MOST_BYTES)
+  message(FATAL_ERROR "${size} bytes, at most ${MOST_BYTES} are wanted")
+endif()
