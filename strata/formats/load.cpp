@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "strata/formats/onnx/import.hpp"
+#include "strata/formats/text_suffix.hpp"
 #include "strata/ir/text.hpp"
 #include "strata/ir/verify.hpp"
 #include "strata/tensor/tensor.hpp"
@@ -31,8 +32,6 @@ constexpr Signature foreign[] = {
     {0, "version https://git-lfs", "a Git LFS pointer, not the file it stands for"},
     {0, "<", "an HTML or XML document"},
 };
-
-constexpr std::string_view text_suffix = ".strata.txt";
 
 std::string_view as_text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <string_view>
+
+namespace strata::formats {
+
+/// How the names of files with the text form of a graph end.
+constexpr std::string_view text_suffix = ".strata.txt";
+
+}  // namespace strata::formats
