@@ -1,41 +1,18 @@
 #include "python/inference_session.hpp"
 
 #include <algorithm>
-#include <array>
-#include <filesystem>
+#include <cstring>
 
+#include "python/arrays.hpp"
+#include "python/errors.hpp"
 #include "python/numpy_types.hpp"
 #include "strata/base/error.hpp"
-#include "strata/formats/load.hpp"
 
 namespace strata::python {
 namespace {
 
 namespace py = pybind11;
 using py::detail::npy_api;
-
-ir::Graph load(const py::object& model) {
-  if (py::isinstance<py::bytes>(model)) {
-    const std::string_view bytes = model.cast<std::string_view>();
-    py::gil_scoped_release release;
-    return formats::load(std::as_bytes(std::span(bytes.data(), bytes.size())));
-  }
-  const auto path = py::module_::import("os").attr("fsencode")(model).cast<std::string>();
-  py::gil_scoped_release release;
-  return formats::load(std::filesystem::path(path));
-}
-
-/// Names in a file may be any bytes; Python gets them as it gets the names of files.
-py::str text(std::string_view bytes) {
-  PyObject* object =
-      PyUnicode_DecodeUTF8(bytes.data(), py::ssize_t(bytes.size()), "surrogateescape");
-  if (!object) throw py::error_already_set();
-  return py::reinterpret_steal<py::str>(object);
-}
-
-std::string printable(py::handle object) {
-  return py::repr(object).attr("encode")("utf-8", "backslashreplace").cast<std::string>();
-}
 
 std::string listed(const std::vector<std::string>& names) {
   std::string list;
@@ -46,30 +23,6 @@ std::string listed(const std::vector<std::string>& names) {
 std::string expected(const ir::TensorType& type) {
   return fmt::format("expected a numpy array of {} {}", numpy_type_name(type.dtype),
                      to_string(type.shape));
-}
-
-Shape shape_of(const py::array& array, const std::string& name, const ir::TensorType& type) {
-  const py::ssize_t rank = array.ndim();
-  if (rank > max_rank) {
-    fail(ErrorCode::usage, "input {}: an array of {} axes given, {}", name, rank, expected(type));
-  }
-  std::array<std::int64_t, max_rank> dims{};
-  std::copy_n(array.shape(), rank, dims.begin());
-  return Shape(std::span<const std::int64_t>(dims.data(), std::size_t(rank)));
-}
-
-py::array steal_array(PyObject* object) {
-  if (!object) throw py::error_already_set();
-  return py::reinterpret_steal<py::array>(object);
-}
-
-py::array new_array(const py::dtype& dtype, const Shape& shape) {
-  std::array<Py_intptr_t, max_rank> dims{};
-  std::ranges::copy(shape, dims.begin());
-  const npy_api& api = npy_api::get();
-  return steal_array(api.PyArray_NewFromDescr_(api.PyArray_Type_, dtype.inc_ref().ptr(),
-                                               shape.rank(), dims.data(), nullptr, nullptr, 0,
-                                               nullptr));
 }
 
 }  // namespace
@@ -91,12 +44,19 @@ py::list NodeArg::shape() const {
   return list;
 }
 
-InferenceSession::InferenceSession(const py::object& model, runtime::SessionOptions options)
+InferenceSession::InferenceSession(ir::Graph graph, runtime::SessionOptions options, bool log_runs)
     : session_([&] {
-        ir::Graph graph = load(model);
         py::gil_scoped_release release;
         return runtime::Session(std::move(graph), std::move(options));
       }()) {
+  if (log_runs) {
+    if (!session_.is_static()) {
+      fail(ErrorCode::unsupported,
+           "profiling: sizes depend on data, so the model runs in {} segments, which are not timed",
+           session_.segments().size());
+    }
+    log_.emplace();
+  }
   for (const NodeArg& arg : inputs()) {
     inputs_.push_back({text(arg.name), numpy_type(arg.type.dtype)});
   }
@@ -164,6 +124,26 @@ void InferenceSession::refuse_unknown_names(const py::dict& feeds) const {
   }
 }
 
+py::array InferenceSession::checked_array(py::handle item, const Port& port, std::string_view kind,
+                                          const std::string& name,
+                                          const ir::TensorType& type) const {
+  if (!is_array(item)) {
+    fail(ErrorCode::usage, "{} {}: a {} given, {}", kind, name, Py_TYPE(item.ptr())->tp_name,
+         expected(type));
+  }
+  const auto array = py::reinterpret_borrow<py::array>(item);
+  const py::dtype dtype = array.dtype();
+  if (!dtype.is(port.dtype) && !npy_api::get().PyArray_EquivTypes_(dtype.ptr(), port.dtype.ptr())) {
+    fail(ErrorCode::usage, "{} {}: an array of {} given, {}", kind, name, dtype_name(dtype),
+         expected(type));
+  }
+  if (array.ndim() > max_rank) {
+    fail(ErrorCode::usage, "{} {}: an array of {} axes given, {}", kind, name, array.ndim(),
+         expected(type));
+  }
+  return array;
+}
+
 /// The array for input i in row-major order: the caller's own where it lies so already.
 py::array InferenceSession::input_array(std::size_t i, const py::dict& feeds) const {
   const std::string& name = session_.input_names()[i];
@@ -174,21 +154,8 @@ py::array InferenceSession::input_array(std::size_t i, const py::dict& feeds) co
     refuse_unknown_names(feeds);
     fail(ErrorCode::usage, "input {} is missing; {}", name, expected(type));
   }
-  const npy_api& api = npy_api::get();
-  if (!api.PyArray_Check_(item)) {
-    fail(ErrorCode::usage, "input {}: a {} given, {}", name, Py_TYPE(item)->tp_name,
-         expected(type));
-  }
-  const auto array = py::reinterpret_borrow<py::array>(item);
-  const py::dtype dtype = array.dtype();
-  if (!dtype.is(inputs_[i].dtype) &&
-      !api.PyArray_EquivTypes_(dtype.ptr(), inputs_[i].dtype.ptr())) {
-    fail(ErrorCode::usage, "input {}: an array of {} given, {}", name,
-         py::str(py::handle(dtype)).cast<std::string>(), expected(type));
-  }
-  constexpr int plain = npy_api::NPY_ARRAY_C_CONTIGUOUS_ | npy_api::NPY_ARRAY_ALIGNED_;
-  if ((array.flags() & plain) == plain) return array;
-  return steal_array(api.PyArray_FromAny_(item, nullptr, 0, 0, plain, nullptr));
+  const py::array array = checked_array(item, inputs_[i], "input", name, type);
+  return is_plain(array) ? array : plain_copy(array);
 }
 
 runtime::Context& InferenceSession::context(const std::vector<Shape>& shapes) {
@@ -207,7 +174,7 @@ std::vector<py::array> InferenceSession::output_arrays(const runtime::Context& c
   arrays.reserve(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
     const Shape& shape = context.binding().shapes()[ir::index(values[i])];
-    arrays.push_back(new_array(outputs_[i].dtype, shape));
+    arrays.push_back(new_array(outputs_[i].dtype, shape.dims()));
   }
   return arrays;
 }
@@ -221,54 +188,113 @@ std::vector<py::array> InferenceSession::run_planned(const std::vector<Shape>& s
   out.reserve(results.size());
   for (py::array& result : results) out.push_back(result.mutable_data());
   py::gil_scoped_release release;
-  ready.run(in, out);
+  run_once(ready, in, out);
   return results;
+}
+
+void InferenceSession::run_once(runtime::Context& context, std::span<const void* const> in,
+                                std::span<void* const> out) {
+  log_ ? log_->run(context, in, out) : context.run(in, out);
+}
+
+std::vector<Tensor> InferenceSession::run_tensors(std::span<const Shape> shapes,
+                                                  std::span<const void* const> in) {
+  std::vector<Tensor> tensors;
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    tensors.push_back(Tensor::borrow(session_.input_types()[i].dtype, shapes[i], in[i]));
+  }
+  py::gil_scoped_release release;
+  return session_.run(tensors);
 }
 
 /// Sizes depend on data: the session makes the outputs.
 std::vector<py::array> InferenceSession::run_segments(const std::vector<Shape>& shapes,
                                                       const std::vector<const void*>& in) {
-  std::vector<Tensor> tensors, outputs;
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    tensors.push_back(Tensor::borrow(session_.input_types()[i].dtype, shapes[i], in[i]));
-  }
-  {
-    py::gil_scoped_release release;
-    outputs = session_.run(tensors);
-  }
   std::vector<py::array> results;
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    results.push_back(new_array(outputs_[i].dtype, outputs[i].shape()));
-    std::ranges::copy(outputs[i].bytes(), static_cast<std::byte*>(results[i].mutable_data()));
-  }
+  for (const Tensor& output : run_tensors(shapes, in)) results.push_back(to_array(output));
   return results;
+}
+
+InferenceSession::Feeds InferenceSession::gather(const py::object& feeds) const {
+  const py::dict fed = checked_feeds(feeds);
+  Feeds gathered;
+  gathered.arrays.reserve(inputs_.size());
+  gathered.shapes.reserve(inputs_.size());
+  gathered.in.reserve(inputs_.size());
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    const py::array& array = gathered.arrays.emplace_back(input_array(i, fed));
+    gathered.shapes.push_back(*shape_of(array));
+    gathered.in.push_back(array.data());
+  }
+  return gathered;
+}
+
+/// Whoever holds the lock may wait for the GIL: never wait for the lock with it.
+std::unique_lock<std::mutex> InferenceSession::lock() {
+  std::unique_lock held(mutex_, std::try_to_lock);
+  if (!held) {
+    py::gil_scoped_release release;
+    held.lock();
+  }
+  return held;
 }
 
 py::list InferenceSession::run(const py::object& names, const py::object& feeds) {
   const std::vector<std::size_t> wanted = wanted_outputs(names);
-  const py::dict fed = checked_feeds(feeds);
-  std::vector<py::array> arrays;
-  std::vector<Shape> shapes;
-  std::vector<const void*> in;
-  arrays.reserve(inputs_.size());
-  shapes.reserve(inputs_.size());
-  in.reserve(inputs_.size());
-  for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    arrays.push_back(input_array(i, fed));
-    shapes.push_back(shape_of(arrays[i], session_.input_names()[i], session_.input_types()[i]));
-    in.push_back(arrays[i].data());
-  }
-  // Whoever holds the lock may wait for the GIL: never wait for the lock with it.
-  std::unique_lock lock(mutex_, std::try_to_lock);
-  if (!lock) {
-    py::gil_scoped_release release;
-    lock.lock();
-  }
-  const std::vector<py::array> results =
-      session_.is_static() ? run_planned(shapes, in) : run_segments(shapes, in);
+  const Feeds given = gather(feeds);
+  const auto held = lock();
+  const std::vector<py::array> results = session_.is_static()
+                                             ? run_planned(given.shapes, given.in)
+                                             : run_segments(given.shapes, given.in);
   py::list list(wanted.size());
   for (std::size_t i = 0; i < wanted.size(); ++i) list[i] = results[wanted[i]];
   return list;
+}
+
+py::dict InferenceSession::profile(const py::object& feeds, int runs) {
+  const Feeds given = gather(feeds);
+  const auto held = lock();
+  runtime::Context& ready = context(given.shapes);
+  std::vector<py::array> results = output_arrays(ready);
+  std::vector<void*> out;
+  for (py::array& result : results) out.push_back(result.mutable_data());
+  bool interrupted = false;
+  runtime::ProfileOptions options;
+  options.warm_up_s = 0;
+  options.seconds = 0;
+  options.min_runs = options.max_runs = runs;
+  options.stopped = [&] {
+    py::gil_scoped_acquire acquire;
+    return interrupted = interrupted || PyErr_CheckSignals() != 0;
+  };
+  const runtime::Profile measured = [&] {
+    py::gil_scoped_release release;
+    return runtime::profile(ready, given.in, out, options);
+  }();
+  if (interrupted) throw py::error_already_set();
+  return profile_dict(measured, ready.binding());
+}
+
+py::list InferenceSession::kernels() {
+  const auto held = lock();
+  return kernel_list(session_.program());
+}
+
+py::list InferenceSession::plans() {
+  const auto held = lock();
+  py::list list;
+  for (const runtime::Binding* binding : session_.bindings()) list.append(plan_dict(*binding));
+  return list;
+}
+
+void InferenceSession::reset() {
+  const auto held = lock();
+  session_.reset();
+}
+
+py::list InferenceSession::take_log() {
+  const auto held = lock();
+  return log_ ? log_->take() : py::list();
 }
 
 }  // namespace strata::python

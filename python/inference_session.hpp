@@ -4,9 +4,11 @@
 #include <pybind11/pybind11.h>
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "python/run_log.hpp"
 #include "strata/runtime/session.hpp"
 
 namespace strata::python {
@@ -22,11 +24,14 @@ struct NodeArg {
   pybind11::list shape() const;
 };
 
+class IoBinding;
+
 /// A model ready to run on numpy arrays. Calls from several Python threads take turns.
 class InferenceSession {
  public:
-  /// `model`: a path, or the bytes of a model file.
-  InferenceSession(const pybind11::object& model, runtime::SessionOptions options);
+  /// `log_runs`: keep when each step of each run ran. Throws unsupported where runs have no one
+  /// plan.
+  InferenceSession(ir::Graph graph, runtime::SessionOptions options, bool log_runs);
 
   std::vector<NodeArg> inputs() const;
   std::vector<NodeArg> outputs() const;
@@ -34,19 +39,52 @@ class InferenceSession {
   /// `names`: a sequence of output names; None or an empty one for all. `feeds`: arrays by input
   /// name, borrowed if they lie in row-major order, else copied. The GIL is released meanwhile.
   pybind11::list run(const pybind11::object& names, const pybind11::object& feeds);
+  /// Runs on the arrays bound; allocates nothing if the last run had the same shapes.
+  void run_bound(IoBinding& binding);
+
+  /// Where the time of a run goes, as strata/session.py documents it. `runs` is at least 1.
+  pybind11::dict profile(const pybind11::object& feeds, int runs);
+  /// The steps of the plan with their kernels, and why no others.
+  pybind11::list kernels();
+  /// The plans kept.
+  pybind11::list plans();
+  /// States back to their initial values.
+  void reset();
+  /// What is optimised and run.
+  ir::Graph graph() const { return session_.graph(); }
+  /// The steps of all runs so far, if they are logged.
+  pybind11::list take_log();
+  int threads() const { return session_.threads(); }
 
  private:
+  friend class IoBinding;
+
   /// What every call asks about an input or output, as Python objects.
   struct Port {
     pybind11::str name;
     pybind11::dtype dtype;
   };
+  /// Arrays of one call in the order of the inputs; `in` points into them.
+  struct Feeds {
+    std::vector<pybind11::array> arrays;
+    std::vector<Shape> shapes;
+    std::vector<const void*> in;
+  };
 
+  std::unique_lock<std::mutex> lock();
   std::vector<std::size_t> wanted_outputs(const pybind11::object& names) const;
   pybind11::dict checked_feeds(const pybind11::object& feeds) const;
   void refuse_unknown_names(const pybind11::dict& feeds) const;
   pybind11::array input_array(std::size_t i, const pybind11::dict& feeds) const;
+  /// Throws usage unless it is an array of the port's type and of few enough axes.
+  pybind11::array checked_array(pybind11::handle item, const Port& port, std::string_view kind,
+                                const std::string& name, const ir::TensorType& type) const;
+  Feeds gather(const pybind11::object& feeds) const;
   runtime::Context& context(const std::vector<Shape>& shapes);
+  /// Without the GIL.
+  void run_once(runtime::Context& context, std::span<const void* const> in,
+                std::span<void* const> out);
+  std::vector<Tensor> run_tensors(std::span<const Shape> shapes, std::span<const void* const> in);
   std::vector<pybind11::array> run_planned(const std::vector<Shape>& shapes,
                                            const std::vector<const void*>& in);
   std::vector<pybind11::array> run_segments(const std::vector<Shape>& shapes,
@@ -56,6 +94,7 @@ class InferenceSession {
   runtime::Session session_;
   std::vector<Port> inputs_, outputs_;
   std::mutex mutex_;
+  std::optional<RunLog> log_;
   // Of the latest call, which the next one usually repeats.
   std::vector<Shape> shapes_;
   runtime::Context* context_ = nullptr;

@@ -1,94 +1,142 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "python/errors.hpp"
+#include "python/graph.hpp"
 #include "python/inference_session.hpp"
-#include "strata/base/error.hpp"
+#include "python/io_binding.hpp"
 
+// The compiled half of the package: classes that trust their arguments' types, which those of
+// python/strata/*.py check, document and wrap.
 namespace strata::python {
 namespace {
 
 namespace py = pybind11;
 
-std::string_view code_name(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::usage:
-      return "usage";
-    case ErrorCode::model:
-      return "model";
-    case ErrorCode::unsupported:
-      return "unsupported";
-    case ErrorCode::io:
-      return "io";
-    case ErrorCode::internal:
-      break;
-  }
-  return "internal";
+struct Options {
+  int threads = 1;
+  bool optimize = true;
+  std::vector<std::string> passes_off;
+  bool check_passes = false;
+  std::optional<std::size_t> memory_budget;
+  std::vector<std::pair<std::string, std::string>> kernels;
+  std::optional<std::string> isa;
+};
+
+runtime::SessionOptions session_options(const Options& options) {
+  runtime::SessionOptions result;
+  result.threads = options.threads;
+  result.optimize = options.optimize;
+  result.passes.off = options.passes_off;
+  result.passes.check = options.check_passes;
+  result.memory_budget = options.memory_budget;
+  if (options.isa) result.target.isa = parse_isa(*options.isa);
+  for (const auto& [node, row] : options.kernels) result.target.pins.push_back({node, row});
+  return result;
 }
 
-/// strata.Error(message), with the kind in `.code`.
-void register_error(py::module_& module) {
-  static py::handle type = PyErr_NewExceptionWithDoc(
-      "strata.Error", "What went wrong; .code is usage, model, unsupported, io or internal.",
-      PyExc_RuntimeError, nullptr);
-  module.attr("Error") = type;
-  py::register_exception_translator([](std::exception_ptr pointer) {
-    try {
-      if (pointer) std::rethrow_exception(pointer);
-    } catch (const Error& error) {
-      // The text may quote bytes of a file that are no UTF-8.
-      const std::string_view what = error.what();
-      const auto message = py::reinterpret_steal<py::object>(
-          PyUnicode_DecodeUTF8(what.data(), py::ssize_t(what.size()), "backslashreplace"));
-      py::object instance = type(message);
-      instance.attr("code") = py::str(std::string(code_name(error.code())));
-      PyErr_SetObject(type.ptr(), instance.ptr());
-    }
-  });
-}
-
-runtime::SessionOptions session_options(int threads, bool optimize,
-                                        const std::vector<std::string>& passes_off,
-                                        bool check_passes, std::optional<std::size_t> memory_budget,
-                                        const std::map<std::string, std::string>& kernels) {
-  runtime::SessionOptions options;
-  options.threads = threads;
-  options.optimize = optimize;
-  options.passes.off = passes_off;
-  options.passes.check = check_passes;
-  options.memory_budget = memory_budget;
-  for (const auto& [node, row] : kernels) options.target.pins.push_back({node, row});
-  return options;
-}
-
-PYBIND11_MODULE(_strata, module) {
-  module.doc() = "Strata's runtime: load a model, run it on numpy arrays.";
-  module.attr("__version__") = STRATA_VERSION;
-  register_error(module);
-
-  py::class_<NodeArg>(module, "NodeArg")
-      .def_property_readonly("name", &NodeArg::name_text)
-      .def_property_readonly("shape", &NodeArg::shape)
-      .def_property_readonly("type", &NodeArg::type_name)
+void add_session(py::module_& module) {
+  py::class_<NodeArg>(module, "NodeArg", "Name, shape and element type of an input or output.")
+      .def_property_readonly("name", &NodeArg::name_text, "As the model's author named it.")
+      .def_property_readonly(
+          "shape", &NodeArg::shape,
+          "Numbers, and names (or expressions) for extents that are bound when running.")
+      .def_property_readonly("type", &NodeArg::type_name,
+                             "As ONNX Runtime spells it: \"tensor(float)\".")
       .def("__repr__", [](const NodeArg& arg) {
         return py::str("{}: {}").format(arg.name_text(), to_string(arg.type));
       });
 
-  py::class_<InferenceSession>(module, "InferenceSession")
-      .def(py::init([](const py::object& model, int threads, bool optimize,
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  py::class_<InferenceSession, std::shared_ptr<InferenceSession>>(module, "Session")
+      .def(py::init([](Graph& graph, int threads, bool optimize,
                        const std::vector<std::string>& passes_off, bool check_passes,
-                       std::optional<std::size_t> memory_budget,
-                       const std::map<std::string, std::string>& kernels) {
-             return std::make_unique<InferenceSession>(
-                 model, session_options(threads, optimize, passes_off, check_passes, memory_budget,
-                                        kernels));
+                       std::optional<std::size_t> memory_budget, const Pairs& kernels,
+                       const std::optional<std::string>& isa, bool log_runs) {
+             const Options options{threads,       optimize, passes_off, check_passes,
+                                   memory_budget, kernels,  isa};
+             return std::make_shared<InferenceSession>(graph.compacted(), session_options(options),
+                                                       log_runs);
            }),
-           py::arg("path_or_bytes"), py::arg("threads") = 1, py::kw_only(),
-           py::arg("optimize") = true, py::arg("passes_off") = std::vector<std::string>{},
-           py::arg("check_passes") = false, py::arg("memory_budget") = py::none(),
-           py::arg("kernels") = std::map<std::string, std::string>{})
-      .def("get_inputs", &InferenceSession::inputs)
-      .def("get_outputs", &InferenceSession::outputs)
-      .def("run", &InferenceSession::run, py::arg("output_names"), py::arg("input_feed"));
+           py::arg("graph"), py::kw_only(), py::arg("threads"), py::arg("optimize"),
+           py::arg("passes_off"), py::arg("check_passes"), py::arg("memory_budget"),
+           py::arg("kernels"), py::arg("isa"), py::arg("log_runs"))
+      .def("inputs", &InferenceSession::inputs)
+      .def("outputs", &InferenceSession::outputs)
+      .def("run", &InferenceSession::run, py::arg("output_names"), py::arg("input_feed"))
+      .def("run_bound", &InferenceSession::run_bound, py::arg("binding"))
+      .def("profile", &InferenceSession::profile, py::arg("feeds"), py::arg("runs"))
+      .def("kernels", &InferenceSession::kernels)
+      .def("plans", &InferenceSession::plans)
+      .def("reset", &InferenceSession::reset)
+      .def("graph", [](const InferenceSession& session) { return Graph(session.graph()); })
+      .def("take_log", &InferenceSession::take_log)
+      .def("threads", &InferenceSession::threads);
+
+  py::class_<IoBinding>(module, "Binding")
+      .def(py::init<std::shared_ptr<InferenceSession>>(), py::arg("session"))
+      .def("bind_input", &IoBinding::bind_input, py::arg("name"), py::arg("array"))
+      .def("bind_output", &IoBinding::bind_output, py::arg("name"), py::arg("array"))
+      .def("clear_inputs", &IoBinding::clear_inputs)
+      .def("clear_outputs", &IoBinding::clear_outputs)
+      .def("outputs", &IoBinding::outputs);
+}
+
+void add_graph(py::module_& module) {
+  py::class_<Graph, std::shared_ptr<Graph>>(module, "Graph")
+      .def_static("load", &Graph::load, py::arg("path"))
+      .def_static("from_bytes", &Graph::from_bytes, py::arg("content"))
+      .def_static("from_text", &Graph::from_text, py::arg("text"))
+      .def("inputs", &Graph::inputs)
+      .def("outputs", &Graph::outputs)
+      .def("value", &Graph::value, py::arg("name"))
+      .def("constants", &Graph::constants)
+      .def("constant", &Graph::constant, py::arg("name"))
+      .def("states", &Graph::states)
+      .def("name", &Graph::name)
+      .def("set_name", &Graph::set_name, py::arg("name"))
+      .def("info", &Graph::info)
+      .def("node_names", &Graph::node_names)
+      .def("has_node", &Graph::has_node, py::arg("name"))
+      .def("op", &Graph::op, py::arg("node"))
+      .def("operands", &Graph::operands, py::arg("node"))
+      .def("results", &Graph::results, py::arg("node"))
+      .def("sources", &Graph::sources, py::arg("node"))
+      .def("attribute_names", &Graph::attribute_names, py::arg("node"))
+      .def("attribute", &Graph::attribute, py::arg("node"), py::arg("name"))
+      .def("set_attribute", &Graph::set_attribute, py::arg("node"), py::arg("name"),
+           py::arg("value"))
+      .def("erase_attribute", &Graph::erase_attribute, py::arg("node"), py::arg("name"))
+      .def("set_operands", &Graph::set_operands, py::arg("node"), py::arg("names"))
+      .def("rename_node", &Graph::rename_node, py::arg("old"), py::arg("new"))
+      .def("rename", &Graph::rename, py::arg("old"), py::arg("new"))
+      .def("add_node", &Graph::add_node, py::arg("op"), py::arg("operands"), py::arg("results"),
+           py::arg("attributes"), py::arg("name"))
+      .def("remove_node", &Graph::remove_node, py::arg("name"), py::arg("by"))
+      .def("add_constant", &Graph::add_constant, py::arg("name"), py::arg("array"))
+      .def("set_constant", &Graph::set_constant, py::arg("name"), py::arg("array"))
+      .def("replace_uses", &Graph::replace_uses, py::arg("old"), py::arg("new"))
+      .def("add_output", &Graph::add_output, py::arg("name"))
+      .def("remove_output", &Graph::remove_output, py::arg("name"))
+      .def("check", &Graph::check)
+      .def("optimize", &Graph::optimize, py::arg("off"), py::arg("check_results"))
+      .def("run_passes", &Graph::run_passes, py::arg("names"), py::arg("check_results"))
+      .def("to_text", &Graph::to_text, py::arg("constants"))
+      .def("save_text", &Graph::save_text, py::arg("path"))
+      .def("save_onnx", &Graph::save_onnx, py::arg("path"), py::arg("opset"),
+           py::arg("external_data"))
+      .def("onnx_bytes", &Graph::onnx_bytes, py::arg("opset"))
+      .def("copy", &Graph::copy)
+      .def("identical_to", &Graph::identical_to, py::arg("other"));
+  module.def("passes", &pass_list);
+}
+
+PYBIND11_MODULE(_strata, module) {
+  module.doc() = "The compiled half of the package strata.";
+  module.attr("__version__") = STRATA_VERSION;
+  translate_errors();
+  add_session(module);
+  add_graph(module);
 }
 
 }  // namespace

@@ -67,6 +67,21 @@ std::string onnx_type_name(DType type) {
 
 std::string_view numpy_type_name(DType type) { return names_of(type).numpy; }
 
+std::optional<DType> type_of_numpy(std::string_view name) {
+  for (const Names& row : names) {
+    if (row.numpy == name) return row.type;
+  }
+  return std::nullopt;
+}
+
+std::string numpy_type_names() {
+  std::string list;
+  for (const Names& row : names) {
+    list += (list.empty() ? "" : ", ") + std::string(row.numpy);
+  }
+  return list;
+}
+
 py::dtype numpy_type(DType type) {
   if (type == DType::bf16 || is_narrow(type)) return from_ml_dtypes(numpy_type_name(type));
   return py::dtype(std::string(numpy_type_name(type)));

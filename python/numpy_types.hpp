@@ -2,6 +2,7 @@
 
 #include <pybind11/numpy.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,10 @@ std::string onnx_type_name(DType type);
 
 /// "float32"; "bfloat16", "int4" and others for the types that ml_dtypes adds.
 std::string_view numpy_type_name(DType type);
+
+/// The way back, and all names there are, for errors.
+std::optional<DType> type_of_numpy(std::string_view name);
+std::string numpy_type_names();
 
 /// The numpy type of elements; that of ml_dtypes for bf16 and narrow types, which hold one code per
 /// byte as Strata does. Throws unsupported without ml_dtypes.

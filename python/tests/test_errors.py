@@ -98,7 +98,7 @@ def test_missing_files_are_named(tmp_path):
 
 @pytest.mark.parametrize("wrong", [3, None, bytearray(RELU)])
 def test_only_paths_and_bytes_are_models(wrong):
-    with pytest.raises(TypeError):
+    with pytest.raises(strata.UsageError, match=f"path_or_bytes: a {type(wrong).__name__} given"):
         strata.InferenceSession(wrong)
 
 
@@ -145,6 +145,14 @@ def test_errors_travel_between_processes():
     copy = pickle.loads(pickle.dumps(caught.value))
     assert isinstance(copy, strata.Error) and isinstance(copy, RuntimeError)
     assert str(copy) == str(caught.value) and copy.code == "model"
+    assert type(copy) is strata.ModelError
+
+
+def test_each_kind_of_error_is_a_class():
+    kinds = {kind.code: kind for kind in strata.Error.__subclasses__()}
+    assert set(kinds) == {"usage", "model", "unsupported", "io", "internal"}
+    assert all(issubclass(kind, RuntimeError) for kind in kinds.values())
+    assert issubclass(strata.UsageError, ValueError)
 
 
 def test_models_without_inputs_take_an_empty_dict():
