@@ -80,6 +80,8 @@ class Graph {
   bool identical_to(Graph& other);
   /// Checked, without what nothing uses.
   ir::Graph compacted();
+  /// As it is; leaves an empty one.
+  ir::Graph take() { return std::move(graph_); }
 
  private:
   ir::ValueId value_id(const pybind11::str& name) const;

@@ -45,10 +45,15 @@ py::list NodeArg::shape() const {
 }
 
 InferenceSession::InferenceSession(ir::Graph graph, runtime::SessionOptions options, bool log_runs)
-    : session_([&] {
-        py::gil_scoped_release release;
-        return runtime::Session(std::move(graph), std::move(options));
-      }()) {
+    : InferenceSession(
+          [&] {
+            py::gil_scoped_release release;
+            return runtime::Session(std::move(graph), std::move(options));
+          }(),
+          log_runs) {}
+
+InferenceSession::InferenceSession(runtime::Session session, bool log_runs)
+    : session_(std::move(session)) {
   if (log_runs) {
     if (!session_.is_static()) {
       fail(ErrorCode::unsupported,
@@ -285,6 +290,12 @@ py::list InferenceSession::plans() {
   py::list list;
   for (const runtime::Binding* binding : session_.bindings()) list.append(plan_dict(*binding));
   return list;
+}
+
+std::shared_ptr<InferenceSession> InferenceSession::share() {
+  const auto held = lock();
+  return std::shared_ptr<InferenceSession>(
+      new InferenceSession(session_.share(), log_.has_value()));
 }
 
 void InferenceSession::reset() {

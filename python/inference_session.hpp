@@ -3,6 +3,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -48,6 +49,8 @@ class InferenceSession {
   pybind11::list kernels();
   /// The plans kept.
   pybind11::list plans();
+  /// Another session over the same programs and weights, for another thread.
+  std::shared_ptr<InferenceSession> share();
   /// States back to their initial values.
   void reset();
   /// What is optimised and run.
@@ -71,6 +74,7 @@ class InferenceSession {
     std::vector<const void*> in;
   };
 
+  InferenceSession(runtime::Session session, bool log_runs);
   std::unique_lock<std::mutex> lock();
   std::vector<std::size_t> wanted_outputs(const pybind11::object& names) const;
   pybind11::dict checked_feeds(const pybind11::object& feeds) const;

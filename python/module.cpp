@@ -49,18 +49,18 @@ void add_session(py::module_& module) {
 
   using Pairs = std::vector<std::pair<std::string, std::string>>;
   py::class_<InferenceSession, std::shared_ptr<InferenceSession>>(module, "Session")
-      .def(py::init([](Graph& graph, int threads, bool optimize,
+      .def(py::init([](Graph& graph, bool take, int threads, bool optimize,
                        const std::vector<std::string>& passes_off, bool check_passes,
                        std::optional<std::size_t> memory_budget, const Pairs& kernels,
                        const std::optional<std::string>& isa, bool log_runs) {
              const Options options{threads,       optimize, passes_off, check_passes,
                                    memory_budget, kernels,  isa};
-             return std::make_shared<InferenceSession>(graph.compacted(), session_options(options),
-                                                       log_runs);
+             return std::make_shared<InferenceSession>(take ? graph.take() : graph.compacted(),
+                                                       session_options(options), log_runs);
            }),
-           py::arg("graph"), py::kw_only(), py::arg("threads"), py::arg("optimize"),
-           py::arg("passes_off"), py::arg("check_passes"), py::arg("memory_budget"),
-           py::arg("kernels"), py::arg("isa"), py::arg("log_runs"))
+           py::arg("graph"), py::kw_only(), py::arg("take"), py::arg("threads"),
+           py::arg("optimize"), py::arg("passes_off"), py::arg("check_passes"),
+           py::arg("memory_budget"), py::arg("kernels"), py::arg("isa"), py::arg("log_runs"))
       .def("inputs", &InferenceSession::inputs)
       .def("outputs", &InferenceSession::outputs)
       .def("run", &InferenceSession::run, py::arg("output_names"), py::arg("input_feed"))
@@ -68,6 +68,7 @@ void add_session(py::module_& module) {
       .def("profile", &InferenceSession::profile, py::arg("feeds"), py::arg("runs"))
       .def("kernels", &InferenceSession::kernels)
       .def("plans", &InferenceSession::plans)
+      .def("share", &InferenceSession::share)
       .def("reset", &InferenceSession::reset)
       .def("graph", [](const InferenceSession& session) { return Graph(session.graph()); })
       .def("take_log", &InferenceSession::take_log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import os
@@ -46,7 +47,7 @@ class NodeProfile(TypedDict):
     sources: list[str]
     """Names of the nodes of the user's model that it came from."""
     seconds: float
-    """Median over the runs."""
+    """Mean over the middle half of the timed runs by length."""
     share: float
     """Of the sum of all steps."""
     gap: float
@@ -62,9 +63,9 @@ class Profile(TypedDict):
 
     runs: int
     seconds: float
-    """A whole run that nobody looks into, median."""
+    """A whole run that nobody looks into: mean over the middle half by length."""
     traced_seconds: float
-    """A whole run with its steps timed, median."""
+    """The same of runs with their steps timed."""
     finish_seconds: float
     """Copying results after the last step."""
     threads: int
@@ -196,6 +197,7 @@ class InferenceSession:
         self._metadata = ModelMetadata(**graph.info())
         self._session = _strata.Session(
             graph,
+            take=not isinstance(path_or_bytes, Graph),
             threads=_threads(options.intra_op_num_threads if threads is None else threads),
             optimize=_arguments.flag(optimize, "optimize"),
             passes_off=off,
@@ -205,6 +207,7 @@ class InferenceSession:
             isa=None if isa is None else _arguments.text(isa, "isa"),
             log_runs=options.enable_profiling,
         )
+        self._options = options
         self._profile_prefix = options.profile_file_prefix if options.enable_profiling else None
         if options.optimized_model_filepath:
             self.graph().save(options.optimized_model_filepath)
@@ -220,6 +223,10 @@ class InferenceSession:
     def get_modelmeta(self) -> ModelMetadata:
         """What the model file says about itself."""
         return self._metadata
+
+    def get_session_options(self) -> SessionOptions:
+        """What the session was made with; keyword arguments do not show in it."""
+        return self._options
 
     def get_providers(self) -> list[str]:
         """What the model runs on."""
@@ -312,6 +319,13 @@ class InferenceSession:
         """The plans kept for shapes met: the eight latest, of each segment where sizes depend on
         data."""
         return self._session.plans()
+
+    def share(self) -> InferenceSession:
+        """Another session over the same plans and weights, for a thread that runs at the same
+        time: it has memory, threads and states of its own, which start at their initial values."""
+        other = copy.copy(self)
+        other._session = self._session.share()
+        return other
 
     def reset(self) -> None:
         """Gives the model's states their initial values."""

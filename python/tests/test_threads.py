@@ -8,6 +8,7 @@ import time
 import numpy as np
 import strata
 from models import ADD_ONE, model
+from test_plans import COUNTER
 
 # A product long enough that other threads run meanwhile.
 SLOW = model("(float[N, 512] a, float[512, 512] b) => (float[N, 512] y) { y = MatMul(a, b) }")
@@ -77,6 +78,35 @@ def test_python_goes_on_while_a_model_runs():
 
 def test_sessions_are_made_in_threads():
     in_threads(4, lambda i: strata.InferenceSession(ADD_ONE).run(None, {"x": np.ones((i, 3), np.float32)}))
+
+
+def test_shared_sessions_run_at_the_same_time():
+    session = strata.InferenceSession(SLOW)
+    b = np.random.default_rng(3).normal(size=(512, 512)).astype(np.float32)
+    feeds = [{"a": np.full((n, 512), n, np.float32), "b": b} for n in range(1, 5)]
+    expected = [session.run(None, feed)[0] for feed in feeds]
+    sessions = [session.share() for _ in feeds]
+    assert sessions[0].kernels() == session.kernels()
+    assert sessions[0].get_inputs()[0].name == "a"
+
+    def body(i):
+        for _ in range(20):
+            np.testing.assert_array_equal(sessions[i].run(None, feeds[i])[0], expected[i])
+
+    in_threads(4, body)
+
+
+def test_shared_sessions_have_states_of_their_own():
+    session = strata.InferenceSession(strata.Graph.from_text(COUNTER))
+    one = {"x": np.ones(1, np.float32)}
+    session.run(None, one)
+    other = session.share()
+    assert [session.run(None, one)[0][0], other.run(None, one)[0][0]] == [2, 1]
+    session.reset()
+    assert [session.run(None, one)[0][0], other.run(None, one)[0][0]] == [1, 2]
+    io = other.io_binding()
+    with np.testing.assert_raises(strata.UsageError):
+        session.run_with_iobinding(io)
 
 
 def child(session, queue):
