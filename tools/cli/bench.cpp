@@ -177,7 +177,8 @@ void print_steps(const Measured& measured) {
 }
 
 std::string counters_text(const Measured& measured) {
-  std::string figures, refused;
+  std::string figures;
+  std::vector<std::pair<std::string, std::string>> refused;  // reason, names
   for (const eval::Counted& figure : measured.counted) {
     std::string name(figure.name == "energy_j" ? "energy" : figure.name);
     std::ranges::replace(name, '_', ' ');
@@ -185,15 +186,19 @@ std::string counters_text(const Measured& measured) {
       figures += fmt::format("{}{} {}", figures.empty() ? "" : ", ", name,
                              report::format_si(*figure.per_run));
       if (figure.name == "energy_j") figures += "J (all that the machine's processors took)";
+    } else if (refused.empty() || refused.back().first != figure.reason) {
+      refused.emplace_back(figure.reason, name);
     } else {
-      refused += fmt::format("         no {}: {}\n", name, report::printable(figure.reason));
+      refused.back().second += ", " + name;
     }
   }
-  if (figures.empty())
-    figures = "none that this machine lets one read";
-  else
-    figures += fmt::format("  (means of {} runs)", measured.counted_runs);
-  return fmt::format("counters {}\n{}", figures, refused);
+  std::string text = figures.empty() ? "counters none that this machine lets one read\n"
+                                     : fmt::format("counters {}  (means of {} runs)\n", figures,
+                                                   measured.counted_runs);
+  for (const auto& [reason, names] : refused) {
+    text += fmt::format("         no {}: {}\n", names, report::printable(reason));
+  }
+  return text;
 }
 
 void print_text(const Options& options, const Measured& measured) {
