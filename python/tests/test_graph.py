@@ -286,6 +286,21 @@ def test_passes_run_by_name(graph):
     refused("names: 'fuse' given", lambda: graph.run_passes("fuse"), graph)
 
 
+def test_fused_nodes_take_operands_of_other_ranks():
+    graph = strata.Graph.load(
+        model(
+            """(float[N, 2] x) => (float[N, 2] y) <float[2] b = {10, 20}>
+            { s = Add(x, b)  y = LeakyRelu <alpha = 0.5> (s) }"""
+        )
+    )
+    graph.optimize()
+    assert [node.op for node in graph.nodes] == ["strata.Fused"]
+    graph.set_constant("x", np.array([-20, 1], np.float32))
+    for optimize in (False, True):
+        (y,) = strata.InferenceSession(graph, optimize=optimize).run(None, {})
+        assert y.tolist() == [-5, 21]
+
+
 def test_text_that_is_no_graph_is_refused():
     for wrong, kind in [("", strata.ModelError), ("graph", strata.ModelError), (b"graph", strata.UsageError)]:
         with pytest.raises(kind):
@@ -296,3 +311,57 @@ def test_text_that_is_no_graph_is_refused():
         strata.Graph.load("nosuch.onnx")
     with pytest.raises(strata.UsageError, match="NUL"):
         strata.Graph.load("nosuch\0.onnx")
+
+
+def random_edit(graph, random):
+    """One edit with operands picked from what there is, or is not."""
+    nodes = [node.name for node in graph.nodes]
+    values = {name for node in graph.nodes for name in (*node.inputs, *node.outputs) if name}
+    values = sorted(values | set(graph.constants)) + ["nosuch", "new", ""]
+    node, value, other = random.choice(nodes + ["nosuch"]), random.choice(values), random.choice(values)
+    op = random.choice(["Relu", "Add", "MatMul", "Split", "Concat", "Cast", "If", "Loop", "strata.Fused", "No"])
+    array = random.choice([np.ones(2, np.float32), np.ones((3, 2), np.float32), np.zeros((), np.int64)])
+    attribute = random.choice(["alpha", "axis", "to", "body", "value"])
+    setting = random.choice([1, -1, 0.5, "float32", [1], [], array, graph, None])
+    edits = [
+        lambda: graph.add_node(op, [value, other], ["new"], name=node + "2"),
+        lambda: graph.add_node(op, [value], [other], {attribute: setting}),
+        lambda: graph.remove_node(node),
+        lambda: graph.remove_node(node, by=value),
+        lambda: graph.node(node).attributes.update({attribute: setting}),
+        lambda: setattr(graph.node(node), "inputs", [value, other]),
+        lambda: setattr(graph.node(node), "inputs", [value]),
+        lambda: setattr(graph.node(node), "name", other),
+        lambda: graph.set_constant(value, array),
+        lambda: graph.add_constant(value, array),
+        lambda: graph.rename(value, other),
+        lambda: graph.replace_uses(value, other),
+        lambda: graph.add_output(value),
+        lambda: graph.remove_output(value),
+        lambda: graph.optimize(),
+        lambda: graph.run_passes([random.choice(list(strata.passes()))]),
+    ]
+    random.choice(edits)()
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_random_edits_succeed_or_say_why_not(seed):
+    # The seed is in the name of the test, and runs it again: pytest -k 'random_edits and 17'
+    import random
+
+    source = random.Random(seed)
+    graph = strata.Graph.load(NETWORK)
+    for _ in range(100):
+        try:
+            random_edit(graph, source)
+        except strata.InternalError:
+            raise
+        except strata.Error:
+            pass
+    try:
+        assert strata.Graph.from_text(graph.text()) == graph
+        strata.InferenceSession(graph)
+    except strata.InternalError:
+        raise
+    except strata.Error:
+        pass

@@ -103,6 +103,7 @@ def test_session_options_are_checked_when_they_are_set():
     assert options.intra_op_num_threads == 2
     profile = strata.InferenceSession(CONV, options).profile({"x": X}, runs=1)
     assert profile["threads"] == 2
+    assert strata.InferenceSession(CONV, options).get_session_options() is options
     assert strata.InferenceSession(CONV, options, threads=1).profile({"x": X}, runs=1)["threads"] == 1
 
 
