@@ -282,6 +282,33 @@ TEXTS |= {
                 shifted = Add(after, shift)
             }> (start, x) }""",
     ),
+    "scan_batch_opset8": (
+        8,
+        """(float[2, 2] start, float[2, 3, 2] x) => (float[2, 2] total, float[2, 3, 2] rows)
+        { total, rows = Scan <num_scan_inputs = 1, directions = [1],
+            body = step (float[2] before, float[2] row) => (float[2] after, float[2] kept) {
+                after = Add(before, row)
+                kept = Identity(after)
+            }> ("", start, x) }""",
+    ),
+    "batch_norm_training_opset15": (
+        15,
+        """(float[2, 2, 3] x, float[2] s, float[2] b, float[2] m, float[2] v)
+          => (float[2, 2, 3] y, float[2] mean, float[2] var)
+        { y, mean, var = BatchNormalization<training_mode = 1>(x, s, b, m, v) }""",
+    ),
+    "image_decoder": (
+        20,
+        """(uint8[N] file) => (uint8[H, W, C] y) { y = ImageDecoder<pixel_format = "Grayscale">(file) }""",
+    ),
+    "if_one_element": (
+        17,
+        """(bool first, float[2] x) => (float[2] y) <float a = {2}, float[1] b = {3}>
+        { f = If (first) <
+            then_branch = yes () => (float c) { c = Identity(a) },
+            else_branch = no () => (float[1] d) { d = Identity(b) }>
+          y = Mul(x, f) }""",
+    ),
     "if_in_loop": (
         17,
         """(float[2] x, int64 trips) => (float[2] y) <int64 two = {2}, float half = {0.5}>

@@ -242,7 +242,7 @@ class Importer {
     if (batched) {
       std::vector<ir::TensorType> types;
       for (const ir::ValueId id : operands) types.push_back(operand_type(id));
-      context.attributes = over_batch(context.attributes, types);
+      context.attributes = over_batch(context.attributes, types, context.name());
     }
     context.emit(node.op_type, std::move(operands), context.attributes);
     if (is_loop) ir::settle_loop(graph_, graph_.order().back());
