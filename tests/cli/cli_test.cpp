@@ -264,10 +264,11 @@ TEST(Bench, CountsOrSaysWhyNot) {
 
 TEST(Bench, TimesModelsWhoseSizesDependOnData) {
   const std::string net = (std::filesystem::path(testing::TempDir()) / "found.strata.txt").string();
-  std::ofstream(net) << "graph \"found\" {\n  input %x: f32[N]\n"
-                        "  %e: f32[N] = Exp \"before\" (%x)\n"
-                        "  %p: i64[1,p_dim1] = NonZero \"find\" (%e)\n"
-                        "  %c: f32[1,p_dim1] = Cast \"after\" (%p) {to = dtype f32}\n  output %c\n}\n";
+  std::ofstream(net)
+      << "graph \"found\" {\n  input %x: f32[N]\n"
+         "  %e: f32[N] = Exp \"before\" (%x)\n"
+         "  %p: i64[1,p_dim1] = NonZero \"find\" (%e)\n"
+         "  %c: f32[1,p_dim1] = Cast \"after\" (%p) {to = dtype f32}\n  output %c\n}\n";
   const nlohmann::json document = json_of("bench --json --explain --seconds 0 --dim N=8 " + net);
   EXPECT_EQ(document["segments"], 2) << document;
   EXPECT_GT(document["p50_ms"], 0);

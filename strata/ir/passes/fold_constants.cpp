@@ -202,9 +202,7 @@ class Folder {
       outputs.push_back(Tensor::zeros(type.dtype, *as_constant(type.shape)));
     }
     const Status status = with_context([&] { return describe(node); },
-                                       [&] {
-                                         return run_reference(node, inputs, outputs);
-                                       });
+                                       [&] { return run_reference(node, inputs, outputs); });
     if (!status) return {};  // what the data get wrong, the run will say
     std::vector<EncodedTensor> results;
     for (Tensor& output : outputs) {
