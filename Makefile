@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
 
-.PHONY: help build demo test bench fuzz sanitize conformance python format
+.PHONY: runtime-size help build demo test bench fuzz sanitize conformance python format
 
 help:
 	@echo "make demo      build, then optimise the demo network; results in demo-out/"
@@ -13,6 +13,7 @@ help:
 	@echo "make fuzz      every fuzz target for FUZZ_SECONDS (default 60)"
 	@echo "make conformance  ONNX's own cases; writes docs/conformance.md"
 	@echo "make bench     the kernel benchmarks"
+	@echo "make runtime-size  the runtime for deployment, and how large it is"
 	@echo "make format    clang-format over all C++ files"
 
 # The first configuration leaves the tests out, so that the demo needs no test packages.
@@ -46,6 +47,11 @@ sanitize:
 	  cmake --build --preset $$preset -j $(JOBS); \
 	  ctest --preset $$preset -j $(JOBS); \
 	done
+
+# The runtime for deployment, built for one instruction set; fails above 3 MB.
+runtime-size:
+	@scripts/setup --tests
+	@scripts/runtime_size
 
 # New finds go to build/; what is worth keeping is copied to tests/corpus by hand.
 fuzz:

@@ -310,8 +310,8 @@ class InferenceSession:
     def kernels(self) -> list[KernelChoice]:
         """The steps of the plan in order with the kernel of each, and why it has no other.
 
-        UsageError where sizes depend on data, or before the first run where kernels are chosen for
-        the sizes that it brings.
+        UsageError where sizes depend on data, ModelError before the first run where kernels are
+        chosen for the sizes that it brings.
         """
         return self._session.kernels()
 

@@ -175,6 +175,7 @@ void Session::prepare() {
   } catch (const Error& error) {
     // Sizes of 1 may make no sense; the first inputs tell better ones.
     if (!sizes_are_open || error.code() != ErrorCode::model) throw;
+    not_compiled_ = error.what();
   }
 }
 
@@ -209,7 +210,9 @@ std::shared_ptr<const Program> Session::shared_program() const {
          segments_.size());
   }
   if (!stages_[0].program()) {
-    fail(ErrorCode::usage, "kernels are chosen when the sizes of the inputs are known");
+    fail(ErrorCode::model,
+         "kernels are chosen when the sizes of the inputs are known; for those assumed: {}",
+         not_compiled_);
   }
   return stages_[0].program();
 }

@@ -58,7 +58,8 @@ class Session {
   /// States back to their initial values.
   void reset() { states_->reset(); }
 
-  /// The latest. Throws usage before it is compiled, and unless is_static.
+  /// The latest. Throws usage unless is_static, model before it is compiled: with why the sizes
+  /// that were assumed would not do.
   const Program& program() const { return *shared_program(); }
   /// The same for contexts of the caller's own.
   std::shared_ptr<const Program> shared_program() const;
@@ -95,6 +96,7 @@ class Session {
   std::shared_ptr<ThreadPool> pool_;
   std::shared_ptr<States> states_;
   std::vector<Segment> segments_;  // none if sizes are static
+  std::string not_compiled_;       // why not, when made
   std::deque<Stage> stages_;       // of the segments that are graphs, in their order
   Bodies bodies_;
 };

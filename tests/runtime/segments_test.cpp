@@ -97,6 +97,25 @@ TEST(Segments, AShapeMayBeAnInput) {
   }
 }
 
+TEST(Plans, SaysWhyTheAssumedSizesWouldNotDo) {
+  Graph graph;
+  Builder builder(graph);
+  const ValueId x = graph.add_input("x", {DType::f32, {1, 1, Dim::symbol("L")}});
+  const ValueId w = builder.constant(Tensor::from<float>({1, 1, 3}, {1, 2, 3}));
+  graph.outputs = {builder.op("Conv", {x, w})};
+  Session session(graph);
+  try {
+    session.program();
+    FAIL() << "gave a program";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::model);
+    EXPECT_NE(std::string_view(error.what()).find("does not fit extent 1"), std::string_view::npos)
+        << error.what();
+  }
+  EXPECT_EQ(session.run(std::vector{Tensor::zeros(DType::f32, {1, 1, 5})})[0].shape(),
+            Shape({1, 1, 3}));
+}
+
 /// One op on one input.
 ir::Subgraph branch_of(std::string_view op) {
   auto branch = std::make_shared<Graph>();
