@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <new>
+#include <string>
 
 namespace strata::runtime {
 namespace {
@@ -62,6 +63,20 @@ std::size_t scratch_bytes(const kernels::Problem& problem) {
 
 std::int64_t units(const kernels::Problem&, int) { return 1; }
 
+/// A reference may complain as shape rules do, or have no memory: that ends the run, not the
+/// process. The message stays until this thread's next one.
+const char* run_guarded(const ir::EvalArgs& args) noexcept {
+  thread_local std::string message;
+  try {
+    return args.node.op->reference(args).message;
+  } catch (const std::bad_alloc&) {
+    return "there is not enough memory";
+  } catch (const std::exception& error) {
+    message = error.what();
+    return message.c_str();
+  }
+}
+
 const char* run(const kernels::Args& args, int, std::int64_t, std::int64_t) noexcept {
   const ReferenceProblem& p = problem_of(*args.problem);
   // Tensors live in the scratch: a run allocates nothing.
@@ -81,10 +96,9 @@ const char* run(const kernels::Args& args, int, std::int64_t, std::int64_t) noex
     if (operand.present)
       outputs[i] = Tensor::borrow(operand.dtype, operand.shape, args.out[next++]);
   }
-  const ir::Status status =
-      p.node->op->reference({*p.node, inputs, outputs, args.scratch + tensor_bytes(p)});
+  const char* message = run_guarded({*p.node, inputs, outputs, args.scratch + tensor_bytes(p)});
   std::destroy_n(tensors, count);
-  return status.message;
+  return message;
 }
 
 constexpr kernels::Row row{

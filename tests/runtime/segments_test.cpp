@@ -116,6 +116,19 @@ TEST(Plans, SaysWhyTheAssumedSizesWouldNotDo) {
             Shape({1, 1, 3}));
 }
 
+TEST(Segments, ComplaintsOfReferencesEndTheRunAlone) {
+  // The axis is data that no shape depends on; it is looked at by the reference alone.
+  Graph graph;
+  Builder builder(graph);
+  const ValueId x = graph.add_input("x", {DType::f32, {3}});
+  const ValueId axis = graph.add_input("axis", {DType::i64, {}});
+  graph.outputs = {builder.op("CumSum", {x, axis}, {}, "sums")};
+  Session session(graph);
+  EXPECT_THROW(session.run(std::vector{row({1, 2, 3}), Tensor::scalar<std::int64_t>(7)}), Error);
+  const auto result = session.run(std::vector{row({1, 2, 3}), Tensor::scalar<std::int64_t>(0)});
+  EXPECT_TRUE(identical(result[0], row({1, 3, 6})));
+}
+
 /// One op on one input.
 ir::Subgraph branch_of(std::string_view op) {
   auto branch = std::make_shared<Graph>();
