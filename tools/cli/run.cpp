@@ -49,9 +49,9 @@ std::string summary(const std::string& name, const Tensor& tensor) {
   return text + (values.size() > shown ? " ...\n" : "\n");
 }
 
-report::Table top_table(const Tensor& scores, const std::vector<std::string>& names, int top) {
+report::Table top_table(std::span<const float> values, const std::vector<std::string>& names,
+                        int top) {
   report::Table table({{"rank"}, {"score"}, {"class"}, {"name", "", report::Align::left}});
-  const std::vector<float> values = scores.to_float();
   int rank = 0;
   for (const std::int32_t label : data::top_k(values, std::size_t(top))) {
     table.add_row({std::to_string(++rank), fmt::format("{:.5g}", values[std::size_t(label)]),
@@ -60,14 +60,28 @@ report::Table top_table(const Tensor& scores, const std::vector<std::string>& na
   return table;
 }
 
+/// The best of each row of scores.
+void show_top(const Tensor& scores, const std::vector<std::string>& names, int top) {
+  const std::vector<float> values = scores.to_float();
+  const std::int64_t rows = scores.shape().rank() > 1 ? scores.shape()[0] : 1;
+  const auto classes = std::size_t(scores.elements() / std::max<std::int64_t>(rows, 1));
+  if (std::ranges::any_of(values, [](float value) { return std::isnan(value); })) {
+    print("some scores are not numbers (NaN); they come first here\n");
+  }
+  for (std::size_t row = 0; row * classes < values.size(); ++row) {
+    if (values.size() > classes) print(fmt::format("{}row {}\n", row > 0 ? "\n" : "", row));
+    print(top_table(std::span(values).subspan(row * classes, classes), names, top));
+  }
+}
+
 void show(const Options& options, const runtime::Session& session, const RunInputs& run,
           const std::vector<Tensor>& outputs, const std::vector<std::string>& names) {
   if (!run.title.empty()) print(report::printable(run.title) + "\n");
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const bool named = !names.empty() && outputs[i].elements() == std::int64_t(names.size());
     if (i == 0 && (named || options.top > 0) && outputs[i].elements() > 0) {
-      const auto& table_names = named ? names : std::vector<std::string>{};
-      print(top_table(outputs[i], table_names, options.top > 0 ? options.top : default_top));
+      show_top(outputs[i], named ? names : std::vector<std::string>{},
+               options.top > 0 ? options.top : default_top);
     } else {
       print(summary(session.output_names()[i], outputs[i]));
     }
