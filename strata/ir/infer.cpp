@@ -3,6 +3,7 @@
 #include "strata/base/checked.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/known_elements.hpp"
+#include "strata/ir/known_extents.hpp"
 #include "strata/ir/op.hpp"
 
 namespace strata::ir {
@@ -77,7 +78,9 @@ Dim InferContext::open_extent(int output, int axis) {
       std::size_t(output) < node_.outputs.size() ? node_.outputs[std::size_t(output)] : no_value;
   const std::string owner =
       id == no_value ? fmt::format("{}_output{}", node_.name, output) : graph_.value(id).name;
-  return Dim::symbol(fmt::format("{}_dim{}", owner, axis));
+  const std::string symbol = fmt::format("{}_dim{}", owner, axis);
+  const std::int64_t* value = KnownExtents::find(symbol);
+  return value ? Dim(*value) : Dim::symbol(symbol);
 }
 
 void InferContext::set_open_output(int i, DType dtype, int rank) {

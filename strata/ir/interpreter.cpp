@@ -43,7 +43,10 @@ class Interpreter {
         options_(options),
         tensors_(graph.value_limit()),
         owned_(graph.value_limit()),
-        remaining_(graph.value_limit()) {
+        remaining_(graph.value_limit()),
+        sizes_are_known_(std::ranges::none_of(graph.order(), [&](NodeId id) {
+          return graph.node(id).open || graph.node(id).op->control;
+        })) {
     const Uses uses(graph);
     for (std::size_t i = 0; i < remaining_.size(); ++i) remaining_[i] = uses.count(ValueId(i));
   }
@@ -111,11 +114,8 @@ class Interpreter {
   }
 
   std::vector<Tensor> allocate(const Node& node, std::span<const Tensor> inputs) {
-    const auto is_fixed = [&](ValueId id) {
-      return id == no_value || as_constant(graph_.value(id).type.shape).has_value();
-    };
     std::vector<TensorType> types;
-    if (std::ranges::all_of(node.outputs, is_fixed)) {
+    if (sizes_are_known_) {
       for (ValueId id : node.outputs) {
         types.push_back(id == no_value ? TensorType{} : graph_.value(id).type);
       }
@@ -179,6 +179,7 @@ class Interpreter {
   std::vector<std::int64_t> owned_;     // bytes charged for each value
   std::vector<std::size_t> remaining_;  // readers still to come
   std::int64_t live_bytes_ = 0;
+  const bool sizes_are_known_;  // else every rule is asked again, with what operands hold
 };
 
 }  // namespace

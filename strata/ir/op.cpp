@@ -1,5 +1,6 @@
 #include "strata/ir/op.hpp"
 
+#include <algorithm>
 #include <unordered_map>
 
 namespace strata::ir {
@@ -92,16 +93,30 @@ void check_schema(const Node& node) {
   }
 }
 
+namespace {
+
+/// The rank, and every extent that is a number, are as planned.
+bool fits(const Shape& shape, const SymbolicShape& planned) {
+  if (shape.rank() != int(planned.size())) return false;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const auto extent = planned[std::size_t(axis)].as_constant();
+    if (extent && *extent != shape[axis]) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 std::vector<Tensor> run_control(const Graph& graph, const ControlArgs& args) {
   std::vector<Tensor> results = args.node.op->control(args);
   for (std::size_t i = 0; i < args.node.outputs.size(); ++i) {
     if (args.node.outputs[i] == no_value) continue;
     const TensorType& type = graph.value(args.node.outputs[i]).type;
-    if (results[i].dtype() == type.dtype && results[i].shape().rank() == int(type.shape.size())) {
-      continue;
-    }
+    if (results[i].dtype() == type.dtype && fits(results[i].shape(), type.shape)) continue;
     // A branch may give [1] where the other gives a scalar: the element is the same.
-    if (results[i].dtype() == type.dtype && results[i].elements() == 1) {
+    const bool may_be_ones = std::ranges::all_of(
+        type.shape, [](const Dim& dim) { return dim.as_constant().value_or(1) == 1; });
+    if (results[i].dtype() == type.dtype && results[i].elements() == 1 && may_be_ones) {
       const std::vector<std::int64_t> ones(type.shape.size(), 1);
       results[i] = results[i].reshaped(Shape(std::span<const std::int64_t>(ones)));
       continue;

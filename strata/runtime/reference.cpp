@@ -1,8 +1,8 @@
 #include "strata/runtime/reference.hpp"
 
+#include <cstdio>
 #include <memory>
 #include <new>
-#include <string>
 
 namespace strata::runtime {
 namespace {
@@ -66,14 +66,16 @@ std::int64_t units(const kernels::Problem&, int) { return 1; }
 /// A reference may complain as shape rules do, or have no memory: that ends the run, not the
 /// process. The message stays until this thread's next one.
 const char* run_guarded(const ir::EvalArgs& args) noexcept {
-  thread_local std::string message;
+  thread_local char message[256];
   try {
     return args.node.op->reference(args).message;
   } catch (const std::bad_alloc&) {
     return "there is not enough memory";
   } catch (const std::exception& error) {
-    message = error.what();
-    return message.c_str();
+    std::snprintf(message, sizeof message, "%s", error.what());
+    return message;
+  } catch (...) {
+    return "the reference failed";
   }
 }
 

@@ -101,7 +101,13 @@ ir::Graph with_own_symbols(const ir::Graph& body) {
 void learn(const ir::TensorType& type, const Shape& shape, DimValues& dims) {
   for (std::size_t axis = 0; axis < type.shape.size(); ++axis) {
     const auto symbol = type.shape[axis].as_symbol();
-    if (symbol) dims.set(*symbol, shape[int(axis)]);
+    if (!symbol) continue;
+    const std::int64_t* known = dims.find(*symbol);
+    if (known && *known != shape[int(axis)]) {
+      fail(ErrorCode::model, "extent {} is {} here and {} elsewhere", *symbol, shape[int(axis)],
+           *known);
+    }
+    dims.set(*symbol, shape[int(axis)]);
   }
 }
 
@@ -265,6 +271,12 @@ std::vector<Tensor> run_context(Context& context, std::span<const Tensor> inputs
   std::vector<Tensor> outputs;
   for (const Tensor& input : inputs) in.push_back(input.raw());
   const ir::Graph& graph = context.binding().program().graph();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Shape& bound = context.binding().shapes()[ir::index(graph.inputs[i])];
+    if (inputs[i].shape() == bound) continue;
+    fail(ErrorCode::model, "{} has shape {}, but {} was planned", graph.value(graph.inputs[i]).name,
+         to_string(inputs[i].shape()), to_string(bound));
+  }
   for (const ir::ValueId id : graph.outputs) {
     outputs.push_back(
         Tensor::zeros(graph.value(id).type.dtype, context.binding().shapes()[ir::index(id)]));

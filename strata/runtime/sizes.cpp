@@ -4,6 +4,7 @@
 
 #include "strata/base/error.hpp"
 #include "strata/ir/builder.hpp"
+#include "strata/ir/known_extents.hpp"
 
 namespace strata::runtime {
 namespace {
@@ -54,6 +55,7 @@ std::vector<Shape> value_shapes(const ir::Graph& graph, const DimValues& dims) {
                                      [&] { return evaluate(value.type.shape, dims); });
     types.push_back({value.type.dtype, {shape.begin(), shape.end()}});
   }
+  const ir::KnownExtents known(dims);
   return shapes_under(ir::with_input_types(graph, types), dims);
 }
 

@@ -129,6 +129,65 @@ TEST(Segments, ComplaintsOfReferencesEndTheRunAlone) {
   EXPECT_TRUE(identical(result[0], row({1, 3, 6})));
 }
 
+void expect_model_error(const Graph& graph, const std::vector<Tensor>& inputs,
+                        std::string_view part) {
+  const auto expect = [&](const auto& run) {
+    try {
+      run();
+      FAIL() << "ran";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::model);
+      EXPECT_NE(std::string_view(error.what()).find(part), std::string_view::npos) << error.what();
+    }
+  };
+  Session session(graph);
+  expect([&] { session.run(inputs); });
+  expect([&] { ir::interpret(graph, inputs); });
+}
+
+TEST(Segments, WhatFollowsOpenExtentsIsChecked) {
+  Graph graph;
+  Builder builder(graph);
+  const ValueId x = graph.add_input("x", {DType::f32, {4}});
+  const ValueId mask = graph.add_input("mask", {DType::boolean, {4}});
+  const ValueId kept = builder.op("Compress", {x, mask});
+  const ValueId four = builder.constant(row({1, 2, 3, 4}));
+  graph.outputs = {builder.op("Add", {kept, four}, {}, "sum")};
+  Session session(graph);
+  const auto all = Tensor::from<bool>({4}, {true, true, true, true});
+  EXPECT_TRUE(identical(session.run(std::vector{row({1, 1, 1, 1}), all})[0], row({2, 3, 4, 5})));
+  expect_model_error(graph, {row({1, 1, 1, 1}), Tensor::from<bool>({4}, {true, true, false, true})},
+                     "sum");
+}
+
+TEST(Segments, ProductsWithOpenExtentsAreChecked) {
+  Graph graph;
+  Builder builder(graph);
+  const ValueId x = graph.add_input("x", {DType::f32, {2, 4}});
+  const ValueId mask = graph.add_input("mask", {DType::boolean, {4}});
+  const ValueId kept = builder.op("Compress", {x, mask}, {{"axis", std::int64_t(1)}});
+  graph.outputs = {
+      builder.op("MatMul", {kept, builder.constant(Tensor::zeros(DType::f32, {2, 2}))}, {}, "mm")};
+  expect_model_error(
+      graph,
+      {Tensor::zeros(DType::f32, {2, 4}), Tensor::from<bool>({4}, {true, true, false, true})},
+      "mm");
+}
+
+TEST(Segments, UsersSymbolsThatLookLikeOpenOnesDoNoHarm) {
+  Graph graph;
+  Builder builder(graph);
+  const ValueId x = graph.add_input("x", {DType::f32, {Dim::symbol("places_dim1")}});
+  const ValueId c = graph.add_input("c", {DType::f32, {3}});
+  const ValueId places = builder.multi("NonZero", {c}, 1, {}, "find")[0];
+  graph.rename(places, "places");
+  ir::infer_types(graph);
+  graph.outputs = {builder.op("Shape", {places}), builder.op("Neg", {x})};
+  Session session(graph);
+  EXPECT_THROW(session.run(std::vector{row({1, 2}), row({1, 1, 1})}), Error);
+  EXPECT_NO_THROW(session.run(std::vector{row({1, 2, 3}), row({1, 1, 1})}));
+}
+
 /// One op on one input.
 ir::Subgraph branch_of(std::string_view op) {
   auto branch = std::make_shared<Graph>();
@@ -150,6 +209,24 @@ TEST(ControlFlow, IfRunsOneBranch) {
   Session session(graph);
   EXPECT_TRUE(identical(session.run(std::vector{row({1, 2})})[0], row({-2, -4})));
   EXPECT_TRUE(identical(session.run(std::vector{row({1, -2, 0})})[0], row({2, 4, 0})));
+}
+
+TEST(ControlFlow, ABranchMustGiveThePlannedSize) {
+  Graph graph;
+  Builder builder(graph);
+  const ValueId flag = graph.add_input("flag", {DType::boolean, {}});
+  const auto constant = [](const Shape& shape) {
+    auto branch = std::make_shared<Graph>();
+    Builder inside(*branch);
+    branch->outputs = {inside.op("Identity", {inside.constant(Tensor::zeros(DType::f32, shape))})};
+    return ir::Subgraph(branch);
+  };
+  const ValueId y = builder.op(
+      "If", {flag}, {{"then_branch", constant({1000})}, {"else_branch", constant({1, 1})}}, "pick");
+  graph.outputs = {builder.op("Neg", {y})};
+  Session session(graph);
+  EXPECT_NO_THROW(session.run(std::vector{Tensor::scalar(true)}));
+  expect_model_error(graph, {Tensor::scalar(false)}, "pick");
 }
 
 TEST(ControlFlow, ABodyReadsWhatHasASizeOfItsOwn) {

@@ -11,7 +11,7 @@ namespace {
 
 /// Nodes that one outermost shape rule may type in bodies: loops within loops are typed again and
 /// again until their extents settle, and a file may nest them without need.
-constexpr std::size_t most_typed_nodes = 100'000;
+constexpr std::size_t most_typed_nodes = 20'000;
 thread_local std::size_t typed_nodes = 0;
 thread_local int typing_depth = 0;
 
