@@ -147,7 +147,7 @@ const char* strata_version() { return STRATA_VERSION; }
 const char* strata_error_message() { return last_message(); }
 
 size_t strata_type_bytes(strata_type type) {
-  const auto dtype = capi::dtype_of(type);
+  const auto dtype = capi::dtype_of(capi::code_of(type));
   return dtype ? size_of(*dtype) : 0;
 }
 

@@ -1,6 +1,7 @@
 #include "capi/tensors.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 #include <utility>
 
@@ -44,8 +45,16 @@ strata_type type_of(DType type) {
   return std::ranges::find(all_types, type, &std::pair<strata_type, DType>::second)->first;
 }
 
-std::optional<DType> dtype_of(strata_type type) {
-  const auto* found = std::ranges::find(all_types, type, &std::pair<strata_type, DType>::first);
+int code_of(const strata_type& type) {
+  static_assert(sizeof(type) == sizeof(int));
+  int code;
+  std::memcpy(&code, &type, sizeof code);
+  return code;
+}
+
+std::optional<DType> dtype_of(int code) {
+  const auto* found =
+      std::ranges::find(all_types, code, [](const auto& row) { return int(row.first); });
   if (found == std::end(all_types)) return std::nullopt;
   return found->second;
 }
@@ -59,10 +68,9 @@ void describe(DType type, const Shape& shape, strata_tensor& tensor) {
 }
 
 Tensor borrow(const strata_tensor& tensor, const std::string& name) {
-  const auto type = dtype_of(tensor.type);
-  if (!type) {
-    fail(ErrorCode::usage, "input {}: {} is no element type", name, int(tensor.type));
-  }
+  const int code = code_of(tensor.type);
+  const auto type = dtype_of(code);
+  if (!type) fail(ErrorCode::usage, "input {}: {} is no element type", name, code);
   if (tensor.rank < 0 || tensor.rank > max_rank) {
     fail(ErrorCode::usage, "input {}: rank {} given, 0 to {} accepted", name, tensor.rank,
          max_rank);

@@ -11,7 +11,9 @@ namespace strata::capi {
 
 strata_type type_of(DType type);
 /// Nothing for what is no type.
-std::optional<DType> dtype_of(strata_type type);
+std::optional<DType> dtype_of(int code);
+/// What a caller in C wrote, which may be no strata_type at all.
+int code_of(const strata_type& type);
 
 /// Type, shape and bytes of a tensor; `data` stays.
 void describe(DType type, const Shape& shape, strata_tensor& tensor);
