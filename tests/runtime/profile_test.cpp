@@ -179,10 +179,10 @@ TEST(CacheFolder, FollowsTheEnvironment) {
   setenv("XDG_CACHE_HOME", "/somewhere", 1);
   EXPECT_EQ(cache_folder(), "/somewhere/strata");
   setenv("XDG_CACHE_HOME", "relative", 1);
-  setenv("HOME", "/home/someone", 1);
-  EXPECT_EQ(cache_folder(), "/home/someone/.cache/strata");
+  setenv("HOME", "/elsewhere", 1);
+  EXPECT_EQ(cache_folder(), "/elsewhere/.cache/strata");
   unsetenv("XDG_CACHE_HOME");
-  EXPECT_EQ(cache_folder(), "/home/someone/.cache/strata");
+  EXPECT_EQ(cache_folder(), "/elsewhere/.cache/strata");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "strata/base/file.hpp"
 #include "strata/formats/onnx/import.hpp"
 #include "strata/formats/save.hpp"
+#include "strata/formats/text_suffix.hpp"
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/ir/text.hpp"
 #include "strata/report/numbers.hpp"
@@ -19,7 +20,7 @@ namespace strata::cli {
 namespace {
 
 constexpr std::string_view onnx_suffix = ".onnx";
-constexpr std::string_view text_suffix = ".strata.txt";
+using formats::text_suffix;
 
 struct Options {
   ModelOptions model;

@@ -1,7 +1,7 @@
-#include "strata/ir/ops/axes.hpp"
 #include "strata/ir/ops/example.hpp"
 #include "strata/ir/ops/movement.hpp"
 #include "strata/ir/ops/operands.hpp"
+#include "strata/ir/ops/sliced.hpp"
 
 namespace strata::ir {
 namespace {
@@ -25,15 +25,7 @@ std::int64_t count_kept(const Tensor& condition, std::int64_t extent) {
 void infer(InferContext& context) {
   expect_dtype(context, 1, "condition", DType::boolean);
   context.expect_rank(1, "condition", 1);
-  SymbolicShape shape = context.input(0).shape;
-  int axis = 0;
-  if (context.attributes().has("axis")) {
-    axis = normalize_axis(context.attributes().integer("axis", 0), int(shape.size()), "axis");
-  } else {
-    Dim elements = 1;
-    for (const Dim& extent : shape) elements = elements * extent;
-    shape = {elements};
-  }
+  auto [shape, axis] = sliced(context.attributes(), context.input(0).shape);
   Dim& extent = shape[std::size_t(axis)];
   const auto condition = context.constant(1);
   if (condition && extent.is_constant()) {
@@ -47,10 +39,8 @@ void infer(InferContext& context) {
 Status reference(const EvalArgs& args) {
   const Tensor& x = args.inputs[0];
   const Tensor& condition = args.inputs[1];
-  const bool flat = !args.attributes().has("axis");
-  const Shape shape = flat ? Shape{x.elements()} : x.shape();
-  const AxisView view(
-      shape, flat ? 0 : normalize_axis(args.attributes().integer("axis", 0), shape.rank(), "axis"));
+  const auto [shape, axis] = sliced(args.attributes(), x.shape());
+  const AxisView view(shape, axis);
   if (condition.elements() > view.extent) return {"condition is longer than the axis"};
   std::int64_t to = 0;
   for (std::int64_t o = 0; o < view.outer; ++o) {

@@ -1,20 +1,14 @@
 #include <algorithm>
 #include <numeric>
 
-#include "strata/ir/ops/axes.hpp"
 #include "strata/ir/ops/compute.hpp"
 #include "strata/ir/ops/example.hpp"
 #include "strata/ir/ops/movement.hpp"
 #include "strata/ir/ops/operands.hpp"
+#include "strata/ir/ops/sliced.hpp"
 
 namespace strata::ir {
 namespace {
-
-/// The shape along whose axis slices are compared: the whole as a vector if none is named.
-std::pair<Shape, int> sliced(const Attributes& attributes, const Shape& x) {
-  if (!attributes.has("axis")) return {Shape{x.elements()}, 0};
-  return {x, normalize_axis(attributes.integer("axis", 0), x.rank(), "axis")};
-}
 
 /// Slice i is the same as the first slice of its group.
 struct Groups {
@@ -72,15 +66,7 @@ Groups group_slices(const Attributes& attributes, const Tensor& x) {
 
 void infer(InferContext& context) {
   const TensorType& x = context.input(0);
-  SymbolicShape shape = x.shape;
-  int axis = 0;
-  if (context.attributes().has("axis")) {
-    axis = normalize_axis(context.attributes().integer("axis", 0), int(shape.size()), "axis");
-  } else {
-    Dim elements = 1;
-    for (const Dim& extent : shape) elements = elements * extent;
-    shape = {elements};
-  }
+  auto [shape, axis] = sliced(context.attributes(), x.shape);
   Dim& extent = shape[std::size_t(axis)];
   const Dim slices = extent;
   const auto known = context.running() ? context.constant(0) : std::nullopt;
