@@ -126,6 +126,11 @@ strata_status run_planned(runtime::Session& session, std::span<const Tensor> inp
 /// Sizes depend on data: they are known afterwards.
 strata_status run_segments(runtime::Session& session, std::span<const Tensor> inputs,
                            Outputs& outputs) {
+  // Only a run tells what its outputs need, and it would have moved the states on.
+  if (!session.graph().states.empty()) {
+    fail(ErrorCode::usage,
+         "sizes depend on data and the model has states; accepted: strata_run_owned");
+  }
   const std::vector<Tensor> results = session.run(inputs);
   for (const Tensor& result : results) outputs.next(result.dtype(), result.shape());
   if (!outputs.problem().empty()) return report(STRATA_TOO_SMALL, outputs.problem().c_str());

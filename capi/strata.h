@@ -129,7 +129,8 @@ STRATA_API strata_status strata_output(const strata_session* session, size_t ind
 /* Runs once, in the order of strata_input and strata_output, and writes the outputs into the arrays
  * at outputs[i].data; type, rank, dims and bytes are set to what was written. If one does not fit
  * (with a null array none does), STRATA_TOO_SMALL says that nothing was written and the outputs say
- * what is needed. Then nothing has run, unless sizes depend on data: use strata_run_owned there. */
+ * what is needed. Then nothing has run, unless sizes depend on data: use strata_run_owned there
+ * (models with states and such sizes are refused here). */
 STRATA_API strata_status strata_run(strata_session* session, const strata_tensor* inputs,
                                     size_t input_count, strata_tensor* outputs,
                                     size_t output_count);

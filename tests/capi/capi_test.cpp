@@ -178,6 +178,26 @@ TEST(CAbi, SizesThatDependOnDataAreTheResults) {
   EXPECT_EQ(output.dims[1], 2);
 }
 
+TEST(CAbi, StatesAreNotMovedOnByAskingForSizes) {
+  const Session session = loaded(R"(graph "counter" {
+  input %x: f32[4]
+  state %count "count" = f32[4] {0.0, 0.0, 0.0, 0.0}
+  %sum: f32[4] = Add "add" (%x, %count)
+  %y: i64[1,y_dim1] = NonZero "places" (%sum)
+  write "count" = %sum
+  output %y
+}
+)");
+  std::vector<float> x{0, 1, 0, 2};
+  const strata_tensor input = floats(x, {4});
+  strata_tensor output{};
+  expect_error(STRATA_USAGE, strata_run(session.get(), &input, 1, &output, 1), "strata_run_owned");
+  strata_result* result = nullptr;
+  ASSERT_EQ(strata_run_owned(session.get(), &input, 1, &result), STRATA_OK)
+      << strata_error_message();
+  strata_result_free(result);
+}
+
 TEST(CAbi, RefusesWhatDoesNotFitTheModel) {
   const Session session = loaded(add_bias);
   std::vector<float> x(4), y(8);

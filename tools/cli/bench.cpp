@@ -345,13 +345,11 @@ std::function<ExitCode()> declare(CLI::App& app) {
                "machine lets one read them");
   app.add_flag("--json", options->json, "print one JSON object");
   app.footer(
-      "Inputs are random numbers from a fixed seed. 'cold' is the first run after loading, 'warm'\n"
-      "are the runs after it; at least 10 are made. All times are wall time. Where sizes depend "
-      "on\n"
-      "data, whole runs are timed, and memory is the largest sum of the segments' arenas. "
-      "Counters\n"
-      "are those of this program in user mode, energy that of all processors. Ctrl-C ends early\n"
-      "with what was measured (exit code 130).");
+      "Inputs are random numbers from a fixed seed. 'cold' is the first run after loading,\n"
+      "'warm' are the runs after it; at least 10 are made. All times are wall time. Where\n"
+      "sizes depend on data, whole runs are timed, and memory is the largest sum of the\n"
+      "segments' arenas. Counters are those of this program in user mode, energy that of all\n"
+      "processors. Ctrl-C ends early with what was measured (exit code 130).");
   return [options] { return bench(*options); };
 }
 
