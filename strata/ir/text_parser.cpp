@@ -271,7 +271,8 @@ class Parser {
     result.axis = number<std::int32_t>(word("an axis"));
     expect('(');
     items(')', [&] { result.parts.push_back(tensor()); });
-    result.decode();  // complains about parts that do not fit
+    with_context([&] { return fmt::format("encoding {}", result.encoding->name); },
+                 [&] { result.check(); });
     return result;
   }
 

@@ -92,7 +92,9 @@ SearchSpace ModelEvaluator::space(int most_threads) const {
     const EncodedTensor& weight = *model_.value(layer.weight).constant;
     space.layers.push_back({layer.name, std::string(weight.encoding->name)});
   }
-  for (const Encoding* encoding : all_encodings()) space.encodings.emplace_back(encoding->name);
+  for (const Encoding* encoding : all_encodings()) {
+    if (encoding->searched) space.encodings.emplace_back(encoding->name);
+  }
   space.threads.clear();
   for (int threads = 1; threads < most_threads; threads *= 2) space.threads.push_back(threads);
   space.threads.push_back(std::max(most_threads, 1));

@@ -84,7 +84,9 @@ json environment_document(const Environment& environment, int threads) {
 
 json options_document(const OptimizeOptions& options, const OptimizeOutcome& outcome) {
   json encodings = json::array();
-  for (const Encoding* encoding : all_encodings()) encodings.push_back(encoding->name);
+  for (const Encoding* encoding : all_encodings()) {
+    if (encoding->searched) encodings.push_back(encoding->name);
+  }
   return {{"max_drop", options.max_drop},
           {"time_s", options.time_s ? json(*options.time_s) : json()},
           {"memory_budget", options.memory_budget ? json(*options.memory_budget) : json()},

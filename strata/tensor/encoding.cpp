@@ -2,17 +2,33 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "strata/base/error.hpp"
-#include "strata/tensor/encodings/parts.hpp"
 
 namespace strata {
 namespace {
 
-constexpr const Encoding* encodings[] = {
-#define STRATA_ENCODING(name) &name##_encoding,
+std::vector<const Encoding*> collected() {
+  std::vector<const Encoding*> list;
+  const auto add = [&](std::span<const Encoding* const> family) {
+    list.insert(list.end(), family.begin(), family.end());
+  };
+#define STRATA_ENCODING(name) list.push_back(&name##_encoding);
+#define STRATA_ENCODING_FAMILY(name) add(name##_encodings());
 #include "strata/tensor/encodings/encodings.def"
 #undef STRATA_ENCODING
-};
+#undef STRATA_ENCODING_FAMILY
+  return list;
+}
+
+/// Parts come from files; those of encoders are right by construction.
+void expect_part(const Tensor& part, const PartType& type) {
+  if (part.present() && part.dtype() == type.dtype && part.shape() == type.shape) return;
+  fail(ErrorCode::model, "{} are {}{}, expected {}{}", type.name,
+       part.present() ? to_string(part.dtype()) : "absent", to_string(part.shape()),
+       to_string(type.dtype), to_string(type.shape));
+}
 
 }  // namespace
 
@@ -23,12 +39,24 @@ EncodedTensor::EncodedTensor(Tensor tensor)
 
 bool EncodedTensor::is_dense() const { return encoding == &dense_encoding; }
 
+void EncodedTensor::check() const {
+  STRATA_ASSERT(encoding != nullptr);
+  const std::vector<PartType> types = encoding->layout(*this);
+  if (parts.size() != types.size()) {
+    fail(ErrorCode::model, "{} parts, expected {}", parts.size(), types.size());
+  }
+  for (std::size_t i = 0; i < types.size(); ++i) expect_part(parts[i], types[i]);
+}
+
 Tensor EncodedTensor::decode() const {
   STRATA_ASSERT(encoding != nullptr);
-  EncodedTensor readable = *this;
-  for (Tensor& part : readable.parts) part = part.aligned();
   return with_context([&] { return fmt::format("decoding {}", encoding->name); },
-                      [&] { return encoding->decode(readable); });
+                      [&] {
+                        check();
+                        EncodedTensor readable = *this;
+                        for (Tensor& part : readable.parts) part = part.aligned();
+                        return encoding->decoder(readable);
+                      });
 }
 
 std::int64_t EncodedTensor::size_bytes() const {
@@ -37,37 +65,24 @@ std::int64_t EncodedTensor::size_bytes() const {
   return sum;
 }
 
-std::span<const Encoding* const> all_encodings() { return encodings; }
+std::span<const Encoding* const> all_encodings() {
+  static const std::vector<const Encoding*> list = collected();
+  return list;
+}
 
 const Encoding& find_encoding(std::string_view name) {
+  const auto found = std::ranges::find(all_encodings(), name, &Encoding::name);
+  if (found != all_encodings().end()) return **found;
+  fail(ErrorCode::usage, "unknown encoding '{}', expected one of {}", name, encoding_names());
+}
+
+std::string encoding_names() {
   std::vector<std::string_view> names;
-  for (const Encoding* encoding : encodings) {
-    if (encoding->name == name) return *encoding;
-    names.push_back(encoding->name);
+  for (const Encoding* encoding : all_encodings()) {
+    const std::string_view name = encoding->family.empty() ? encoding->name : encoding->family;
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   }
-  fail(ErrorCode::usage, "unknown encoding '{}', expected one of {}", name, fmt::join(names, ", "));
-}
-
-void expect_float(const Tensor& tensor) {
-  if (!is_float(tensor.dtype())) {
-    fail(ErrorCode::unsupported, "elements are {}, expected a float type",
-         to_string(tensor.dtype()));
-  }
-}
-
-void expect_parts(const EncodedTensor& encoded, std::initializer_list<PartType> types) {
-  if (encoded.parts.size() != types.size()) {
-    fail(ErrorCode::model, "{} parts, expected {}", encoded.parts.size(), types.size());
-  }
-  auto part = encoded.parts.begin();
-  for (const PartType& type : types) {
-    if (!part->present() || part->dtype() != type.dtype || part->shape() != type.shape) {
-      fail(ErrorCode::model, "{} are {}{}, expected {}{}", type.name,
-           part->present() ? to_string(part->dtype()) : "absent", to_string(part->shape()),
-           to_string(type.dtype), to_string(type.shape));
-    }
-    ++part;
-  }
+  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 }  // namespace strata

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "strata/base/random.hpp"
+#include "strata/tensor/encodings/affine.hpp"
 #include "tests/tensor/expect_error.hpp"
 
 namespace strata {
@@ -19,24 +20,69 @@ Tensor random_weights(const Shape& shape, std::uint64_t seed, DType type = DType
   return tensor.cast(type);
 }
 
+std::int64_t ceiling(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
 /// Bytes that the files of the encodings state for `shape`.
-std::int64_t stated_bytes(std::string_view name, const Shape& shape, int axis, DType type) {
+std::int64_t stated_bytes(const Encoding& encoding, const Shape& shape, int axis, DType type) {
+  const std::string_view name = encoding.name;
   const std::int64_t n = shape.elements();
+  const std::int64_t rows = shape.rank() < 2 ? 1 : shape[axis];
+  const std::int64_t row = rows == 0 ? 0 : n / rows;
+  if (const AffineFormat* format = affine_format(encoding)) {
+    using Sharing = AffineFormat::Sharing;
+    const std::int64_t scales = format->sharing == Sharing::tensor ? 1
+                                : format->sharing == Sharing::channel
+                                    ? shape[axis]
+                                    : rows * ceiling(row, format->group);
+    return ceiling(n * format->bits, 8) + scales * (format->symmetric ? 4 : 5);
+  }
   if (name == "dense") return n * std::int64_t(size_of(type));
   if (name == "f16" || name == "bf16") return 2 * n;
-  if (name == "i8_tensor") return n + 4;
-  if (name == "i8_channel") return n + 4 * shape[axis];
+  if (name.starts_with("f8")) return n + 4;
+  if (name == "fixed16_tensor") return 2 * n + 1;
+  if (name == "fixed16_channel") return 2 * n + shape[axis];
+  if (name == "fixed8_tensor") return n + 1;
+  if (name == "fixed8_channel") return n + shape[axis];
+  if (name.ends_with("t4_channel") || name == "msq4_channel")
+    return ceiling(n, 2) + 4 * shape[axis];
+  if (name == "q4_0") return 18 * rows * ceiling(row, 32);
+  if (name == "q8_0") return 34 * rows * ceiling(row, 32);
+  if (name == "codebook16") return ceiling(n, 2) + 4 * 16;
+  if (name == "codebook256") return n + 4 * 256;
   ADD_FAILURE() << "state the bytes of " << name << " here";
   return 0;
 }
 
-/// Largest |decoded - x| that rounding to the codes may cause, given the scale of x's channel.
-double error_bound(std::string_view name, double x, double scale) {
-  const double f32_unit = 0x1p-24 * std::fabs(x);  // scale and product are rounded to f32
+/// Largest root of the mean squared error, given the largest magnitude: half of the widest gap
+/// between neighbouring levels when the largest element lies on the largest level. Narrower ranges
+/// are only chosen where they err less.
+double error_bound(const Encoding& encoding, double largest) {
+  const std::string_view name = encoding.name;
+  const double f32_unit = 0x1p-22 * largest;  // scales and products are rounded, scales to 2^-16
+  const auto gap = [&](double steps) { return largest / steps / 2 * (1 + 0x1p-8) + f32_unit; };
+  if (const AffineFormat* format = affine_format(encoding)) {
+    // The range with zero points is twice the largest magnitude at most.
+    return gap(format->symmetric ? (1 << (format->bits - 1)) - 1 : ((1 << format->bits) - 1) / 2.0);
+  }
   if (name == "dense") return 0;
-  if (name == "f16") return std::max(0x1p-11 * std::fabs(x), 0x1p-25);
-  if (name == "bf16") return 0x1p-8 * std::fabs(x);
-  return scale / 2 + 2 * f32_unit;
+  if (name == "f16") return std::max(0x1p-11 * largest, 0x1p-25);
+  if (name == "bf16") return 0x1p-8 * largest;
+  if (name == "f8e4m3_tensor") return gap(16);
+  if (name == "f8e5m2_tensor") return gap(8);
+  // The exponent may leave one bit unused.
+  if (name.starts_with("fixed16")) return gap(32767 / 2.0);
+  if (name.starts_with("fixed8")) return gap(127 / 2.0);
+  if (name == "pot4_channel") return gap(2);
+  if (name == "apot4_channel") return gap(5);
+  if (name == "msq4_channel") return gap(4);
+  // Codes -8 to 7: the largest magnitude of the other sign misses by a step.
+  if (name == "q4_0") return 2 * gap(8);
+  if (name == "q8_0") return gap(127);
+  // No worse than equal steps.
+  if (name == "codebook16") return gap(7.5);
+  if (name == "codebook256") return gap(127.5);
+  ADD_FAILURE() << "state the error of " << name << " here";
+  return 0;
 }
 
 class EveryEncoding : public testing::TestWithParam<const Encoding*> {};
@@ -55,22 +101,19 @@ TEST_P(EveryEncoding, DecodesNearTheElements) {
         EXPECT_EQ(encoded.encoding, &encoding);
         EXPECT_EQ(encoded.dtype, type);
         EXPECT_EQ(encoded.shape, shape);
-        EXPECT_EQ(encoded.size_bytes(), stated_bytes(encoding.name, shape, axis, type));
+        EXPECT_EQ(encoded.size_bytes(), stated_bytes(encoding, shape, axis, type));
         const Tensor decoded = encoded.decode();
         ASSERT_EQ(decoded.dtype(), type);
         ASSERT_EQ(decoded.shape(), shape);
         const Tensor wide = original.cast(DType::f64), result = decoded.cast(DType::f64);
-        const std::int64_t inner = shape.elements(axis + 1, shape.rank());
-        for (std::int64_t i = 0; i < original.elements(); ++i) {
-          double scale = 0;
-          if (encoding.name == "i8_tensor") scale = encoded.parts[1].data<float>()[0];
-          if (encoding.name == "i8_channel") {
-            scale = encoded.parts[1].data<float>()[std::size_t(i / inner % shape[axis])];
-          }
-          const double x = wide.data<double>()[std::size_t(i)];
-          ASSERT_LE(std::fabs(result.data<double>()[std::size_t(i)] - x),
-                    error_bound(encoding.name, x, scale));
+        double largest = 0, sum = 0;
+        for (std::size_t i = 0; i < std::size_t(original.elements()); ++i) {
+          const double x = wide.data<double>()[i], e = result.data<double>()[i] - x;
+          largest = std::max(largest, std::fabs(x));
+          sum += e * e;
         }
+        if (original.elements() == 0) continue;
+        EXPECT_LE(std::sqrt(sum / double(original.elements())), error_bound(encoding, largest));
       }
     }
   }
@@ -138,7 +181,8 @@ TEST(Encoding, ListIsDenseFirstWithUniqueNames) {
     EXPECT_FALSE(encoding->summary.empty());
   }
   EXPECT_EQ(all_encodings()[0], &dense_encoding);
-  expect_error(ErrorCode::usage, "'int4', expected one of dense, f16, bf16, i8_tensor, i8_channel",
+  expect_error(ErrorCode::usage,
+               "'int4', expected one of dense, f16, bf16, i8_tensor, i8_channel, [iu]N_tensor",
                [] { find_encoding("int4"); });
 }
 

@@ -3,18 +3,16 @@
 #include "strata/tensor/encodings/parts.hpp"
 
 namespace strata {
-namespace {
-
-EncodedTensor encode(const Tensor& tensor, int) { return EncodedTensor(tensor); }
-
-Tensor decode(const EncodedTensor& encoded) {
-  expect_parts(encoded, {{"elements", encoded.dtype, encoded.shape}});
-  return encoded.parts[0];
-}
-
-}  // namespace
 
 constinit const Encoding dense_encoding = {
-    .name = "dense", .summary = "elements as they are", .encode = encode, .decode = decode};
+    .name = "dense",
+    .summary = "elements as they are",
+    .searched = true,
+    .encoder = [](const Encoding&, const Tensor& tensor, int) { return EncodedTensor(tensor); },
+    .layout =
+        [](const EncodedTensor& encoded) {
+          return std::vector<PartType>{{"elements", encoded.dtype, encoded.shape}};
+        },
+    .decoder = [](const EncodedTensor& encoded) { return encoded.parts[0]; }};
 
 }  // namespace strata

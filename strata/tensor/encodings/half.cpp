@@ -22,35 +22,36 @@ void expect_no_overflow(const Tensor& original, const Tensor& codes) {
   }
 }
 
-EncodedTensor encode_as(const Encoding& encoding, DType code_type, const Tensor& tensor) {
+template <DType code_type>
+EncodedTensor encode(const Encoding& self, const Tensor& tensor, int) {
   expect_float(tensor);
-  EncodedTensor encoded;
-  encoded.encoding = &encoding;
-  encoded.dtype = tensor.dtype();
-  encoded.shape = tensor.shape();
+  EncodedTensor encoded = start_encoding(self, tensor, 0);
   encoded.parts.push_back(tensor.cast(code_type));
   expect_no_overflow(tensor, encoded.parts[0]);
   return encoded;
 }
 
-Tensor decode_from(DType code_type, const EncodedTensor& encoded) {
-  expect_parts(encoded, {{"codes", code_type, encoded.shape}});
-  return encoded.parts[0].cast(encoded.dtype);
+template <DType code_type>
+std::vector<PartType> layout(const EncodedTensor& encoded) {
+  return {{"codes", code_type, encoded.shape}};
 }
+
+Tensor decode(const EncodedTensor& encoded) { return encoded.parts[0].cast(encoded.dtype); }
 
 }  // namespace
 
-constinit const Encoding f16_encoding = {
-    .name = "f16",
-    .summary = "IEEE binary16: 11 significant bits, up to 65504",
-    .encode = [](const Tensor& tensor, int) { return encode_as(f16_encoding, DType::f16, tensor); },
-    .decode = [](const EncodedTensor& encoded) { return decode_from(DType::f16, encoded); }};
+constinit const Encoding f16_encoding = {.name = "f16",
+                                         .summary = "IEEE binary16: 11 significant bits, to 65504",
+                                         .searched = true,
+                                         .encoder = encode<DType::f16>,
+                                         .layout = layout<DType::f16>,
+                                         .decoder = decode};
 
-constinit const Encoding bf16_encoding = {
-    .name = "bf16",
-    .summary = "bfloat16: 8 significant bits, range of f32",
-    .encode = [](const Tensor& tensor,
-                 int) { return encode_as(bf16_encoding, DType::bf16, tensor); },
-    .decode = [](const EncodedTensor& encoded) { return decode_from(DType::bf16, encoded); }};
+constinit const Encoding bf16_encoding = {.name = "bf16",
+                                          .summary = "bfloat16: 8 significant bits, range of f32",
+                                          .searched = true,
+                                          .encoder = encode<DType::bf16>,
+                                          .layout = layout<DType::bf16>,
+                                          .decoder = decode};
 
 }  // namespace strata
