@@ -36,6 +36,34 @@ std::optional<QuantizedRange> quantized_range(DType type) {
   }
 }
 
+namespace {
+constexpr std::string_view arithmetic_names[] = {"onnx", "tflite_reference", "tflite_optimized",
+                                                 "tflite_xnnpack"};
+}
+
+std::string_view to_string(Arithmetic arithmetic) {
+  return arithmetic_names[std::size_t(arithmetic)];
+}
+
+std::optional<Arithmetic> arithmetic_named(std::string_view name) {
+  const auto found = std::ranges::find(arithmetic_names, name);
+  if (found == std::end(arithmetic_names)) return std::nullopt;
+  return Arithmetic(found - std::begin(arithmetic_names));
+}
+
+std::int64_t largest_distance(QuantizedRange range, std::int32_t zero_point) {
+  return std::max(std::int64_t(zero_point) - range.low, std::int64_t(range.high) - zero_point);
+}
+
+std::int64_t largest_sum(std::int64_t x_distance, std::int64_t weights, std::int64_t bias) {
+  std::int64_t sum = 0;
+  if (bias == INT64_MIN || __builtin_mul_overflow(x_distance, weights, &sum) ||
+      __builtin_add_overflow(sum, bias < 0 ? -bias : bias, &sum)) {
+    return INT64_MAX;
+  }
+  return sum;
+}
+
 std::int32_t round_then_shift(double value, std::int32_t zero_point, QuantizedRange range) {
   return clamped(std::nearbyint(value) + zero_point, range);
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "strata/tensor/dtype.hpp"
 
@@ -16,6 +17,25 @@ struct QuantizedRange {
 };
 /// Of integers of 2 to 16 bits; nothing for other types.
 std::optional<QuantizedRange> quantized_range(DType type);
+
+/// Which runtime's integers an op computes; the attribute `arithmetic` of nodes.
+enum class Arithmetic { onnx, tflite_reference, tflite_optimized, tflite_xnnpack };
+std::string_view to_string(Arithmetic arithmetic);
+/// By name; nothing if there is none of this name.
+std::optional<Arithmetic> arithmetic_named(std::string_view name);
+
+/// What the codes of a tensor stand for: scale * (code - zero_point).
+struct QuantizedOperand {
+  float scale;
+  std::int32_t zero_point;
+};
+
+/// The most that a code may lie away from the zero point.
+std::int64_t largest_distance(QuantizedRange range, std::int32_t zero_point);
+/// A bound on the magnitude of sums of products of one output channel, whatever x holds: the most
+/// that x may lie off its zero point times the sum of |w - zero point| over the channel's weights,
+/// plus |bias|. Saturates at the largest i64.
+std::int64_t largest_sum(std::int64_t x_distance, std::int64_t weights, std::int64_t bias);
 
 /// clamp(R(value) + zero_point): the zero point is added after rounding. NaN gives the lowest
 /// number, as maximum instructions have it that return their second operand.
@@ -42,10 +62,6 @@ std::int32_t quantize(float x, float scale, std::int32_t zero_point, QuantizedRa
 struct AddRatios {
   float a, b;
   float constant;  ///< the zero points: c - (ra * a + rb * b), a fused multiply-add inside
-};
-struct QuantizedOperand {
-  float scale;
-  std::int32_t zero_point;
 };
 AddRatios add_ratios(QuantizedOperand a, QuantizedOperand b, QuantizedOperand result);
 std::int32_t add(std::int32_t a, std::int32_t b, AddRatios ratios, QuantizedRange range);

@@ -1,24 +1,12 @@
 #include "strata/ir/ops/compute.hpp"
-#include "strata/ir/ops/convolution.hpp"
-#include "strata/ir/ops/decomposition.hpp"
 #include "strata/ir/ops/example.hpp"
+#include "strata/ir/ops/integer_sums.hpp"
 #include "strata/ir/ops/quantized.hpp"
 
 namespace strata::ir {
 namespace {
 
-// Operands of ConvInteger, and where QLinearConv has them.
 enum { x_at, w_at, x_zero_at, w_zero_at };
-enum {
-  x_scale_at = 1,
-  linear_x_zero_at,
-  linear_w_at,
-  w_scale_at,
-  linear_w_zero_at,
-  y_scale_at,
-  y_zero_at,
-  bias_at
-};
 
 void infer(InferContext& context) {
   expect_byte(context, x_at, "x");
@@ -37,24 +25,18 @@ void infer(InferContext& context) {
   context.set_output(0, {DType::i32, std::move(shape)});
 }
 
-/// Sums wrap, as 32-bit accumulators do. Padding stands for the zero point, so it adds nothing.
+/// Sums wrap, as 32-bit accumulators do.
 template <class X, class W>
 void convolve(const EvalArgs& args) {
-  const ConvGeometry geometry(args, w_at);
-  const X* x = args.inputs[x_at].data<X>().data();
-  const W* w = args.inputs[w_at].data<W>().data();
-  const int x_zero = args.has_input(x_zero_at) ? args.inputs[x_zero_at].data<X>()[0] : 0;
-  const W* w_zeros = args.has_input(w_zero_at) ? args.inputs[w_zero_at].data<W>().data() : nullptr;
-  const bool per_filter = w_zeros && args.inputs[w_zero_at].elements() > 1;
+  const std::int32_t x_zero = args.has_input(x_zero_at) ? args.inputs[x_zero_at].data<X>()[0] : 0;
+  const auto w_zero = [&](std::int64_t filter) -> std::int32_t {
+    return args.has_input(w_zero_at) ? per_channel<W>(args.inputs[w_zero_at], filter) : 0;
+  };
   std::int32_t* y = args.outputs[0].mutable_data<std::int32_t>().data();
-  for_each_output(geometry, [&](const ConvOutput& output) {
-    const int w_zero = w_zeros ? w_zeros[per_filter ? output.filter : 0] : 0;
-    std::uint32_t sum = 0;
-    for_each_tap(geometry, output, [&](std::int64_t i, std::int64_t k) {
-      sum += std::uint32_t((int(x[i]) - x_zero) * (int(w[k]) - w_zero));
-    });
-    y[output.index] = std::int32_t(sum);
-  });
+  convolve_rows<std::uint32_t>(ConvGeometry(args, w_at), args.inputs[x_at].data<X>().data(), x_zero,
+                               args.inputs[w_at].data<W>().data(), w_zero,
+                               [&](std::int64_t, std::int64_t at, const std::uint32_t* sums,
+                                   std::int64_t count) { std::copy(sums, sums + count, y + at); });
 }
 
 Status reference(const EvalArgs& args) {
@@ -90,72 +72,6 @@ std::vector<OpCase> cases() {
           {"empty", {input(DType::u8, {0, 4, 5, 6}), i8_filters()}}};
 }
 
-void infer_linear(InferContext& context) {
-  expect_byte(context, x_at, "x");
-  expect_byte(context, linear_w_at, "w");
-  expect_byte(context, y_zero_at, "y_zero_point");
-  SymbolicShape shape = infer_convolution(context, linear_w_at);
-  expect_quantization(context, {x_at, x_scale_at, linear_x_zero_at}, "x");
-  expect_quantization(context, {linear_w_at, w_scale_at, linear_w_zero_at}, "w");
-  expect_dtype(context, y_scale_at, "y_scale", DType::f32);
-  expect_single(context, x_scale_at, "x_scale");
-  expect_single(context, linear_x_zero_at, "x_zero_point");
-  expect_single(context, y_scale_at, "y_scale");
-  expect_single(context, y_zero_at, "y_zero_point");
-  if (!is_single(context, w_scale_at))
-    expect_per_filter(context, w_scale_at, "w_scale", linear_w_at);
-  if (!is_single(context, linear_w_zero_at))
-    expect_per_filter(context, linear_w_zero_at, "w_zero_point", linear_w_at);
-  if (context.has_input(bias_at)) {
-    expect_dtype(context, bias_at, "B", DType::i32);
-    expect_per_filter(context, bias_at, "B", linear_w_at);
-  }
-  context.set_output(0, {context.input(y_zero_at).dtype, std::move(shape)});
-}
-
-/// A vector of one number per filter, lined up with the channels of the output.
-ValueId along_channels(Builder& builder, ValueId vector, std::size_t rank) {
-  if (type_of(builder, vector).shape.empty()) return vector;
-  std::vector<std::int64_t> axes;
-  for (std::size_t i = 2; i < rank; ++i) axes.push_back(std::int64_t(i) - 1);
-  return builder.op("Unsqueeze", {vector, builder.integers(axes)});
-}
-
-Replacement decompose_linear(Builder& builder, const Node& node) {
-  const auto& in = node.inputs;
-  const std::size_t rank = type_of(builder, in[x_at]).shape.size();
-  ValueId sum = builder.op("ConvInteger",
-                           {in[x_at], in[linear_w_at], in[linear_x_zero_at], in[linear_w_zero_at]},
-                           node.attributes);
-  if (in.size() > bias_at && in[bias_at] != no_value) {
-    sum = builder.op("Add", {sum, along_channels(builder, in[bias_at], rank)});
-  }
-  const ValueId scale = requantize_scale(builder, in[x_scale_at], in[w_scale_at], in[y_scale_at]);
-  return {{builder.op("strata.Requantize",
-                      {sum, along_channels(builder, scale, rank), in[y_zero_at]})}};
-}
-
-Cost linear_cost(const CostArgs& args) {
-  return {.macs = conv_macs(args, linear_w_at), .flops = 3 * args.outputs[0].elements()};
-}
-
-std::vector<OpCase> linear_cases() {
-  using namespace example;
-  const auto s = [](float value) { return scalar(value); };
-  const auto zero = [](int value) { return scalar<std::uint8_t>(std::uint8_t(value)); };
-  return {{"tensor",
-           {u8_image(), s(0.1f), zero(3), i8_filters(), s(0.02f), scalar<std::int8_t>(1), s(0.4f),
-            zero(100)}},
-          {"channel",
-           {u8_image(), s(0.1f), zero(3), i8_filters(), values<float>({2}, {0.02f, 0.5f}),
-            values<std::int8_t>({2}, {0, 1}), s(0.9f), zero(128),
-            values<std::int32_t>({2}, {1000, -90})},
-           {{"pads", Ints{1, 1, 0, 1}}}},
-          {"signed",
-           {input(DType::i8, {1, 4, 5, 6}), s(0.1f), scalar<std::int8_t>(-3), i8_filters(),
-            s(0.02f), scalar<std::int8_t>(0), s(0.4f), scalar<std::int8_t>(7)}}};
-}
-
 constexpr AttributeDef attributes[] = {
     {"auto_pad", AttributeKind::string}, {"dilations", AttributeKind::integers},
     {"group", AttributeKind::integer},   {"kernel_shape", AttributeKind::integers},
@@ -163,7 +79,7 @@ constexpr AttributeDef attributes[] = {
 
 }  // namespace
 
-extern const OpDef conv_integer_op, q_linear_conv_op;
+extern const OpDef conv_integer_op;
 
 constinit const OpDef conv_integer_op = {.name = "ConvInteger",
                                          .inputs = {2, 4},
@@ -172,12 +88,5 @@ constinit const OpDef conv_integer_op = {.name = "ConvInteger",
                                          .reference = reference,
                                          .cost = cost,
                                          .cases = cases};
-constinit const OpDef q_linear_conv_op = {.name = "QLinearConv",
-                                          .inputs = {8, 9},
-                                          .attributes = attributes,
-                                          .infer = infer_linear,
-                                          .cost = linear_cost,
-                                          .decompose = decompose_linear,
-                                          .cases = linear_cases};
 
 }  // namespace strata::ir

@@ -1,9 +1,10 @@
+#include "strata/ir/ops/conv_transpose.hpp"
+
 #include <limits>
 
 #include "strata/ir/ops/compute.hpp"
 #include "strata/ir/ops/example.hpp"
 #include "strata/ir/ops/operands.hpp"
-#include "strata/ir/ops/window.hpp"
 
 namespace strata::ir {
 namespace {
@@ -39,8 +40,8 @@ Dim output_extent(const Attributes& attributes, const Axis& axis, const Dim& inp
   return axis.full(input) - Dim(axis.pad_begin + axis.pad_end);
 }
 
-std::vector<std::int64_t> kernel_of(const InferContext& context) {
-  const SymbolicShape& w = context.input(1).shape;
+std::vector<std::int64_t> kernel_of(const InferContext& context, int weights) {
+  const SymbolicShape& w = context.input(weights).shape;
   std::vector<std::int64_t> kernel;
   for (std::size_t i = 2; i < w.size(); ++i) {
     kernel.push_back(expect_known("spatial extent of W", w[i]));
@@ -65,14 +66,14 @@ void expect_attributes(const InferContext& context, std::size_t spatial) {
   expect_word(attributes, "auto_pad", "NOTSET", auto_pads);
 }
 
-void infer(InferContext& context) {
-  expect_float(context, 0, "X");
-  context.expect_same_dtype(0, 1);
+}  // namespace
+
+SymbolicShape infer_transposed(const InferContext& context, int weights) {
   const auto spatial = std::size_t(expect_image(context, 0, "X"));
-  context.expect_rank(1, "W", int(spatial) + 2);
+  context.expect_rank(weights, "W", int(spatial) + 2);
   expect_attributes(context, spatial);
   const SymbolicShape& x = context.input(0).shape;
-  const SymbolicShape& w = context.input(1).shape;
+  const SymbolicShape& w = context.input(weights).shape;
   const std::int64_t channels = expect_known("channels of W", w[0]);
   const std::int64_t group = context.attributes().integer("group", 1);
   expect_between("group", group, 1, std::max<std::int64_t>(channels, 1));
@@ -80,14 +81,8 @@ void infer(InferContext& context) {
   if (channels % group != 0) {
     fail(ErrorCode::model, "W has {} channels, which group {} does not divide", channels, group);
   }
-  const Dim filters = w[1] * Dim(group);
-  if (context.has_input(2)) {
-    context.expect_same_dtype(0, 2);
-    context.expect_rank(2, "B", 1);
-    expect_extent("length of bias B", context.input(2).shape[0], filters);
-  }
-  const std::vector<std::int64_t> kernel = kernel_of(context);
-  SymbolicShape shape{x[0], filters};
+  const std::vector<std::int64_t> kernel = kernel_of(context, weights);
+  SymbolicShape shape{x[0], w[1] * Dim(group)};
   for (std::size_t i = 0; i < spatial; ++i) {
     const Axis axis(context.attributes(), i, spatial, kernel[i]);
     shape.push_back(output_extent(context.attributes(), axis, x[i + 2], i));
@@ -96,12 +91,10 @@ void infer(InferContext& context) {
            shape.back().constant());
     }
   }
-  context.set_output(0, {context.input(0).dtype, std::move(shape)});
+  return shape;
 }
 
-/// The convolution that this one is the transpose of: its input is our output. Pads follow from
-/// the stated output where auto_pad or output_shape ask for it.
-Window window_of(const EvalArgs& args) {
+Window transposed_window(const EvalArgs& args, std::size_t weights) {
   const Attributes& attributes = args.attributes();
   const Shape& x = args.inputs[0].shape();
   const int spatial = x.rank() - 2;
@@ -110,7 +103,7 @@ Window window_of(const EvalArgs& args) {
   Window window;
   for (int i = 0; i < spatial; ++i) {
     const Axis axis(attributes, std::size_t(i), std::size_t(spatial),
-                    args.inputs[1].shape()[i + 2]);
+                    args.inputs[weights].shape()[i + 2]);
     WindowAxis& w = window[std::size_t(max_spatial - spatial + i)];
     w = {args.outputs[0].shape()[i + 2],
          x[i + 2],
@@ -126,6 +119,20 @@ Window window_of(const EvalArgs& args) {
     }
   }
   return window;
+}
+
+namespace {
+
+void infer(InferContext& context) {
+  expect_float(context, 0, "X");
+  context.expect_same_dtype(0, 1);
+  SymbolicShape shape = infer_transposed(context, 1);
+  if (context.has_input(2)) {
+    context.expect_same_dtype(0, 2);
+    context.expect_rank(2, "B", 1);
+    expect_extent("length of bias B", context.input(2).shape[0], shape[1]);
+  }
+  context.set_output(0, {context.input(0).dtype, std::move(shape)});
 }
 
 /// The input position that tap k carries to output o, or -1.
@@ -189,7 +196,7 @@ void transpose(const EvalArgs& args, const Window& window) {
 }
 
 Status reference(const EvalArgs& args) {
-  const Window window = window_of(args);
+  const Window window = transposed_window(args, 1);
   dispatch_float(args.inputs[0].dtype(), [&]<class T>() { transpose<T>(args, window); });
   return {};
 }

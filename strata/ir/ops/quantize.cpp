@@ -6,8 +6,8 @@
 #include "strata/ir/ops/elementwise.hpp"
 #include "strata/ir/ops/example.hpp"
 #include "strata/ir/ops/quantized.hpp"
-#include "strata/tensor/integer_arithmetic.hpp"
 #include "strata/tensor/narrow.hpp"
+#include "strata/tensor/tflite_arithmetic.hpp"
 
 namespace strata::ir {
 namespace {
@@ -61,6 +61,17 @@ void expect_granularity(const InferContext& context, std::string_view scale,
   }
 }
 
+/// In the modes of TFLite numbers are f32, and codes integers of 8 or 16 bits.
+void expect_tflite_types(const InferContext& context, DType number, DType code) {
+  if (expect_arithmetic(context) == Arithmetic::onnx) return;
+  if (number != DType::f32 || !quantized_range(code)) {
+    fail(ErrorCode::model,
+         "element types {} and {}; accepted with this arithmetic: f32 and integers",
+         to_string(number), to_string(code));
+  }
+  expect_scale(context, scale_at, "the");
+}
+
 void infer_dequantize(InferContext& context) {
   expect_quantized("x", context.input(x_at).dtype, true);
   expect_scale_type(context, "x_scale", false);
@@ -72,6 +83,7 @@ void infer_dequantize(InferContext& context) {
   if (!is_float(type)) {
     fail(ErrorCode::model, "output_dtype is {}; accepted: f16, bf16, f32, f64", to_string(type));
   }
+  expect_tflite_types(context, type, context.input(x_at).dtype);
   context.set_output(0, {type, context.input(x_at).shape});
 }
 
@@ -93,6 +105,7 @@ void infer_quantize(InferContext& context) {
     type = stated;
   }
   expect_quantized("y", type, false);
+  expect_tflite_types(context, context.input(x_at).dtype, type);
   context.set_output(0, {type, context.input(x_at).shape});
 }
 
@@ -117,6 +130,8 @@ class Quantization {
     scale = load_one<double>(args_.inputs[scale_at], at);
     if (args_.has_input(zero_at)) zero_point = load_one<double>(args_.inputs[zero_at], at);
   }
+
+  QuantizedOperand grid() const { return {float(scale), std::int32_t(zero_point)}; }
 
   double scale = 1, zero_point = 0;
 
@@ -155,6 +170,7 @@ double rounded(double value, DType type) {
 // y = (x - zero point) * scale: the difference is that of integers, rounded to the type of y.
 Status dequantize(const EvalArgs& args) {
   Quantization quantization(args);
+  const Arithmetic arithmetic = arithmetic_of(args.attributes());
   const bool wide = args.inputs[x_at].dtype() == DType::i32;
   const DType type = args.outputs[0].dtype();
   double values[chunk];
@@ -163,6 +179,11 @@ Status dequantize(const EvalArgs& args) {
     load(args.inputs[x_at], at, 1, n, values);
     for (std::int64_t i = 0; i < n; ++i) {
       quantization.seek(at + i);
+      if (arithmetic != Arithmetic::onnx) {
+        values[i] =
+            double(tflite_dequantize(arithmetic, std::int32_t(values[i]), quantization.grid()));
+        continue;
+      }
       const double difference = values[i] - quantization.zero_point;
       values[i] = (wide ? rounded(difference, type) : difference) * quantization.scale;
     }
@@ -184,6 +205,7 @@ Status quantize(const EvalArgs& args) {
   Tensor& y = args.outputs[0];
   const DType precision = division_type(args);
   const auto range = quantized_range(y.dtype());
+  const Arithmetic arithmetic = arithmetic_of(args.attributes());
   const NarrowRounding rounding{.saturate = args.attributes().integer("saturate", 1) != 0};
   double values[chunk];
   std::int64_t codes[chunk];
@@ -192,6 +214,10 @@ Status quantize(const EvalArgs& args) {
     load(args.inputs[x_at], at, 1, n, values);
     for (std::int64_t i = 0; i < n; ++i) {
       quantization.seek(at + i);
+      if (arithmetic != Arithmetic::onnx) {
+        codes[i] = tflite_quantize(arithmetic, float(values[i]), quantization.grid(), *range);
+        continue;
+      }
       const double divisor = rounded(quantization.scale, precision);
       const double quotient = rounded(rounded(values[i], precision) / divisor, precision);
       codes[i] = range ? round_then_shift(quotient, std::int32_t(quantization.zero_point), *range)
@@ -218,6 +244,9 @@ std::vector<OpCase> dequantize_cases() {
           {"default_axis",
            {values<std::int8_t>({2, 2}, {10, -20, 30, -40}), values<float>({2}, {0.5f, 2})}},
           {"i32", {values<std::int32_t>({2}, {100000, -7}), scalar(0.25f)}},
+          {"tflite",
+           {values<std::uint8_t>({4}, {0, 3, 128, 255}), scalar(0.1f), scalar<std::uint8_t>(128)},
+           {{"arithmetic", "tflite_optimized"}}},
           {"i4_blocked",
            {input(DType::i4, {2, 5}), values<float>({2, 2}, {0.5f, 1, 2, 4})},
            {{"axis", std::int64_t(1)}, {"block_size", std::int64_t(3)}}},
@@ -243,6 +272,10 @@ std::vector<OpCase> quantize_cases() {
           make("i8", {f32({3, 5}), scalar(0.1f), scalar<std::int8_t>(3)}),
           make("halves", {values<float>({6}, {-2.5f, -1.5f, -0.5f, 0.5f, 1.5f, 2.5f}), scalar(1.0f),
                           scalar<std::int8_t>(0)}),
+          make("reference", {f32({3, 5}), scalar(0.1f), scalar<std::int8_t>(3)},
+               {{"arithmetic", "tflite_reference"}}),
+          make("xnnpack", {f32({3, 5}), scalar(0.1f), scalar<std::int16_t>(0)},
+               {{"arithmetic", "tflite_xnnpack"}}),
           make("channel",
                {f32({2, 3, 2}), values<float>({3}, {0.1f, 0.3f, 2}),
                 values<std::uint8_t>({3}, {0, 128, 255})},
@@ -258,14 +291,14 @@ std::vector<OpCase> quantize_cases() {
                {{"output_dtype", DType::i16}})};
 }
 
-constexpr AttributeDef dequantize_attributes[] = {{"axis", AttributeKind::integer},
+constexpr AttributeDef dequantize_attributes[] = {{"arithmetic", AttributeKind::string},
+                                                  {"axis", AttributeKind::integer},
                                                   {"block_size", AttributeKind::integer},
                                                   {"output_dtype", AttributeKind::dtype}};
-constexpr AttributeDef quantize_attributes[] = {{"axis", AttributeKind::integer},
-                                                {"block_size", AttributeKind::integer},
-                                                {"output_dtype", AttributeKind::dtype},
-                                                {"precision", AttributeKind::dtype},
-                                                {"saturate", AttributeKind::integer}};
+constexpr AttributeDef quantize_attributes[] = {
+    {"arithmetic", AttributeKind::string},  {"axis", AttributeKind::integer},
+    {"block_size", AttributeKind::integer}, {"output_dtype", AttributeKind::dtype},
+    {"precision", AttributeKind::dtype},    {"saturate", AttributeKind::integer}};
 
 }  // namespace
 

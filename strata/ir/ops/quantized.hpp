@@ -5,6 +5,7 @@
 #include "strata/ir/builder.hpp"
 #include "strata/ir/op.hpp"
 #include "strata/ir/ops/operands.hpp"
+#include "strata/tensor/integer_arithmetic.hpp"
 
 namespace strata::ir {
 
@@ -23,6 +24,48 @@ struct QuantizedOperands {
 /// of one shape (single elements and scalars count as one). `what` is the tensor's name.
 void expect_quantization(const InferContext& context, QuantizedOperands operands,
                          std::string_view what);
+
+/// The attribute `arithmetic` (onnx where it is absent); complains if it names none.
+Arithmetic expect_arithmetic(const InferContext& context);
+Arithmetic arithmetic_of(const Attributes& attributes);
+
+/// Complains unless scale and zero point are single elements, f32 and of the tensor's type, and a
+/// scale that is known is positive and finite.
+void expect_grid(const InferContext& context, QuantizedOperands operands, std::string_view what);
+/// The latter alone, for scales of any count.
+void expect_scale(const InferContext& context, int scale, std::string_view what);
+/// Complains unless operand i has 8 bits, or 16 in a mode of TFLite.
+void expect_code(const InferContext& context, int i, std::string_view what);
+/// The grid of an operand at run time.
+QuantizedOperand grid(const EvalArgs& args, std::size_t scale, std::size_t zero_point);
+/// Element `channel` of a tensor that has one for each channel, or one for all.
+template <class T>
+T per_channel(const Tensor& tensor, std::int64_t channel) {
+  return tensor.data<T>()[tensor.elements() > 1 ? std::size_t(channel) : 0];
+}
+
+/// The operands of a sum of products, by index; bias is -1 where the op has none.
+struct SumOperands {
+  int x, x_zero, w, w_zero, bias;
+  int axis;                     ///< of w: its channels
+  std::int64_t taps;            ///< weights of one channel
+  std::int64_t rows_per_group;  ///< entries of the axes of w before `axis` that share channels
+};
+/// Complains unless sums in 32 bits hold whatever x may be, by channel and bound. Weights that
+/// are not constant are taken to be the worst; biases that are not constant to be 0.
+void expect_sums_fit(const InferContext& context, const SumOperands& operands);
+
+/// Calls f with the C++ type of i8 or u8, or also i16.
+template <class F>
+void dispatch_code(DType type, F&& f) {
+  if (type == DType::i16) {
+    f.template operator()<std::int16_t>();
+  } else if (type == DType::i8) {
+    f.template operator()<std::int8_t>();
+  } else {
+    f.template operator()<std::uint8_t>();
+  }
+}
 
 /// Calls f with the C++ type of i8 or u8.
 template <class F>
