@@ -5,6 +5,7 @@
 #include "strata/ir/known_elements.hpp"
 #include "strata/ir/known_extents.hpp"
 #include "strata/ir/op.hpp"
+#include "strata/ir/typing_budget.hpp"
 
 namespace strata::ir {
 namespace {
@@ -165,6 +166,7 @@ std::vector<TensorType> infer_operands(const Graph& graph, const Node& node,
 }
 
 void infer_types(Graph& graph) {
+  const TypingBudget budget(typing_rules_per_graph);
   for (NodeId id : graph.order()) infer_node(graph, id);
 }
 

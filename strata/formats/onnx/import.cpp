@@ -16,6 +16,7 @@
 #include "strata/ir/inline.hpp"
 #include "strata/ir/known_elements.hpp"
 #include "strata/ir/op.hpp"
+#include "strata/ir/typing_budget.hpp"
 
 namespace strata::formats::onnx {
 namespace {
@@ -440,6 +441,7 @@ ir::Graph import_model(const MappedFile& file, const LoadOptions& options) {
   const GraphProto& graph = flat ? *flat : *model.graph;
   check_ops(graph, opset);
   TensorReader tensors(file, options);
+  const ir::TypingBudget budget(ir::typing_rules_per_graph);
   return Importer(graph, opset, tensors).run();
 }
 

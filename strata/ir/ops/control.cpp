@@ -4,25 +4,9 @@
 
 #include "strata/ir/builder.hpp"
 #include "strata/ir/ops/movement.hpp"
+#include "strata/ir/typing_budget.hpp"
 
 namespace strata::ir {
-
-namespace {
-
-/// Nodes that one outermost shape rule may type in bodies: loops within loops are typed again and
-/// again until their extents settle, and a file may nest them without need.
-constexpr std::size_t most_typed_nodes = 20'000;
-thread_local std::size_t typed_nodes = 0;
-thread_local int typing_depth = 0;
-
-struct TypingScope {
-  TypingScope() {
-    if (typing_depth++ == 0) typed_nodes = 0;
-  }
-  ~TypingScope() { --typing_depth; }
-};
-
-}  // namespace
 
 Graph typed_body(const InferContext& context, std::string_view attribute,
                  std::span<const Value> inputs) {
@@ -32,12 +16,8 @@ Graph typed_body(const InferContext& context, std::string_view attribute,
          body.inputs.size());
   }
   if (!body.states.empty()) fail(ErrorCode::model, "{} has states, expected none", attribute);
-  const TypingScope scope;
-  typed_nodes += body.order().size() + 1;
-  if (typed_nodes > most_typed_nodes) {
-    fail(ErrorCode::unsupported, "typing its bodies takes more than {} shape rules",
-         most_typed_nodes);
-  }
+  const TypingBudget budget(typing_rules_per_graph);
+  TypingBudget::spend(body.order().size() + 1);
   Graph typed = body;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Value& input = typed.value(typed.inputs[i]);
