@@ -234,8 +234,7 @@ class Binder {
   void check_budget() const {
     const MemoryPlan& memory = binding_.memory_;
     if (!options_.memory_budget || memory.peak <= *options_.memory_budget) return;
-    const std::size_t last = program_.steps().size() - 1;  // copies come after it
-    const Step& worst = program_.steps()[std::min(std::size_t(memory.bound_step), last)];
+    const Step& worst = binding_.fullest_step();
     fail(ErrorCode::usage,
          "memory budget of {} does not hold: the arena needs {}; most is alive at {} ({}), {}",
          in_kib(*options_.memory_budget), in_kib(memory.peak), worst.name, worst.op,
@@ -247,6 +246,11 @@ class Binder {
   Binding binding_;
   std::vector<std::vector<int>> sharers_;  // of each root: the other buffers that have its bytes
 };
+
+const Step& Binding::fullest_step() const {
+  const std::size_t last = program_->steps().size() - 1;  // copies come after it
+  return program_->steps()[std::min(std::size_t(memory_.bound_step), last)];
+}
 
 std::shared_ptr<const Binding> Binding::bind(std::shared_ptr<const Program> program,
                                              const DimValues& dims, const BindOptions& options,

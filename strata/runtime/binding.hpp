@@ -54,6 +54,8 @@ class Binding {
   int threads() const { return threads_; }
   /// Bytes of the arena, scratch of all threads included.
   std::size_t peak_bytes() const { return memory_.peak; }
+  /// The step at which most bytes are alive.
+  const Step& fullest_step() const;
   /// Largest sum of bytes alive at one step: no plan can be smaller.
   std::size_t bound_bytes() const { return memory_.bound; }
   const std::vector<BoundStep>& steps() const { return steps_; }

@@ -22,11 +22,31 @@ Context::~Context() = default;
 
 Context::Context(std::shared_ptr<const Binding> binding, std::shared_ptr<ThreadPool> pool,
                  std::optional<Arena> arena, std::shared_ptr<States> states)
-    : binding_(std::move(binding)), pool_(std::move(pool)), states_(std::move(states)) {
+    : Context(binding, std::move(pool),
+              std::make_shared<const Arena>(arena ? *arena : Arena(binding->peak_bytes())),
+              std::move(states)) {}
+
+Context::Context(std::shared_ptr<const Binding> binding, std::shared_ptr<ThreadPool> pool,
+                 std::shared_ptr<const Arena> arena, std::shared_ptr<States> states)
+    : binding_(std::move(binding)),
+      pool_(std::move(pool)),
+      arena_(std::move(arena)),
+      states_(std::move(states)) {
   STRATA_ASSERT(pool_->size() >= binding_->threads());
-  arena_ = arena ? *arena : Arena(binding_->peak_bytes());
-  STRATA_ASSERT(arena_.size() >= binding_->peak_bytes());
   if (!states_) states_ = std::make_shared<States>(binding_->program().graph());
+  connect();
+}
+
+/// Resolves all addresses.
+void Context::connect() {
+  STRATA_ASSERT(arena_->data() && arena_->size() >= binding_->peak_bytes());
+  connected_ = arena_->data();
+  in_.clear();
+  out_.clear();
+  calls_.clear();
+  patches_.clear();
+  copies_.clear();
+  stages_.clear();
   connect_steps();
   connect_copies();
 }
@@ -38,7 +58,7 @@ void* Context::fixed_address(int buffer) const {
   const BoundBuffer& bound = binding_->buffers()[std::size_t(root)];
   switch (base.kind) {
     case Buffer::Kind::arena:
-      return arena_.data() + bound.offset;
+      return arena_->data() + bound.offset;
     case Buffer::Kind::constant:
       return const_cast<void*>(base.data.raw());
     case Buffer::Kind::known:
@@ -75,8 +95,8 @@ void Context::connect_steps() {
     call.first_out = out_.size();
     call.args.problem = bound.problem.get();
     call.args.packed = bound.packed.get();
-    call.args.scratch = arena_.data() + bound.scratch_offset;
-    call.args.worker_scratch = arena_.data() + bound.worker_scratch_offset;
+    call.args.scratch = arena_->data() + bound.scratch_offset;
+    call.args.worker_scratch = arena_->data() + bound.worker_scratch_offset;
     for (int buffer : steps[i].in) add_slot(buffer, false);
     for (int buffer : steps[i].out) add_slot(buffer, true);
     calls_.push_back(call);
@@ -109,6 +129,7 @@ void Context::connect_copies() {
 }
 
 void Context::patch(std::span<const void* const> inputs, std::span<void* const> outputs) {
+  if (arena_->data() != connected_) connect();
   for (const Patch& patch : patches_) {
     const auto index = std::size_t(patch.index);
     if (patch.into_out) {
@@ -169,9 +190,9 @@ void Context::run(std::span<const void* const> inputs, std::span<void* const> ou
 void Context::run_traced(std::span<const void* const> inputs, std::span<void* const> outputs,
                          RunTrace& trace) {
   using Clock = std::chrono::steady_clock;
+  trace.steps.assign(binding_->steps().size(), {});
   const Clock::time_point begin = Clock::now();
   const auto now = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
-  trace.steps.assign(binding_->steps().size(), {});
   patch(inputs, outputs);
   for (const Call& call : calls_) {
     Interval& interval = trace.steps[call.step];
@@ -226,7 +247,7 @@ void Context::poison_after(std::size_t step) {
     const BoundBuffer& bound = binding_->buffers()[i];
     if (buffers[i].kind != Buffer::Kind::arena || bound.root != int(i)) continue;
     if (bound.last == std::int32_t(step)) {
-      std::memset(arena_.data() + bound.offset, int(*poison_), bound.bytes);
+      std::memset(arena_->data() + bound.offset, int(*poison_), bound.bytes);
     }
   }
 }

@@ -32,11 +32,16 @@ class Context {
   /// (of at least peak_bytes), one is allocated; without states, they start here.
   Context(std::shared_ptr<const Binding> binding, std::shared_ptr<ThreadPool> pool,
           std::optional<Arena> arena = {}, std::shared_ptr<States> states = {});
+  /// In an arena that others use too, at other times. Its owner may replace it by another of at
+  /// least peak_bytes, which the next run then uses.
+  Context(std::shared_ptr<const Binding> binding, std::shared_ptr<ThreadPool> pool,
+          std::shared_ptr<const Arena> arena, std::shared_ptr<States> states);
   Context(Context&&) noexcept;
   ~Context();
 
   /// Runs once. Pointers in the order of the graph's inputs and outputs, plain layout, sizes as
-  /// bound. Allocates nothing. Throws model naming the node for errors in the data.
+  /// bound. Allocates nothing while the arena stays the same. Throws model naming the node for
+  /// errors in the data.
   void run(std::span<const void* const> inputs, std::span<void* const> outputs);
 
   /// The same, saying when each step ran. Allocates nothing once `trace` has its size.
@@ -70,6 +75,7 @@ class Context {
     std::byte* stage = nullptr;  ///< set: by way of this, as another copy overwrites the source
   };
 
+  void connect();
   void connect_steps();
   void connect_copies();
   void* fixed_address(int buffer) const;
@@ -84,7 +90,8 @@ class Context {
 
   std::shared_ptr<const Binding> binding_;
   std::shared_ptr<ThreadPool> pool_;
-  Arena arena_;
+  std::shared_ptr<const Arena> arena_;
+  const std::byte* connected_ = nullptr;  // the arena's memory when addresses were resolved
   std::shared_ptr<States> states_;
   std::vector<Arena> stages_;
   std::vector<const void*> in_;  // operands of all calls, one after the other

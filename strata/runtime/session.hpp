@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/runtime/context.hpp"
+#include "strata/runtime/run_observer.hpp"
 #include "strata/runtime/segments.hpp"
 #include "strata/runtime/stage.hpp"
 
@@ -20,7 +22,14 @@ struct SessionOptions {
   int threads = 1;  ///< 0: as many as this process may use
   ir::PassOptions passes;
   bool optimize = true;  ///< run the pass pipeline
+  /// Most bytes of a run: of the arena, and where sizes depend on data of the values between
+  /// segments too, those that loops collect among them. Weights, states and what the caller gives
+  /// do not count. None: the memory that this process may use.
   std::optional<std::size_t> memory_budget;
+  /// Most calls of bodies (iterations, branches taken) in one run, those within others counted too.
+  std::int64_t loop_limit = 10'000'000;
+  /// Asked before each of them, if set; true ends the run with an Error (usage), and it may throw.
+  std::function<bool()> stopped;
   Target target = default_target();
 };
 
@@ -47,7 +56,11 @@ class Session {
   const std::vector<ir::TensorType>& output_types() const { return output_types_; }
 
   /// Inputs in the order of input_names. Throws usage saying what was given and what is accepted.
-  std::vector<Tensor> run(std::span<const Tensor> inputs);
+  /// With an observer, that runs the plans.
+  std::vector<Tensor> run(std::span<const Tensor> inputs, RunObserver* observer = nullptr);
+  /// Most bytes that the latest run needed at a time, as the budget counts them; 0 before it, or if
+  /// is_static.
+  std::size_t peak_bytes() const { return peak_bytes_; }
 
   /// Whether sizes follow from those of the inputs alone: then there is one program, and contexts
   /// of it can be had.
@@ -75,18 +88,25 @@ class Session {
   using Bodies =
       std::map<std::pair<ir::NodeId, std::string>, std::unique_ptr<Session>, std::less<>>;
   struct Run;
+  struct Limits;
 
-  Session(ir::Graph graph, SessionOptions options, std::shared_ptr<ThreadPool> pool);
-  Session(const Session& other, std::shared_ptr<ThreadPool> pool);
+  /// With an arena, a body of a session that has this one.
+  Session(ir::Graph graph, SessionOptions options, std::shared_ptr<ThreadPool> pool,
+          std::shared_ptr<Arena> arena);
+  Session(const Session& other, std::shared_ptr<ThreadPool> pool, std::shared_ptr<Arena> arena);
   void describe();
   void prepare();
   void prepare_segments();
   void add_bodies(ir::NodeId node);
   std::vector<Tensor> checked(std::span<const Tensor> inputs) const;
-  std::vector<Tensor> run_static(std::span<const Tensor> inputs, std::span<const Shape> shapes);
-  std::vector<Tensor> run_segments(std::span<const Tensor> inputs, std::span<const Shape> shapes);
-  void run_control(const Segment& segment, Run& run);
-  void run_stage(const Segment& segment, Stage& stage, Run& run);
+  std::vector<Tensor> run_planned(std::span<const Tensor> inputs, RunObserver* observer);
+  std::vector<Tensor> run_body(std::span<const Tensor> inputs, Limits& limits);
+  std::vector<Tensor> run_segments(std::span<const Tensor> inputs, Limits& limits);
+  void run_control(const Segment& segment, Run& run, Limits& limits);
+  void run_stage(const Segment& segment, Stage& stage, Run& run, Limits& limits);
+  std::vector<Tensor> run_context(Context& context, const Segment* segment,
+                                  std::span<const Tensor> inputs, Limits& limits) const;
+  std::vector<Tensor> own_outputs(const Run& run, RunAccount& account) const;
 
   SessionOptions options_;
   std::vector<std::string> input_names_, output_names_;
@@ -94,7 +114,9 @@ class Session {
   std::vector<ir::PassRecord> passes_;
   ir::Graph graph_;  // optimised
   std::shared_ptr<ThreadPool> pool_;
+  std::shared_ptr<Arena> arena_;  // of all segments and bodies; none if there is one plan
   std::shared_ptr<States> states_;
+  std::size_t peak_bytes_ = 0;
   std::vector<Segment> segments_;  // none if sizes are static
   std::string not_compiled_;       // why not, when made
   std::deque<Stage> stages_;       // of the segments that are graphs, in their order

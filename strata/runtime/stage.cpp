@@ -18,8 +18,17 @@ Stage::Stage(ir::Graph graph, StageOptions options, std::shared_ptr<ThreadPool> 
       pool_(std::move(pool)),
       states_(std::move(states)) {}
 
-Stage Stage::share(std::shared_ptr<ThreadPool> pool, std::shared_ptr<States> states) const {
+Stage::Stage(ir::Graph graph, StageOptions options, std::shared_ptr<ThreadPool> pool,
+             std::shared_ptr<Arena> arena)
+    : graph_(std::move(graph)),
+      options_(std::move(options)),
+      pool_(std::move(pool)),
+      arena_(std::move(arena)) {}
+
+Stage Stage::share(std::shared_ptr<ThreadPool> pool, std::shared_ptr<States> states,
+                   std::shared_ptr<Arena> arena) const {
   Stage twin(graph_, options_, std::move(pool), std::move(states));
+  twin.arena_ = std::move(arena);
   twin.program_ = program_;
   return twin;
 }
@@ -33,7 +42,7 @@ void Stage::compile(const DimValues& typical) {
 std::shared_ptr<const Binding> Stage::bind(const DimValues& dims) {
   BindOptions bind_options;
   bind_options.threads = pool_->size();
-  bind_options.memory_budget = options_.memory_budget;
+  if (!arena_) bind_options.memory_budget = options_.memory_budget;
   const Binding* earlier = bound_.empty() ? nullptr : &bound_.back().context->binding();
   try {
     if (program_) return Binding::bind(program_, dims, bind_options, earlier);
@@ -50,20 +59,24 @@ std::vector<const Binding*> Stage::bindings() const {
   return list;
 }
 
-Context& Stage::context(std::span<const Shape> inputs, const DimValues& dims) {
+std::unique_ptr<Context> Stage::make_context(std::shared_ptr<const Binding> binding) const {
+  if (!arena_) return std::make_unique<Context>(std::move(binding), pool_, std::nullopt, states_);
+  return std::make_unique<Context>(std::move(binding), pool_, arena_, states_);
+}
+
+Context& Stage::context(std::span<const Shape> inputs, const DimValues& dims, RunAccount* account) {
   ++uses_;
   for (Bound& bound : bound_) {
     if (std::ranges::equal(bound.shapes, inputs) && bound.dims == dims) {
       bound.last_use = uses_;
+      if (account) account->reserve(bound.context->binding());
       return *bound.context;
     }
   }
   auto binding = bind(dims);
+  if (account) account->reserve(*binding);
   // Kept only once it is complete: there may be no memory for the arena.
-  Bound bound{{inputs.begin(), inputs.end()},
-              dims,
-              std::make_unique<Context>(std::move(binding), pool_, std::nullopt, states_),
-              uses_};
+  Bound bound{{inputs.begin(), inputs.end()}, dims, make_context(std::move(binding)), uses_};
   if (bound_.size() == most_bindings) {
     bound_.erase(std::ranges::min_element(bound_, {}, &Bound::last_use));
   }
