@@ -16,17 +16,21 @@ std::int32_t clamped(std::int64_t code, QuantizedRange range) {
 bool is_xnnpack(Arithmetic arithmetic) { return arithmetic == Arithmetic::tflite_xnnpack; }
 
 Rescale::Rule rule_of(const RescaleOf& of) {
-  if (of.arithmetic == Arithmetic::onnx || is_xnnpack(of.arithmetic)) {
-    return Rescale::Rule::float_even;
+  using Rule = Rescale::Rule;
+  if (of.arithmetic == Arithmetic::onnx || is_xnnpack(of.arithmetic)) return Rule::float_even;
+  const bool optimized = of.arithmetic == Arithmetic::tflite_optimized;
+  const bool layer = of.sum == SumOf::fully_connected;
+  if (of.type == DType::i16) {
+    if (layer) return optimized && !of.wide ? Rule::fixed_up : Rule::real_away;
+    if (of.wide) return Rule::fixed_wide;
+  } else if (layer && !optimized) {
+    return Rule::real_away;
   }
-  if (of.wide) return Rescale::Rule::fixed_wide;
-  if (of.arithmetic == Arithmetic::tflite_reference) {
-    return of.sum == SumOf::fully_connected && of.type != DType::i16 ? Rescale::Rule::real_away
-                                                                     : Rescale::Rule::fixed_away;
-  }
-  const bool away = of.type == DType::i16 || of.sum == SumOf::matmul ||
-                    (of.sum == SumOf::depthwise && of.type == DType::u8);
-  return away ? Rescale::Rule::fixed_away : Rescale::Rule::fixed_up;
+  if (!optimized) return Rule::fixed_away;
+  const bool up = layer || of.sum == SumOf::convolution ||
+                  (of.sum == SumOf::transposed && of.type == DType::u8) ||
+                  (of.sum == SumOf::depthwise && of.type == DType::i8 && of.in_block_of_8);
+  return up ? Rule::fixed_up : Rule::fixed_away;
 }
 
 }  // namespace

@@ -43,6 +43,9 @@ struct RescaleOf {
   bool wide = false;  ///< 64-bit sums (i16 with an i64 bias or none)
   float x_scale, w_scale;
   QuantizedOperand y;
+  /// Whether the channel is one of 8 that optimised kernels take at once: below the channels
+  /// rounded down to a multiple of 8.
+  bool in_block_of_8 = false;
 };
 Rescale rescale_of(const RescaleOf& of);
 

@@ -75,6 +75,7 @@ void convolve(const EvalArgs& args) {
       [&](std::int64_t filter, std::int64_t at, const Sum* sums, std::int64_t count) {
         if (filter != filter_of_rule) {
           filter_of_rule = filter;
+          of.in_block_of_8 = filter < geometry.filters / 8 * 8;
           of.w_scale = per_channel<float>(args.inputs[w_scale_at], filter);
           rescale = rescale_of(of);
           bias = args.has_input(bias_at) ? Sum(index_at(args.inputs[bias_at], filter)) : 0;

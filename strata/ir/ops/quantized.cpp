@@ -96,7 +96,7 @@ std::vector<std::int64_t> zero_points(const InferContext& context, int i, DType 
 }
 
 std::int64_t entry_of(const std::vector<std::int64_t>& list, std::size_t i) {
-  return list.empty() ? 0 : list[list.size() > 1 && i < list.size() ? i : 0];
+  return list.empty() ? 0 : list[i % list.size()];
 }
 
 /// Sum of |w - zero point| for each channel.
