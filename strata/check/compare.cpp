@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "strata/base/error.hpp"
+#include "strata/check/compare_segments.hpp"
 #include "strata/check/rounding.hpp"
 
 namespace strata::check {
@@ -32,7 +33,8 @@ std::vector<Match> find_matches(const Side& a, const Side& b, const Execution& r
   SourceOrder order;
   order.add(a.graph);
   order.add(b.graph);
-  const auto named_a = run_a.named_results(order), named_b = run_b.named_results(order);
+  const NamedResults named_a = named_results(run_a.program(), order);
+  const NamedResults named_b = named_results(run_b.program(), order);
   std::vector<Match> matches;
   for (const auto& [name, id_b] : named_b) {
     const auto found = named_a.find(name);
@@ -46,11 +48,6 @@ std::vector<Match> find_matches(const Side& a, const Side& b, const Execution& r
   }
   std::ranges::sort(matches, {}, &Match::b);
   return matches;
-}
-
-double ratio(double error, double tolerance) {
-  if (error == 0) return 0;
-  return tolerance > 0 ? error / tolerance : std::numeric_limits<double>::infinity();
 }
 
 /// Both sides, made ready for inputs of one size, and what has been found so far.
@@ -173,7 +170,8 @@ class Comparer {
     Rounding rounding(b_.binding());
     const auto judge = [&](std::size_t match, const Tensor& value, double error,
                            runtime::StepResult& result, std::size_t k) {
-      judge_layer(result_.layers[match], measure(values_[match], value), error + errors_[match]);
+      const Difference difference = measure(values_[match], value);
+      if (!result_.layers[match].judge(difference, error + errors_[match])) result_.agree = false;
       result.write(k, values_[match]);
     };
     const std::vector<Tensor> outputs = follow(b_, inputs, rounding, of_b_, judge);
@@ -182,16 +180,6 @@ class Comparer {
       const double tolerance = rounding.error(b_.graph().outputs[i]) + output_errors_[i];
       if (measure(outputs_a[i], outputs[i]).max_abs > tolerance) result_.agree = false;
     }
-  }
-
-  void judge_layer(Layer& layer, const Difference& difference, double tolerance) {
-    if (ratio(difference.max_abs, tolerance) >= ratio(layer.local.max_abs, layer.tolerance)) {
-      layer.tolerance = tolerance;
-    }
-    layer.local.add(difference);
-    if (difference.max_abs <= tolerance) return;
-    layer.diverges = true;
-    result_.agree = false;
   }
 
   const ir::Graph &graph_a_, &graph_b_;
@@ -204,7 +192,20 @@ class Comparer {
   std::vector<double> errors_, output_errors_;   // how far A's may be off
 };
 
+double ratio(double error, double tolerance) {
+  if (error == 0) return 0;
+  return tolerance > 0 ? error / tolerance : std::numeric_limits<double>::infinity();
+}
+
 }  // namespace
+
+bool Layer::judge(const Difference& difference, double allowed) {
+  if (ratio(difference.max_abs, allowed) >= ratio(local.max_abs, tolerance)) tolerance = allowed;
+  local.add(difference);
+  const bool agrees = difference.max_abs <= allowed;
+  if (!agrees) diverges = true;
+  return agrees;
+}
 
 std::vector<Tensor> reordered_inputs(const ir::Graph& from, const ir::Graph& to,
                                      std::span<const Tensor> inputs) {
@@ -239,6 +240,9 @@ Comparison compare(const Side& a, const Side& b, std::span<const std::vector<Ten
   const auto same_shapes = [](const std::vector<Tensor>& x, const std::vector<Tensor>& y) {
     return std::ranges::equal(x, y, {}, &Tensor::shape, &Tensor::shape);
   };
+  if (runs_in_segments(a) || runs_in_segments(b)) {
+    return compare_in_segments(a, b, inputs, options);
+  }
   Comparison result;
   std::optional<Comparer> comparer;
   for (std::size_t i = 0; i < inputs.size(); ++i) {

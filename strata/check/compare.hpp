@@ -19,6 +19,9 @@ struct Layer {
   Difference local;      ///< where B gets what A computed up to here: this node's own
   double tolerance = 0;  ///< what rounding explains of `local.max_abs`, in the worst run
   bool diverges = false;
+
+  /// Adds a local difference, of which this much is explained; whether that is all of it.
+  bool judge(const Difference& difference, double allowed);
 };
 
 struct OutputDifference {

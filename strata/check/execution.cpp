@@ -5,6 +5,7 @@
 #include "strata/base/error.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/interpreter.hpp"
+#include "strata/ir/op.hpp"
 #include "strata/runtime/segments.hpp"
 
 namespace strata::check {
@@ -20,15 +21,42 @@ ir::Graph optimised(const Side& side) {
   for (const ir::NodeId id : graph.order()) graph.node(id).sources = names_of(graph.node(id));
   ir::infer_types(graph);
   ir::run_passes(graph, side.passes, side.pass_options);
-  if (runtime::depends_on_data(graph)) {
-    fail(ErrorCode::unsupported,
-         "sizes in this model depend on data, so it runs in segments; models that run in one are "
-         "compared");
-  }
   return graph;
 }
 
+/// Nodes without sources come from themselves, those of bodies too.
+void name_sources(ir::Graph& graph) {
+  for (const ir::NodeId id : graph.order()) {
+    ir::Node& node = graph.node(id);
+    node.sources = names_of(node);
+    std::vector<std::pair<std::string, ir::Subgraph>> bodies;
+    for (const auto& [name, attribute] : node.attributes) {
+      const auto* body = std::get_if<ir::Subgraph>(&attribute);
+      if (!body || !node.op->control) continue;
+      auto own = std::make_shared<ir::Graph>(**body);
+      name_sources(*own);
+      bodies.emplace_back(name, std::move(own));
+    }
+    for (auto& [name, body] : bodies) node.attributes.set(name, std::move(body));
+  }
+}
+
 }  // namespace
+
+runtime::Session session_of(const Side& side) {
+  ir::Graph graph = side.graph;
+  name_sources(graph);
+  runtime::SessionOptions options;
+  options.threads = side.threads;
+  options.target = side.target;
+  options.passes = side.pass_options;
+  for (const ir::Pass* pass : ir::all_passes()) {
+    if (!std::ranges::count(side.passes, pass)) options.passes.off.emplace_back(pass->name);
+  }
+  return runtime::Session(std::move(graph), std::move(options));
+}
+
+bool runs_in_segments(const Side& side) { return runtime::depends_on_data(optimised(side)); }
 
 Side plain(Side side) {
   side.passes.clear();
@@ -42,7 +70,13 @@ Side plain(Side side) {
 
 void SourceOrder::add(const ir::Graph& graph) {
   for (const ir::NodeId id : graph.order()) {
-    for (const std::string& name : names_of(graph.node(id))) ranks_.emplace(name, ranks_.size());
+    const ir::Node& node = graph.node(id);
+    if (node.op->control) {
+      for (const auto& [name, attribute] : node.attributes) {
+        if (const auto* body = std::get_if<ir::Subgraph>(&attribute)) add(**body);
+      }
+    }
+    for (const std::string& name : names_of(node)) ranks_.emplace(name, ranks_.size());
   }
 }
 
@@ -87,17 +121,16 @@ std::vector<Tensor> Execution::run(std::span<const Tensor> inputs, const runtime
   return outputs;
 }
 
-std::map<std::pair<std::string, std::size_t>, ResultId> Execution::named_results(
-    const SourceOrder& order) const {
-  std::map<std::pair<std::string, std::size_t>, ResultId> named;
-  for (std::size_t i = 0; i < program().steps().size(); ++i) {
-    const runtime::Step& step = program().steps()[i];
+NamedResults named_results(const runtime::Program& program, const SourceOrder& order) {
+  NamedResults named;
+  for (std::size_t i = 0; i < program.steps().size(); ++i) {
+    const runtime::Step& step = program.steps()[i];
     if (step.node == ir::no_node) continue;
-    const ir::Node& node = graph().node(step.node);
+    const ir::Node& node = program.graph().node(step.node);
     const std::string name = order.last(names_of(node));
     if (name.empty()) continue;
     for (std::size_t k = 0; k < step.out.size(); ++k) {
-      const ir::ValueId value = program().buffers()[std::size_t(step.out[k])].value;
+      const ir::ValueId value = program.buffers()[std::size_t(step.out[k])].value;
       const auto at = std::ranges::find(node.outputs, value);
       if (at == node.outputs.end()) continue;
       named[{name, std::size_t(at - node.outputs.begin())}] = {i, k};

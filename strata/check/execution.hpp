@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "strata/ir/passes/pipeline.hpp"
-#include "strata/runtime/context.hpp"
+#include "strata/runtime/session.hpp"
 #include "strata/runtime/target.hpp"
 
 namespace strata::check {
@@ -21,6 +21,12 @@ struct Side {
   runtime::Target target = runtime::default_target();
   int threads = 1;
 };
+
+/// A session for the side, with the same passes and kernels; within bodies too, nodes know what
+/// they come from.
+runtime::Session session_of(const Side& side);
+/// Whether, optimised, sizes in the side's model depend on data.
+bool runs_in_segments(const Side& side);
 
 /// The plainest meaning of a side's model: no pass, every node by its reference implementation.
 Side plain(Side side);
@@ -43,10 +49,15 @@ struct ResultId {
   auto operator<=>(const ResultId&) const = default;
 };
 
+/// The results of a program that stand for what one of the user's nodes gives, by its name and the
+/// number of the output. Where a node became several, that is the last.
+using NamedResults = std::map<std::pair<std::string, std::size_t>, ResultId>;
+NamedResults named_results(const runtime::Program& program, const SourceOrder& order);
+
 /// A side optimised, compiled and bound for inputs of these shapes.
 class Execution {
  public:
-  /// Throws usage for inputs that do not fit, unsupported where sizes depend on data.
+  /// Throws usage for inputs that do not fit. Sizes must not depend on data.
   Execution(const Side& side, std::span<const Shape> inputs);
 
   /// One run from the initial states; `after` sees every step's results.
@@ -55,11 +66,6 @@ class Execution {
   const runtime::Binding& binding() const { return *binding_; }
   const runtime::Program& program() const { return binding_->program(); }
   const ir::Graph& graph() const { return program().graph(); }
-
-  /// The results that stand for what one of the user's nodes gives, by its name and the number of
-  /// the output. Where a node became several, that is the last.
-  std::map<std::pair<std::string, std::size_t>, ResultId> named_results(
-      const SourceOrder& order) const;
 
  private:
   std::shared_ptr<const runtime::Binding> binding_;

@@ -27,8 +27,8 @@ const Rounding::Known& Rounding::find(ir::ValueId value) {
   return known_[id] = {constant ? magnitude(constant->decode()) : 0, 0};
 }
 
-void Rounding::add_input(std::size_t i, const Tensor& tensor) {
-  known_[binding_.program().graph().inputs[i]] = {magnitude(tensor), 0};
+void Rounding::add_input(std::size_t i, const Tensor& tensor, double error) {
+  known_[binding_.program().graph().inputs[i]] = {magnitude(tensor), error};
 }
 
 double Rounding::own_error(const ir::Node& node, ir::ValueId value, double magnitude,

@@ -12,8 +12,8 @@ class Rounding {
  public:
   explicit Rounding(const runtime::Binding& binding) : binding_(binding) {}
 
-  /// An input of the graph: no error yet.
-  void add_input(std::size_t i, const Tensor& tensor);
+  /// An input of the graph, with the error that it may have already.
+  void add_input(std::size_t i, const Tensor& tensor, double error = 0);
   /// A step's result: what rounding its own node may add, on top of what its inputs bring along.
   double add_result(std::size_t step, ir::ValueId value, const Tensor& tensor);
   /// From here on the value counts as free of error: it is compared, or taken from elsewhere.

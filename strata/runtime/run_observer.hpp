@@ -24,9 +24,11 @@ class RunObserver {
   virtual ~RunObserver() = default;
   /// Runs call.context, in whatever way.
   virtual void run_plan(const PlanCall& call) = 0;
-  /// Around a control flow node, and around each call of one of its bodies.
+  /// Around a control flow node, and (begin_body, end_body) each call of one of its bodies.
   virtual void begin_control(const ir::Node&, std::span<const Tensor> /*operands*/) {}
   virtual void end_control(const ir::Node&, std::span<const Tensor> /*results*/) {}
+  /// A value is copied, as others have it too.
+  virtual void copied(const Tensor& /*from*/, const Tensor& /*to*/) {}
   virtual void begin_body(std::span<const Tensor> /*inputs*/) {}
   virtual void end_body(std::span<const Tensor> /*outputs*/) {}
 };

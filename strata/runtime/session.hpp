@@ -106,7 +106,7 @@ class Session {
   void run_stage(const Segment& segment, Stage& stage, Run& run, Limits& limits);
   std::vector<Tensor> run_context(Context& context, const Segment* segment,
                                   std::span<const Tensor> inputs, Limits& limits) const;
-  std::vector<Tensor> own_outputs(const Run& run, RunAccount& account) const;
+  std::vector<Tensor> own_outputs(const Run& run, Limits& limits) const;
 
   SessionOptions options_;
   std::vector<std::string> input_names_, output_names_;

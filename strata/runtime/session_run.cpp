@@ -226,11 +226,12 @@ std::vector<Tensor> Session::run_segments(std::span<const Tensor> inputs, Limits
       if (id != ir::no_value && --run.uses[ir::index(id)] == 0) run.values[ir::index(id)] = {};
     }
   }
-  return own_outputs(run, limits.account);
+  return own_outputs(run, limits);
 }
 
 /// Outputs that nobody else has, and that are not part of a state; states are written.
-std::vector<Tensor> Session::own_outputs(const Run& run, RunAccount& account) const {
+std::vector<Tensor> Session::own_outputs(const Run& run, Limits& limits) const {
+  RunAccount& account = limits.account;
   const auto value = [&](ir::ValueId id) {
     const ir::Value& v = graph_.value(id);
     return v.constant ? v.constant->decode() : run.values[ir::index(id)];
@@ -249,6 +250,7 @@ std::vector<Tensor> Session::own_outputs(const Run& run, RunAccount& account) co
     if (tensor.size_bytes() > 0) {
       std::memcpy(copy.mutable_raw(), tensor.raw(), tensor.size_bytes());
     }
+    if (limits.observer) limits.observer->copied(tensor, copy);
     outputs.push_back(std::move(copy));
   }
   for (const ir::State& state : graph_.states) written.push_back(value(state.written).clone());
