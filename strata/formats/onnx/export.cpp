@@ -6,6 +6,7 @@
 #include "strata/formats/onnx/bodies.hpp"
 #include "strata/formats/onnx/flatten.hpp"
 #include "strata/formats/onnx/import.hpp"
+#include "strata/formats/onnx/older_form.hpp"
 #include "strata/formats/onnx/opset_of.hpp"
 #include "strata/ir/op.hpp"
 
@@ -278,7 +279,8 @@ int opset_for(const ir::Graph& graph, const SaveOptions& options) {
 
 MessageWriter model_proto(const ir::Graph& graph, const SaveOptions& options,
                           ExternalWriter* external) {
-  const ir::Graph flat = flatten(graph);
+  ir::Graph flat = flatten(graph);
+  if (!options.raise_opset) use_older_forms(flat, options.opset);
   const int opset = opset_for(flat, options);
   MessageWriter opset_import;
   opset_import.text(1, "");

@@ -20,8 +20,10 @@ std::vector<ir::NodeId> foreign_nodes(const ir::Graph& graph) {
   return nodes;
 }
 
-// Returns pairs of an output of the node and the value that replaces it.
-std::vector<std::pair<ir::ValueId, ir::ValueId>> decompose(ir::Graph& graph, ir::NodeId id) {
+using Pairs = std::vector<std::pair<ir::ValueId, ir::ValueId>>;
+
+// Pairs of an output of the node and the value that replaces it; none if it cannot be taken apart.
+std::optional<Pairs> try_decompose(ir::Graph& graph, ir::NodeId id) {
   const std::string name = graph.node(id).name;
   // Its own name is free for the node inside that bears it.
   graph.rename(id, ir::qualified_name(*graph.node(id).op));
@@ -29,16 +31,28 @@ std::vector<std::pair<ir::ValueId, ir::ValueId>> decompose(ir::Graph& graph, ir:
   ir::Builder builder(graph, node.sources);
   const auto results = node.op->decompose ? node.op->decompose(builder, node) : std::nullopt;
   if (!results) {
-    fail(ErrorCode::unsupported, "node {} ({}) has no form in ONNX", name,
-         ir::qualified_name(*node.op));
+    graph.rename(id, name);
+    return std::nullopt;
   }
-  std::vector<std::pair<ir::ValueId, ir::ValueId>> pairs;
+  Pairs pairs;
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == ir::no_value) continue;
     graph.swap_names(node.outputs[i], (*results)[i]);
     pairs.emplace_back(node.outputs[i], (*results)[i]);
   }
   return pairs;
+}
+
+Pairs decompose(ir::Graph& graph, ir::NodeId id) {
+  if (auto pairs = try_decompose(graph, id)) return std::move(*pairs);
+  fail(ErrorCode::unsupported, "node {} ({}) has no form in ONNX", graph.node(id).name,
+       ir::qualified_name(*graph.node(id).op));
+}
+
+void replace(ir::Graph& graph, const Pairs& pairs, std::span<const ir::NodeId> nodes) {
+  graph.replace_uses(pairs);
+  graph.erase(nodes);
+  graph.sort();
 }
 
 bool is_flat(const ir::Graph& graph) {
@@ -69,18 +83,29 @@ ir::Graph flatten(const ir::Graph& graph) {
   std::vector<ir::NodeId> nodes;
   for (int depth = 0; !(nodes = foreign_nodes(flat)).empty(); ++depth) {
     if (depth == deepest) fail(ErrorCode::unsupported, "nodes nested more than {} deep", deepest);
-    std::vector<std::pair<ir::ValueId, ir::ValueId>> pairs;
+    Pairs pairs;
     for (const ir::NodeId id : nodes) {
-      const auto replaced = decompose(flat, id);
+      const Pairs replaced = decompose(flat, id);
       pairs.insert(pairs.end(), replaced.begin(), replaced.end());
     }
-    flat.replace_uses(pairs);
-    flat.erase(nodes);
-    flat.sort();
+    replace(flat, pairs, nodes);
   }
   flat.compact();
   for (const ir::NodeId id : flat.order()) flatten_bodies(flat.node(id));
   return flat;
+}
+
+bool decompose_all(ir::Graph& graph, std::span<const ir::NodeId> nodes) {
+  Pairs pairs;
+  std::vector<ir::NodeId> replaced;
+  for (const ir::NodeId id : nodes) {
+    const auto of_node = try_decompose(graph, id);
+    if (!of_node) continue;
+    pairs.insert(pairs.end(), of_node->begin(), of_node->end());
+    replaced.push_back(id);
+  }
+  replace(graph, pairs, replaced);
+  return !replaced.empty();
 }
 
 }  // namespace strata::formats::onnx

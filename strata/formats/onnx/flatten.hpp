@@ -9,4 +9,7 @@ namespace strata::formats::onnx {
 /// if there is none.
 ir::Graph flatten(const ir::Graph& graph);
 
+/// Replaces those of the nodes that have a decomposition by it, keeping names; whether any has.
+bool decompose_all(ir::Graph& graph, std::span<const ir::NodeId> nodes);
+
 }  // namespace strata::formats::onnx
