@@ -1,9 +1,11 @@
 #include "strata/kernels/kernels.hpp"
 
+#include "strata/kernels/bytes/bytes.hpp"
 #include "strata/kernels/conv/conv.hpp"
 #include "strata/kernels/convert/convert.hpp"
 #include "strata/kernels/elementwise/elementwise.hpp"
 #include "strata/kernels/gemm/gemm.hpp"
+#include "strata/kernels/integer/integer_conv.hpp"
 #include "strata/kernels/movement/movement.hpp"
 #include "strata/kernels/norm/norm.hpp"
 #include "strata/kernels/pool/pool.hpp"
@@ -15,7 +17,7 @@ std::vector<const Row*> builtin_rows() {
   std::vector<const Row*> rows;
   for (const std::span<const Row> family :
        {conv_rows(), gemm_rows(), pool_rows(), elementwise_rows(), norm_rows(), reduce_rows(),
-        movement_rows(), convert_rows()}) {
+        movement_rows(), convert_rows(), integer_conv_rows(), byte_rows()}) {
     for (const Row& row : family) rows.push_back(&row);
   }
   return rows;

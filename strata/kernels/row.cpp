@@ -26,6 +26,18 @@ std::string_view to_string(ProblemKind kind) {
       return "pad";
     case ProblemKind::reorder:
       return "reorder";
+    case ProblemKind::integer_conv:
+      return "integer_conv";
+    case ProblemKind::byte_table:
+      return "byte_table";
+    case ProblemKind::byte_binary:
+      return "byte_binary";
+    case ProblemKind::byte_pool:
+      return "byte_pool";
+    case ProblemKind::quantize:
+      return "quantize";
+    case ProblemKind::dequantize:
+      return "dequantize";
     case ProblemKind::reference:
       return "reference";
   }

@@ -24,6 +24,12 @@ enum class ProblemKind : std::uint8_t {
   strided_copy,
   pad,
   reorder,
+  integer_conv,
+  byte_table,
+  byte_binary,
+  byte_pool,
+  quantize,
+  dequantize,
   reference
 };
 std::string_view to_string(ProblemKind kind);

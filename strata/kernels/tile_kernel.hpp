@@ -1,10 +1,10 @@
 #pragma once
 
 #include "strata/kernels/tile.hpp"
+#include "strata/kernels/tile_bases.hpp"
 #include "strata/kernels/vec_math.hpp"
 
-/// The register tile of tile.hpp. Loops over positions are recursions on template arguments:
-/// only so do all indices become constants before GCC 12 decides which arrays live in registers.
+/// The register tile of tile.hpp.
 namespace strata::kernels::STRATA_VEC_NAMESPACE {
 namespace {
 
@@ -16,40 +16,13 @@ inline const char* offset_by(const void* p, std::ptrdiff_t floats) {
   return static_cast<const char*>(p) + floats * std::ptrdiff_t(sizeof(float));
 }
 
-/// Addresses of a tile's rows, every third column; the others are base + {1, 2} * column, so that
-/// any stride takes few registers.
-template <int Rows, int Columns>
-struct TileBases {
-  static constexpr int per_row = (Columns + 2) / 3;
-  static constexpr int count = Rows * per_row;
-};
-
-template <int Rows, int Columns, int B = 0>
-[[gnu::always_inline]] inline void place(const char* (&base)[TileBases<Rows, Columns>::count],
-                                         const char* x, std::ptrdiff_t row, std::ptrdiff_t column) {
-  using Bases = TileBases<Rows, Columns>;
-  if constexpr (B < Bases::count) {
-    base[B] = x + (B / Bases::per_row) * row + 3 * (B % Bases::per_row) * column;
-    place<Rows, Columns, B + 1>(base, x, row, column);
-  }
-}
-
-template <int Count, int B = 0>
-[[gnu::always_inline]] inline void advance(const char* (&base)[Count], int bytes) {
-  if constexpr (B < Count) {
-    base[B] += bytes;
-    advance<Count, B + 1>(base, bytes);
-  }
-}
-
 /// One step of the reduction for all positions from P on.
 template <int Columns, int N, int V, int Count, int P = 0>
 [[gnu::always_inline]] inline void step(Vec (&acc)[N][V], const Vec (&w)[V],
                                         const char* const (&base)[Count], std::ptrdiff_t column,
                                         int offset) {
   if constexpr (P < N) {
-    constexpr int q = P % Columns;
-    const char* at = base[P / Columns * ((Columns + 2) / 3) + q / 3] + (q % 3) * column + offset;
+    const char* at = tile_position<Columns, P>(base, column, offset);
     const Vec x = broadcast_now(*reinterpret_cast<const float*>(at));
     accumulate(acc[P][0], x, w[0]);
     if constexpr (V == 2) accumulate(acc[P][1], x, w[1]);

@@ -29,9 +29,11 @@ const char* reason_against(const kernels::Row& row, const kernels::Problem& prob
   return row.rejects(problem);
 }
 
-/// A layout of a rank fits only tensors of that rank, and only f32 ones.
+/// A layout of a rank fits only tensors of that rank, and only the types of activations.
 bool fits(const kernels::Layout& layout, const Shape& shape, DType dtype) {
-  return layout.is_plain() || (layout.rank == shape.rank() && dtype == DType::f32);
+  if (layout.is_plain()) return true;
+  return layout.rank == shape.rank() &&
+         (dtype == DType::f32 || dtype == DType::i8 || dtype == DType::u8);
 }
 
 bool fits(const kernels::OperandLayouts& option, const Operands& operands, const ir::Graph& graph,

@@ -11,10 +11,12 @@ using kernels::Layout;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 /// Modelled time to bring a value from one layout into another: read and write once.
-double reorder_seconds(const Layout& from, const Layout& to, const Shape& shape) {
-  constexpr double call = 2e-7, bytes_per_second = 8e9;
+double reorder_seconds(const Layout& from, const Layout& to, const Shape& shape,
+                       std::size_t element) {
+  // Bytes move one by one.
+  constexpr double call = 2e-7, elements_per_second = 1e9, of_bytes = 1.5e9;
   if (same_storage(from, to, shape)) return 0;
-  return call + 2 * 4.0 * double(shape.elements()) / bytes_per_second;
+  return call + double(shape.elements()) / (element == 1 ? of_bytes : elements_per_second);
 }
 
 /// What it takes at least to have a value in one layout, its producer and all before included.
@@ -83,13 +85,17 @@ class Chooser {
 
   const Shape& shape(ir::ValueId id) const { return shapes_[ir::index(id)]; }
 
+  double reorder(ir::ValueId id, const Layout& from, const Layout& to) const {
+    return reorder_seconds(from, to, shape(id), size_of(graph_.value(id).type.dtype));
+  }
+
   /// Cheapest way to have `id` in `wanted`; a value read by several nodes is paid by all of them.
   double cheapest_offer(ir::ValueId id, const Layout& wanted) const {
     const auto& offers = offers_[ir::index(id)];
-    if (offers.empty()) return reorder_seconds(kernels::plain_layout, wanted, shape(id));
+    if (offers.empty()) return reorder(id, kernels::plain_layout, wanted);
     double best = infinity;
     for (const Offer& offer : offers) {
-      best = std::min(best, offer.seconds + reorder_seconds(offer.layout, wanted, shape(id)));
+      best = std::min(best, offer.seconds + reorder(id, offer.layout, wanted));
     }
     return best;
   }
@@ -168,7 +174,7 @@ class Chooser {
       const ir::ValueId out = candidate.operands->out[i];
       for (const Want& want : wants_[ir::index(out)]) {
         if (want.count == 0) continue;
-        seconds += reorder_seconds(candidate.layouts.out[i], want.layout, shape(out));
+        seconds += reorder(out, candidate.layouts.out[i], want.layout);
       }
     }
     return seconds;
@@ -188,7 +194,7 @@ class Chooser {
       const ir::ValueId in = candidate.operands->in[i];
       const Layout wanted = candidate.layouts.in[i];
       if (is_wanted(in, wanted)) continue;  // made for others anyway
-      seconds += reorder_seconds(layout_of(in), wanted, shape(in));
+      seconds += reorder(in, layout_of(in), wanted);
     }
     return seconds;
   }

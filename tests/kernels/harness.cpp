@@ -98,7 +98,7 @@ struct Run {
   const std::vector<std::vector<std::byte>>& inputs;
   std::size_t out_bytes;
   const std::vector<const void*>& constants;
-  std::size_t element;
+  std::size_t element, out_element;
 
   /// `shared`: the input whose buffer the output takes over, or -1.
   std::vector<std::byte> operator()(std::uint64_t seed, int shared) const {
@@ -109,7 +109,7 @@ struct Run {
       std::copy(stored.begin(), stored.end(), buffers.back().data());
     }
     for (Fenced& buffer : buffers) in.push_back(buffer.data());
-    Fenced guarded(out_bytes + guard_bytes, element);
+    Fenced guarded(out_bytes + guard_bytes, out_element);
     std::fill_n(guarded.data(), guard_bytes, guard);
     void* out = shared < 0 ? guarded.data() + guard_bytes : buffers[std::size_t(shared)].data();
 
@@ -176,17 +176,18 @@ Plain from_stored(std::span<const std::byte> stored, const Dims& dims, const Lay
 }
 
 Plain run_row(const Row& row, const Problem& problem, std::span<const Plain> inputs,
-              const Dims& out_dims, const std::vector<const void*>& constants,
-              std::size_t element) {
+              const Dims& out_dims, const std::vector<const void*>& constants, std::size_t element,
+              std::size_t out_element) {
+  if (out_element == 0) out_element = element;
   std::vector<std::vector<std::byte>> stored;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     stored.push_back(to_stored(inputs[i], problem.layouts.in[i], element));
   }
   const Layout& layout = problem.layouts.out[0];
-  const std::size_t out_bytes = std::size_t(stored_elements(layout, out_dims)) * element;
-  const Run run{row, problem, stored, out_bytes, constants, element};
+  const std::size_t out_bytes = std::size_t(stored_elements(layout, out_dims)) * out_element;
+  const Run run{row, problem, stored, out_bytes, constants, element, out_element};
   const auto plain = [&](std::uint64_t seed, int shared) {
-    return from_stored(run(seed, shared), out_dims, layout, element);
+    return from_stored(run(seed, shared), out_dims, layout, out_element);
   };
   const Plain result = plain(0, -1);
   for (const std::uint64_t seed : {1, 2}) {

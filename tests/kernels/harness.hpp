@@ -32,10 +32,10 @@ Plain from_stored(std::span<const std::byte> stored, const Dims& dims, const Lay
 /// Runs `row` with `problem.layouts` on buffers that are aligned to their elements only and end
 /// where memory ends. Outputs, scratch and packed memory start as NaN; a guard precedes outputs.
 /// Checks that other splits into units, and the in-place forms that the row allows, give the same
-/// bits. Returns the output.
+/// bits. Returns the output, whose elements have `out_element` bytes (0: as the inputs').
 Plain run_row(const Row& row, const Problem& problem, std::span<const Plain> inputs,
               const Dims& out_dims, const std::vector<const void*>& constants = {},
-              std::size_t element = sizeof(float));
+              std::size_t element = sizeof(float), std::size_t out_element = 0);
 
 /// For each row of this family that this processor executes and that takes the problem, and each of
 /// its layout options: sets problem.layouts and calls check. Returns how many rows took it.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "strata/kernels/bytes/bytes.hpp"
 #include "strata/runtime/lowering.hpp"
 #include "strata/runtime/lowering/window.hpp"
 
@@ -12,8 +13,18 @@ using kernels::PoolProblem;
 
 std::unique_ptr<PoolProblem> plane(const LowerContext& context, PoolProblem::Function function) {
   const Shape& x = context.shape(context.input(0));
-  if (x.rank() != 4 || !context.all_f32()) return nullptr;
-  auto problem = std::make_unique<PoolProblem>();
+  const DType type = context.dtype(context.input(0));
+  const bool codes = type == DType::i8 || type == DType::u8;
+  if (x.rank() != 4 || !(codes || context.all_f32())) return nullptr;
+  std::unique_ptr<PoolProblem> problem;
+  if (codes) {
+    if (function != PoolProblem::Function::max) return nullptr;
+    auto of_bytes = std::make_unique<kernels::BytePoolProblem>();
+    of_bytes->is_signed = type == DType::i8;
+    problem = std::move(of_bytes);
+  } else {
+    problem = std::make_unique<PoolProblem>();
+  }
   problem->function = function;
   problem->batch = x[0];
   problem->channels = x[1];

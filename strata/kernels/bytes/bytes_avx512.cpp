@@ -1,0 +1,1 @@
+#include "strata/kernels/bytes/bytes_kernel.hpp"

@@ -1,0 +1,189 @@
+#pragma once
+
+#include "strata/kernels/integer/finish.hpp"
+
+/// Depthwise convolution of one vector of channels: bytes become shorts without their zero point,
+/// two rows of the window are interleaved, and pairs are multiplied and added at once. A tile is a
+/// few neighbours of an output row; each input column is loaded once per pair of window rows and
+/// added to all outputs that it reaches.
+namespace strata::kernels::STRATA_INTS_NAMESPACE {
+namespace {
+
+constexpr int depthwise_columns = int_lanes == 16 ? 8 : 4;
+constexpr int short_lanes = 2 * int_lanes;
+
+/// Two vectors of sums: the low and the high halves of each 128 bits of shorts.
+struct Halves {
+  Ints low, high;
+};
+struct Pairs {
+  Shorts low, high;
+};
+
+[[gnu::always_inline]] inline void add_product(Halves& sum, const Pairs& x, const std::int16_t* w) {
+  accumulate_shorts(sum.low, x.low, load_any<Shorts>(w));
+  accumulate_shorts(sum.high, x.high, load_any<Shorts>(w + short_lanes));
+}
+
+/// The rows that a pair of window rows reads; null where padding lies.
+struct RowPair {
+  const std::uint8_t *first, *second;
+};
+
+template <bool Signed>
+[[gnu::always_inline]] inline Shorts load_shorts(const std::uint8_t* p, int lanes,
+                                                 std::int16_t zero) {
+  const WideBytes bytes = load_bytes(p, lanes);
+  if constexpr (Signed) {
+    return __builtin_convertvector((WideSignedBytes)bytes, Shorts) - zero;
+  } else {
+    return __builtin_convertvector(bytes, Shorts) - zero;
+  }
+}
+
+template <bool Signed>
+[[gnu::always_inline]] inline Pairs load_pairs(RowPair rows, std::ptrdiff_t at, int lanes,
+                                               std::int16_t zero) {
+  const Shorts a = rows.first ? load_shorts<Signed>(rows.first + at, lanes, zero) : Shorts{};
+  const Shorts b = rows.second ? load_shorts<Signed>(rows.second + at, lanes, zero) : Shorts{};
+  return {interleave_low(a, b), interleave_high(a, b)};
+}
+
+template <int Width, int Stride, int Columns, int I, int J = 0>
+[[gnu::always_inline]] inline void add_column(Halves (&acc)[Columns], const std::int16_t* w,
+                                              const Pairs& x) {
+  if constexpr (J < Width) {
+    constexpr int q = (I - J) / Stride;
+    if constexpr (I >= J && (I - J) % Stride == 0 && q < Columns) {
+      add_product(acc[q], x, w + J * 2 * short_lanes);
+    }
+    add_column<Width, Stride, Columns, I, J + 1>(acc, w, x);
+  }
+}
+
+template <bool Signed, int Width, int Stride, int Columns, int I = 0>
+[[gnu::always_inline]] inline void add_columns(const IntegerDepthwise& d, Halves (&acc)[Columns],
+                                               const std::int16_t* w, RowPair rows, int left) {
+  if constexpr (I < (Columns - 1) * Stride + Width) {
+    const int column = left + I;
+    if (column >= 0 && column < d.width) {
+      add_column<Width, Stride, Columns, I>(
+          acc, w, load_pairs<Signed>(rows, column * d.x_column, d.lanes, std::int16_t(d.zero)));
+    }
+    add_columns<Signed, Width, Stride, Columns, I + 1>(d, acc, w, rows, left);
+  }
+}
+
+[[gnu::always_inline]] inline RowPair row_pair(const IntegerDepthwise& d, int out_row, int i) {
+  const auto row = [&](int at) -> const std::uint8_t* {
+    const int y = out_row * d.stride_h - d.pad_top + at * d.dilation_h;
+    return at < d.kernel_h && y >= 0 && y < d.height ? d.x + y * d.x_row : nullptr;
+  };
+  return {row(i), row(i + 1)};
+}
+
+[[gnu::always_inline]] inline void store_output(const IntegerDepthwise& d, const Halves& sum,
+                                                std::uint8_t* y) {
+  const Ints low = rescale(sum.low, d.words, 0, d.epilogue);
+  const Ints high = rescale(sum.high, d.words, int_lanes, d.epilogue);
+  store_bytes(y, __builtin_convertvector(join(low, high), WideBytes), d.lanes);
+}
+
+[[gnu::always_inline]] inline Halves bias_of(const IntegerDepthwise& d) {
+  return {load_any<Ints>(d.bias), load_any<Ints>(d.bias + int_lanes)};
+}
+
+template <int Columns, int Q = 0>
+[[gnu::always_inline]] inline void fill(Halves (&acc)[Columns], const Halves& bias) {
+  if constexpr (Q < Columns) {
+    acc[Q] = bias;
+    fill<Columns, Q + 1>(acc, bias);
+  }
+}
+template <int Columns, int Q = 0>
+[[gnu::always_inline]] inline void store_outputs(const IntegerDepthwise& d,
+                                                 const Halves (&acc)[Columns], std::uint8_t* y) {
+  if constexpr (Q < Columns) {
+    store_output(d, acc[Q], y + Q * d.y_column);
+    store_outputs<Columns, Q + 1>(d, acc, y);
+  }
+}
+
+/// Undilated window of a width known here.
+template <bool Signed, int Width, int Stride, int Columns>
+void depthwise_tile(const IntegerDepthwise& d, int row, int column) noexcept {
+  Halves acc[Columns];
+  fill(acc, bias_of(d));
+  for (int i = 0; i < d.kernel_h; i += 2) {
+    const RowPair rows = row_pair(d, row, i);
+    if (!rows.first && !rows.second) continue;
+    add_columns<Signed, Width, Stride>(d, acc, d.w + i * Width * short_lanes, rows,
+                                       column * Stride - d.pad_left);
+  }
+  store_outputs(d, acc, d.y + row * d.y_row + column * d.y_column);
+}
+
+/// Any window.
+template <bool Signed>
+void depthwise_any(const IntegerDepthwise& d, int row, int column) noexcept {
+  Halves acc = bias_of(d);
+  for (int i = 0; i < d.kernel_h; i += 2) {
+    const RowPair rows = row_pair(d, row, i);
+    for (int j = 0; j < d.kernel_w; ++j) {
+      const int x = column * d.stride_w - d.pad_left + j * d.dilation_w;
+      if (x < 0 || x >= d.width) continue;
+      const Pairs pairs = load_pairs<Signed>(rows, x * d.x_column, d.lanes, std::int16_t(d.zero));
+      add_product(acc, pairs, d.w + (i * d.kernel_w + 2 * j) * short_lanes);
+    }
+  }
+  store_output(d, acc, d.y + row * d.y_row + column * d.y_column);
+}
+
+using DepthwiseTile = void (*)(const IntegerDepthwise&, int, int) noexcept;
+
+/// Tiles by columns.
+template <bool Signed, int Width, int Stride>
+struct DepthwiseTiles {
+  DepthwiseTile find[depthwise_columns + 1] = {};
+  constexpr DepthwiseTiles() { fill_table<1>(); }
+
+ private:
+  template <int Columns>
+  constexpr void fill_table() {
+    find[Columns] = depthwise_tile<Signed, Width, Stride, Columns>;
+    if constexpr (Columns < depthwise_columns) fill_table<Columns + 1>();
+  }
+};
+template <bool Signed, int Width, int Stride>
+constexpr DepthwiseTiles<Signed, Width, Stride> depthwise_tiles;
+
+template <bool Signed>
+const DepthwiseTile* depthwise_tiles_for(const IntegerDepthwise& d) {
+  if (d.dilation_w != 1) return nullptr;
+  if (d.kernel_w == 3 && d.stride_w == 1) return depthwise_tiles<Signed, 3, 1>.find;
+  if (d.kernel_w == 3 && d.stride_w == 2) return depthwise_tiles<Signed, 3, 2>.find;
+  if (d.kernel_w == 5 && d.stride_w == 1) return depthwise_tiles<Signed, 5, 1>.find;
+  if (d.kernel_w == 5 && d.stride_w == 2) return depthwise_tiles<Signed, 5, 2>.find;
+  return nullptr;
+}
+
+template <bool Signed>
+void depthwise_rows_of(const IntegerDepthwise& d, int begin, int end) {
+  const DepthwiseTile* tiles = depthwise_tiles_for<Signed>(d);
+  const int count = tiles ? (d.out_width + depthwise_columns - 1) / depthwise_columns : d.out_width;
+  for (int row = begin; row < end; ++row) {
+    int column = 0;
+    for (int tile = 0; tile < count; ++tile) {
+      const int next = int(std::int64_t(d.out_width) * (tile + 1) / count);
+      tiles ? tiles[next - column](d, row, column) : depthwise_any<Signed>(d, row, column);
+      column = next;
+    }
+  }
+}
+
+void depthwise_rows(const IntegerDepthwise& d, int begin, int end) noexcept {
+  d.is_signed ? depthwise_rows_of<true>(d, begin, end) : depthwise_rows_of<false>(d, begin, end);
+}
+
+}  // namespace
+}  // namespace strata::kernels::STRATA_INTS_NAMESPACE

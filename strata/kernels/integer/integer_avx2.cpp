@@ -1,0 +1,1 @@
+#include "strata/kernels/integer/integer_kernel.hpp"

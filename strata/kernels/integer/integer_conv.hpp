@@ -1,0 +1,43 @@
+#pragma once
+
+#include <span>
+
+#include "strata/kernels/row.hpp"
+#include "strata/tensor/tflite_arithmetic.hpp"
+
+namespace strata::kernels {
+
+/// 2-D convolution (or product of matrices) of bytes, each u8 or i8, with sums modulo 2^32:
+///   sum[n,o,y,x] = B[o] + sum over c,i,j of (in[n, g*C/G + c, ...] - x_zero) * (w[o,c,i,j] -
+///   w_zero[o])
+/// Padding stands for x_zero. out = sum (i32), or the code that tensor's Rescale gives for the
+/// scales, the arithmetic and the kind of sum. A matrix of M rows is an image of height 1 and width
+/// M whose plain layout has channels last. in: {X (N,C,H,W)}; out: {Y (N,O,OH,OW)}. constants: {w,
+/// w_zero or null, w_scale f32 or null, B i32 or null, x_scale f32, y_scale f32}; x_scale and
+/// y_scale have one element, w_zero and w_scale one or one per output channel.
+struct IntegerConvProblem : Problem {
+  IntegerConvProblem() : Problem(ProblemKind::integer_conv) {}
+
+  enum class Output : std::uint8_t { i8, u8, i32 };
+  std::int64_t batch = 1;
+  std::int64_t channels = 0, height = 1, width = 1;
+  std::int64_t out_channels = 0, out_height = 1, out_width = 1;
+  std::int64_t groups = 1;
+  std::int64_t kernel_h = 1, kernel_w = 1;
+  std::int64_t stride_h = 1, stride_w = 1;
+  std::int64_t dilation_h = 1, dilation_w = 1;
+  std::int64_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
+  bool matrix = false;              ///< X is (M, C), Y is (M, O)
+  bool transposed_weights = false;  ///< of a matrix: w is (C, O), else (O, C/G, KH, KW)
+  bool x_signed = false, w_signed = false;
+  bool w_zero_per_channel = false, w_scale_per_channel = false;
+  std::int32_t x_zero = 0, y_zero = 0;
+  bool w_zeros = false;  ///< a zero point of the weights is another than 0 (i8) or 128 (u8)
+  Output output = Output::u8;
+  Arithmetic arithmetic = Arithmetic::onnx;
+  SumOf sum = SumOf::convolution;
+};
+
+std::span<const Row> integer_conv_rows();
+
+}  // namespace strata::kernels

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "strata/kernels/integer/depthwise_kernel.hpp"
+#include "strata/kernels/integer/prepare_kernel.hpp"
+#include "strata/kernels/integer/tile_kernel.hpp"
+
+namespace strata::kernels::STRATA_INTS_NAMESPACE {
+
+constinit const IntegerKernels integer_kernels = {.lanes = int_lanes,
+                                                  .positions = tile_positions,
+                                                  .word_elements = int(4 / sizeof(Prepared)),
+                                                  .find_tile = find_tile,
+                                                  .finish = finish_tile,
+                                                  .prepare = prepare_row,
+                                                  .depthwise = depthwise_rows};
+
+}  // namespace strata::kernels::STRATA_INTS_NAMESPACE

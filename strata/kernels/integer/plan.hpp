@@ -1,0 +1,63 @@
+#pragma once
+
+#include "strata/kernels/integer/integer_conv.hpp"
+#include "strata/kernels/integer/tile.hpp"
+
+namespace strata::kernels {
+
+/// How an integer convolution runs; worked out at each call, from sizes only. Output channels go in
+/// panels of two vectors (the last of a group may have one).
+/// Phases: prepare (a copy of the input as tiles read it, where the input is not that already),
+/// then tiles, then transpose (where the output is planar). Packed: per group and panel the weights
+/// (reduction, panel lanes) in words; then for all panels' lanes the biases, the words
+/// of the rule and the zero points of weights, i32.
+struct IntegerPlan {
+  IntegerTileShape shape;
+  int lanes = 0, word_elements = 0;
+  bool x_planar = false, y_planar = false;
+  bool prepared = false, transposed = false;
+  int out_size = 1;  ///< bytes of an output element
+
+  int group_elements = 0;  ///< of a pixel and group as tiles read them
+  int prepared_height = 0, prepared_width = 0;
+  int reduction = 0;  ///< words per output channel
+  int panels = 0;     ///< per group
+  int last_vectors = 0, last_lanes = 0;
+  std::int64_t lane_count = 0;  ///< of all groups' panels
+  bool window_sums = false;     ///< the window's bytes are summed: weights may have zero points
+
+  int out_height = 0, out_width = 0;  ///< a pointwise convolution sees its plane as one row
+  int tile_rows = 1, column_tiles = 0, tiles = 0;
+  int blocks = 0;  ///< runs of tiles; a work unit is a block with one panel of weights
+  std::ptrdiff_t x_image = 0, x_group = 0;  ///< bytes
+  std::size_t prepared_bytes = 0, transposed_bytes = 0;
+
+  int phases() const { return 1 + prepared + transposed; }
+};
+
+/// Output channels that a unit of the last phase moves.
+constexpr std::int64_t transpose_channels = 16;
+
+IntegerPlan plan_integer(const IntegerConvProblem& p, const IntegerKernels& kernels);
+std::int64_t integer_units(const IntegerPlan& plan, const IntegerConvProblem& p, int phase);
+
+std::size_t integer_weight_bytes(const IntegerPlan& plan);
+std::size_t integer_packed_bytes(const IntegerPlan& plan);
+void pack_integer(const IntegerPlan& plan, const IntegerConvProblem& p, const Constants& constants,
+                  std::byte* packed);
+void run_integer(const IntegerPlan& plan, const IntegerKernels& kernels, const Args& args,
+                 int phase, std::int64_t begin, std::int64_t end) noexcept;
+
+/// Depthwise: packed are per vector of channels the pairs of weights i16, then all biases and the
+/// words of the rule, in the order in which shorts are interleaved.
+std::size_t depthwise_integer_packed_bytes(const IntegerConvProblem& p,
+                                           const IntegerKernels& kernels);
+void pack_depthwise_integer(const IntegerConvProblem& p, const IntegerKernels& kernels,
+                            const Constants& constants, std::byte* packed);
+std::int64_t depthwise_integer_units(const IntegerConvProblem& p);
+void run_depthwise_integer(const IntegerConvProblem& p, const IntegerKernels& kernels,
+                           const Args& args, std::int64_t begin, std::int64_t end) noexcept;
+
+IntegerEpilogue integer_epilogue(const IntegerConvProblem& p);
+
+}  // namespace strata::kernels

@@ -1,0 +1,145 @@
+#include <algorithm>
+
+#include "strata/kernels/integer/plan.hpp"
+#include "strata/kernels/movement/copy_2d.hpp"
+
+namespace strata::kernels {
+namespace {
+
+void prepare(const IntegerPlan& plan, const IntegerKernels& kernels, const IntegerConvProblem& p,
+             const std::uint8_t* x, std::uint8_t* to, std::int64_t begin, std::int64_t end) {
+  IntegerPrepare row;
+  row.channels = int(p.channels);
+  row.groups = int(p.groups);
+  row.group_elements = plan.group_elements;
+  row.left = int(std::min<std::int64_t>(p.pad_left, plan.prepared_width));
+  row.pixels = int(std::min<std::int64_t>(plan.prepared_width - row.left, p.width));
+  row.width = plan.prepared_width;
+  row.zero = p.x_zero;
+  row.is_signed = p.x_signed;
+  const std::int64_t plane = p.height * p.width;
+  row.x_pixel = plan.x_planar ? 1 : p.channels;
+  row.x_channel = plan.x_planar ? plane : 1;
+  const std::ptrdiff_t row_bytes = plan.x_image / plan.prepared_height;
+  for (std::int64_t u = begin; u < end; ++u) {
+    const std::int64_t image = u / plan.prepared_height;
+    const std::int64_t y = u % plan.prepared_height - p.pad_top;
+    const bool exists = y >= 0 && y < p.height;
+    row.x = exists ? x + image * p.channels * plane + y * p.width * row.x_pixel : nullptr;
+    row.to = to + u * row_bytes;
+    kernels.prepare(row);
+  }
+}
+
+/// Where the work units find their operands.
+struct Operands {
+  const std::uint8_t* x;
+  std::uint8_t* y;
+  const std::uint8_t* weights;
+  const std::int32_t* bias;
+};
+
+struct Unit {
+  std::int64_t image, group;
+  int block, panel;
+};
+
+/// All tiles of one block, for one panel of output channels.
+void run_unit(const IntegerPlan& plan, const IntegerKernels& kernels, const IntegerConvProblem& p,
+              const Operands& o, const Unit& unit) {
+  constexpr int most_sums = 14 * 2 * 16;
+  alignas(64) std::int32_t sums[most_sums];
+  std::int32_t window_sums[14];
+  const bool last = unit.panel + 1 == plan.panels;
+  const std::int64_t channel = std::int64_t(unit.panel) * 2 * plan.lanes;
+  const std::int64_t lane = unit.group * (plan.lane_count / p.groups) + channel;
+  IntegerFinish finish;
+  finish.epilogue = integer_epilogue(p);
+  finish.sums = sums;
+  finish.window_sums = plan.window_sums ? window_sums : nullptr;
+  finish.bias = o.bias + lane;
+  finish.words = {finish.bias + plan.lane_count, finish.bias + 2 * plan.lane_count};
+  finish.w_zero = finish.bias + 3 * plan.lane_count;
+  finish.y_column = p.out_channels;
+  finish.y_row = plan.out_width * p.out_channels;
+  finish.vectors = last ? plan.last_vectors : 2;
+  finish.last_lanes = last ? plan.last_lanes : plan.lanes;
+
+  IntegerTile tile;
+  tile.w = o.weights + lane * plan.reduction * 4;
+  tile.sums = sums;
+  tile.window_sums = plan.window_sums ? window_sums : nullptr;
+  const std::uint8_t* x = o.x + unit.image * plan.x_image + unit.group * plan.x_group;
+  const std::int64_t plane = p.out_height * p.out_width * p.out_channels;
+  const std::int64_t y = unit.image * plane + unit.group * (p.out_channels / p.groups) + channel;
+  const int begin = int(std::int64_t(plan.tiles) * unit.block / plan.blocks);
+  const int end = int(std::int64_t(plan.tiles) * (unit.block + 1) / plan.blocks);
+  int row = begin / plan.column_tiles * plan.tile_rows;
+  int column_tile = begin % plan.column_tiles;
+  for (int i = begin; i < end; ++i) {
+    const std::int64_t width = plan.out_width;
+    const int column = int(width * column_tile / plan.column_tiles);
+    const int columns = int(width * (column_tile + 1) / plan.column_tiles) - column;
+    const int rows = row + plan.tile_rows <= plan.out_height ? plan.tile_rows : 1;
+    tile.x = x + row * plan.shape.x_row + column * plan.shape.x_column;
+    kernels.find_tile(rows, columns, finish.vectors)(plan.shape, tile);
+    finish.columns = columns;
+    finish.positions = rows * columns;
+    finish.y = o.y + (y + row * finish.y_row + column * finish.y_column) * plan.out_size;
+    kernels.finish(finish);
+    if (++column_tile == plan.column_tiles) {
+      column_tile = 0;
+      row += plan.tile_rows;
+    }
+  }
+}
+
+/// From (position, channel) to (channel, position).
+void transpose(const IntegerPlan& plan, const IntegerConvProblem& p, const std::byte* from,
+               std::byte* to, std::int64_t begin, std::int64_t end) {
+  const std::int64_t plane = p.out_height * p.out_width;
+  const std::int64_t units = (p.out_channels + transpose_channels - 1) / transpose_channels;
+  const auto size = std::size_t(plan.out_size);
+  for (std::int64_t u = begin; u < end; ++u) {
+    const std::int64_t image = u / units * p.out_channels * plane;
+    const std::int64_t channel = u % units * transpose_channels;
+    const Copy2d copy{.rows = std::min(transpose_channels, p.out_channels - channel),
+                      .columns = plane,
+                      .in_row = 1,
+                      .in_column = p.out_channels,
+                      .out_row = plane,
+                      .out_column = 1};
+    copy_2d(copy, size, from + (image + channel) * plan.out_size,
+            to + (image + channel * plane) * plan.out_size);
+  }
+}
+
+}  // namespace
+
+void run_integer(const IntegerPlan& plan, const IntegerKernels& kernels, const Args& args,
+                 int phase, std::int64_t begin, std::int64_t end) noexcept {
+  const auto& p = static_cast<const IntegerConvProblem&>(*args.problem);
+  const auto* x = static_cast<const std::uint8_t*>(args.in[0]);
+  auto* scratch = reinterpret_cast<std::uint8_t*>(args.scratch);
+  if (plan.prepared) {
+    if (phase == 0) return prepare(plan, kernels, p, x, scratch, begin, end);
+    x = scratch;
+  }
+  auto* y = static_cast<std::uint8_t*>(args.out[0]);
+  auto* unordered = reinterpret_cast<std::byte*>(scratch + plan.prepared_bytes);
+  if (phase == 1 + int(plan.prepared)) {
+    return transpose(plan, p, unordered, static_cast<std::byte*>(args.out[0]), begin, end);
+  }
+  if (plan.transposed) y = reinterpret_cast<std::uint8_t*>(unordered);
+  const auto* packed = reinterpret_cast<const std::uint8_t*>(args.packed);
+  const Operands operands{
+      x, y, packed, reinterpret_cast<const std::int32_t*>(packed + integer_weight_bytes(plan))};
+  for (std::int64_t u = begin; u < end; ++u) {
+    const std::int64_t rest = u / plan.panels / plan.blocks;
+    run_unit(plan, kernels, p, operands,
+             {rest / p.groups, rest % p.groups, int(u / plan.panels % plan.blocks),
+              int(u % plan.panels)});
+  }
+}
+
+}  // namespace strata::kernels

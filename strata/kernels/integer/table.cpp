@@ -1,0 +1,197 @@
+#include <array>
+
+#include "strata/kernels/built.hpp"
+#include "strata/kernels/integer/plan.hpp"
+
+namespace strata::kernels {
+namespace {
+
+const IntegerConvProblem& conv(const Problem& problem) {
+  return static_cast<const IntegerConvProblem&>(problem);
+}
+
+bool fits_int(const IntegerConvProblem& p) {
+  constexpr double most = 1 << 30;
+  const double padded = double(p.height + p.pad_top + p.pad_bottom) *
+                        double(p.width + p.pad_left + p.pad_right) *
+                        double(p.channels + 4 * p.groups);
+  const double out = double(p.out_height) * double(p.out_width) * double(p.out_channels);
+  const double weights = double(p.channels + 4 * p.groups) * double(p.kernel_h) *
+                         double(p.kernel_w) * double(p.out_channels / p.groups + 32);
+  for (const std::int64_t size : {p.kernel_h, p.kernel_w, p.stride_h, p.stride_w, p.dilation_h,
+                                  p.dilation_w, p.pad_top, p.pad_left, p.pad_bottom, p.pad_right}) {
+    if (double(size) >= most) return false;
+  }
+  return double(p.batch) * padded < most && double(p.batch) * out < most && weights < most;
+}
+
+constexpr double cycles_per_second = 3.5e9;
+constexpr double bytes_per_second = 40e9;
+constexpr double call_seconds = 1e-7;
+
+double elements_in(const IntegerConvProblem& p) {
+  return double(p.batch * p.channels) * double(p.height * p.width);
+}
+double elements_out(const IntegerConvProblem& p) {
+  return double(p.batch * p.out_channels) * double(p.out_height * p.out_width);
+}
+
+/// What packing depends on besides the constants: one may be the weights of several convolutions.
+std::uint64_t packed_form(const Problem& problem) {
+  const IntegerConvProblem& p = conv(problem);
+  std::uint64_t form = std::uint64_t(p.groups);
+  form = form << 2 | std::uint64_t(p.arithmetic);
+  form = form << 9 | std::uint64_t(p.x_zero + 128);
+  for (const bool bit :
+       {p.x_signed, p.transposed_weights, p.dilation_w == 1,
+        p.output == IntegerConvProblem::Output::i32, p.output == IntegerConvProblem::Output::i8}) {
+    form = form << 1 | std::uint64_t(bit);
+  }
+  return form;
+}
+
+/// The functions of a direct row.
+template <const IntegerKernels& Kernels, int Words>
+struct Direct {
+  static IntegerPlan plan(const Problem& problem) { return plan_integer(conv(problem), Kernels); }
+
+  static const char* rejects(const Problem& problem) {
+    const IntegerConvProblem& p = conv(problem);
+    if (!fits_int(p)) return "a size beyond 2^30";
+    return p.pad_top < 0 || p.pad_left < 0 ? "negative padding" : nullptr;
+  }
+
+  static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
+    options.push_back({{plain_layout}, {plain_layout}});
+    const IntegerConvProblem& p = conv(problem);
+    if (p.matrix) return;
+    options.push_back({{channels_last_layout}, {channels_last_layout}});
+    options.push_back({{plain_layout}, {channels_last_layout}});
+    options.push_back({{channels_last_layout}, {plain_layout}});
+  }
+
+  static CostEstimate cost(const Problem& problem, const Machine&) {
+    const IntegerConvProblem& p = conv(problem);
+    const IntegerPlan n = plan(problem);
+    const double vectors = double(p.groups) * (2.0 * (n.panels - 1) + n.last_vectors);
+    const double positions = double(p.batch) * double(p.out_height) * double(p.out_width);
+    constexpr double product_cycles = Words == 4 ? 0.55 : 1.1;
+    const double tiles = double(p.batch * p.groups) * n.tiles * n.panels;
+    double cycles = positions * vectors * (n.reduction * product_cycles + 5) + 60 * tiles;
+    if (n.prepared) cycles += elements_in(p) * (n.x_planar ? 1 : 0.2);
+    if (n.transposed) cycles += 2 * elements_out(p);
+    const double bytes = elements_in(p) + elements_out(p) * n.out_size +
+                         2 * double(n.prepared_bytes + n.transposed_bytes) +
+                         double(integer_packed_bytes(n));
+    return {call_seconds + cycles / cycles_per_second + bytes / bytes_per_second};
+  }
+
+  static std::size_t packed_bytes(const Problem& problem) {
+    return integer_packed_bytes(plan(problem));
+  }
+  static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+    pack_integer(plan(problem), conv(problem), constants, packed);
+  }
+  static std::size_t scratch_bytes(const Problem& problem) {
+    const IntegerPlan n = plan(problem);
+    return n.prepared_bytes + n.transposed_bytes;
+  }
+  static int phases(const Problem& problem) { return plan(problem).phases(); }
+  static std::int64_t units(const Problem& problem, int phase) {
+    return integer_units(plan(problem), conv(problem), phase);
+  }
+  static const char* run(const Args& args, int phase, std::int64_t begin,
+                         std::int64_t end) noexcept {
+    run_integer(plan(*args.problem), Kernels, args, phase, begin, end);
+    return nullptr;
+  }
+
+  static constexpr Row row(std::string_view name, Isa isa) {
+    return {.name = name,
+            .kind = ProblemKind::integer_conv,
+            .isa = isa,
+            .rejects = rejects,
+            .layouts = layouts,
+            .cost = cost,
+            .packed_bytes = packed_bytes,
+            .pack = pack,
+            .packed_form = packed_form,
+            .scratch_bytes = scratch_bytes,
+            .phases = phases,
+            .units = units,
+            .run = run};
+  }
+};
+
+/// The functions of a depthwise row.
+template <const IntegerKernels& Kernels, int Lanes>
+struct Depthwise {
+  static const char* rejects(const Problem& problem) {
+    const IntegerConvProblem& p = conv(problem);
+    if (p.matrix || p.groups != p.channels || p.out_channels != p.channels) return "not depthwise";
+    if (p.output == IntegerConvProblem::Output::i32) return "sums are wanted";
+    return fits_int(p) ? nullptr : "a size beyond 2^30";
+  }
+
+  static void layouts(const Problem&, std::vector<OperandLayouts>& options) {
+    options.push_back({{channels_last_layout}, {channels_last_layout}});
+  }
+
+  static CostEstimate cost(const Problem& problem, const Machine&) {
+    const IntegerConvProblem& p = conv(problem);
+    const double vectors = double((p.channels + 2 * Lanes - 1) / (2 * Lanes));
+    const bool unrolled =
+        p.dilation_w == 1 && p.stride_w <= 2 && (p.kernel_w == 3 || p.kernel_w == 5);
+    const double pairs = double((p.kernel_h + 1) / 2 * p.kernel_w);
+    const double outputs = double(p.batch) * double(p.out_height) * double(p.out_width);
+    const double cycles = outputs * vectors * (pairs * (unrolled ? 2 : 6) + 10);
+    return {call_seconds + cycles / cycles_per_second +
+            (elements_in(p) + elements_out(p)) / bytes_per_second};
+  }
+
+  static std::size_t packed_bytes(const Problem& problem) {
+    return depthwise_integer_packed_bytes(conv(problem), Kernels);
+  }
+  static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+    pack_depthwise_integer(conv(problem), Kernels, constants, packed);
+  }
+  static std::int64_t units(const Problem& problem, int) {
+    return depthwise_integer_units(conv(problem));
+  }
+  static const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
+    run_depthwise_integer(conv(*args.problem), Kernels, args, begin, end);
+    return nullptr;
+  }
+
+  static constexpr Row row(std::string_view name, Isa isa) {
+    return {.name = name,
+            .kind = ProblemKind::integer_conv,
+            .isa = isa,
+            .rejects = rejects,
+            .layouts = layouts,
+            .cost = cost,
+            .packed_bytes = packed_bytes,
+            .pack = pack,
+            .packed_form = packed_form,
+            .units = units,
+            .run = run};
+  }
+};
+
+constexpr std::array rows{
+    Depthwise<avx512_vnni::integer_kernels, 16>::row("conv_i8_depthwise_avx512_vnni",
+                                                     Isa::avx512_vnni),
+    Direct<avx512_vnni::integer_kernels, 4>::row("conv_i8_direct_avx512_vnni", Isa::avx512_vnni),
+    Depthwise<avx512::integer_kernels, 16>::row("conv_i8_depthwise_avx512", Isa::avx512),
+    Direct<avx512::integer_kernels, 2>::row("conv_i8_direct_avx512", Isa::avx512),
+    Depthwise<avx2::integer_kernels, 8>::row("conv_i8_depthwise_avx2", Isa::avx2),
+    Direct<avx2::integer_kernels, 2>::row("conv_i8_direct_avx2", Isa::avx2),
+    Depthwise<baseline::integer_kernels, 4>::row("conv_i8_depthwise_baseline", Isa::baseline),
+    Direct<baseline::integer_kernels, 2>::row("conv_i8_direct_baseline", Isa::baseline),
+};
+
+}  // namespace
+
+std::span<const Row> integer_conv_rows() { return built_rows<rows>; }
+
+}  // namespace strata::kernels

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace strata::kernels {
+
+/// What all tiles of an integer convolution share. A tile is a few positions (rows x columns) times
+/// a panel of one or two vectors of output channels; its whole reduction runs in registers, over
+/// words of 32 bits: four u8 (against four i8 weights) or two i16 (against two i16).
+/// Strides are in bytes.
+struct IntegerTileShape {
+  int rows = 1, columns = 1;  ///< of the window
+  std::ptrdiff_t row_stride = 0, column_stride = 0;
+  int words = 1;  ///< consecutive, in each row and column of the window
+  std::ptrdiff_t x_column = 0, x_row = 0;
+};
+
+/// One tile. Sums are (position, vector, lane).
+struct IntegerTile {
+  const std::uint8_t* x;
+  const std::uint8_t* w;  ///< (reduction, panel) in words
+  std::int32_t* sums;
+  std::int32_t* window_sums;  ///< the sum of what each position reads, in bytes; or null
+};
+using IntegerTileFunction = void(const IntegerTileShape& shape, const IntegerTile& tile) noexcept;
+
+/// What becomes of a sum; the rules of tensor's Rescale. Each takes two words per channel.
+enum class IntegerRule : std::uint8_t {
+  sums,        ///< stays as it is, i32; no words
+  float_even,  ///< clamp(R(f32(sum) * scale) + zero); the scale, f32
+  real_away,   ///< clamp(A(f64(sum) * scale) + zero); the scale, f64: its lower and upper half
+  fixed,  ///< multiplied by fixed point; the multiplier, and fixed_word of how the rest is rounded
+};
+/// Shifts to the left before and to the right after the product, and whether the latter rounds half
+/// away from zero (else up).
+constexpr std::int32_t fixed_word(int left, int right, bool away) {
+  return left | right << 8 | (away ? 1 << 16 : 0);
+}
+struct IntegerEpilogue {
+  IntegerRule rule = IntegerRule::sums;
+  std::int32_t low = 0, high = 0;  ///< bounds before the zero point is added
+  std::int32_t zero = 0;
+};
+/// Two words per lane of the rule, one after the other.
+struct IntegerWords {
+  const std::int32_t *first, *second;
+};
+
+/// sum + bias, less w_zero times the sum of the window where there is one, goes through the rule.
+struct IntegerFinish {
+  IntegerEpilogue epilogue;
+  const std::int32_t* sums;
+  const std::int32_t* window_sums;  ///< per position, or null
+  const std::int32_t* bias;         ///< per lane, as the following
+  IntegerWords words;
+  const std::int32_t* w_zero;
+  std::uint8_t* y;
+  std::ptrdiff_t y_column, y_row;  ///< elements
+  int columns, positions, vectors;
+  int last_lanes;  ///< lanes that exist in the panel's last vector
+};
+
+/// Makes a row of the input ready for tiles: as u8 (i8 with the sign bit flipped), or as i16
+/// without the zero point; padded, channels last, each group in whole words.
+struct IntegerPrepare {
+  const std::uint8_t* x;  ///< the row, or null: padding alone
+  std::uint8_t* to;
+  std::ptrdiff_t x_pixel, x_channel;  ///< bytes between pixels and channels
+  int channels, groups;
+  int group_elements;       ///< of a group in the copy
+  int left, pixels, width;  ///< padding, pixels that exist, pixels of the copy
+  std::int32_t zero;
+  bool is_signed;
+};
+
+/// A vector of channels of a depthwise convolution, rows [begin, end) of the output.
+struct IntegerDepthwise {
+  const std::uint8_t* x;
+  const std::int16_t* w;     ///< per pair of window rows and column: low and high interleaved pairs
+  const std::int32_t* bias;  ///< low lanes, high lanes; so are the words
+  IntegerWords words;
+  std::uint8_t* y;
+  std::ptrdiff_t x_row, x_column, y_row, y_column;
+  int lanes;  ///< channels that exist
+  int height, width, out_width;
+  int kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
+  std::int32_t zero;
+  bool is_signed;
+  IntegerEpilogue epilogue;
+};
+
+/// What one instruction set offers.
+struct IntegerKernels {
+  int lanes;          ///< of a vector of 32 bits
+  int positions;      ///< of a full tile, both rows together
+  int word_elements;  ///< 4 u8 or 2 i16
+  IntegerTileFunction* (*find_tile)(int rows, int columns, int vectors) noexcept;
+  void (*finish)(const IntegerFinish&) noexcept;
+  void (*prepare)(const IntegerPrepare&) noexcept;
+  void (*depthwise)(const IntegerDepthwise&, int begin, int end) noexcept;
+};
+
+namespace avx512_vnni {
+extern const IntegerKernels integer_kernels;
+}
+namespace avx512 {
+extern const IntegerKernels integer_kernels;
+}
+namespace avx2 {
+extern const IntegerKernels integer_kernels;
+}
+namespace baseline {
+extern const IntegerKernels integer_kernels;
+}
+
+}  // namespace strata::kernels

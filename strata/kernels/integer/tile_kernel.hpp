@@ -1,0 +1,135 @@
+#pragma once
+
+#include "strata/kernels/integer/ints.hpp"
+#include "strata/kernels/integer/tile.hpp"
+#include "strata/kernels/tile_bases.hpp"
+
+/// The register tile of tile.hpp.
+namespace strata::kernels::STRATA_INTS_NAMESPACE {
+namespace {
+
+/// 14 x 2 accumulators with VNNI, fewer where products need a register of their own.
+#if defined(__AVX512VNNI__)
+constexpr int tile_positions = 14;
+#elif defined(__AVX512F__)
+constexpr int tile_positions = 12;
+#elif defined(__AVX2__)
+constexpr int tile_positions = 6;
+#else
+constexpr int tile_positions = 4;
+#endif
+
+/// One word of the reduction for all positions from P on.
+template <int Columns, int N, int V, int Count, int P = 0>
+[[gnu::always_inline]] inline void step(Ints (&acc)[N][V], const Ints (&w)[V],
+                                        const char* const (&base)[Count], std::ptrdiff_t column,
+                                        int offset) {
+  if constexpr (P < N) {
+    const Ints x = broadcast_word(tile_position<Columns, P>(base, column, offset));
+    accumulate(acc[P][0], x, w[0]);
+    if constexpr (V == 2) accumulate(acc[P][1], x, w[1]);
+    step<Columns, N, V, Count, P + 1>(acc, w, base, column, offset);
+  }
+}
+
+template <int Columns, int N, int V, int Count>
+[[gnu::always_inline]] inline void step_at(Ints (&acc)[N][V], const std::uint8_t* w,
+                                           const char* const (&base)[Count], std::ptrdiff_t column,
+                                           int offset) {
+  Ints weights[V];
+  weights[0] = load_any<Ints>(w);
+  if constexpr (V == 2) weights[1] = load_any<Ints>(w + sizeof(Ints));
+  step<Columns>(acc, weights, base, column, offset);
+}
+
+template <int N, int V, int P = 0>
+[[gnu::always_inline]] inline void clear(Ints (&acc)[N][V]) {
+  if constexpr (P < N * V) {
+    acc[P / V][P % V] = Ints{};
+    clear<N, V, P + 1>(acc);
+  }
+}
+
+template <int N, int V, int P = 0>
+[[gnu::always_inline]] inline void spill(const Ints (&acc)[N][V], std::int32_t* to) {
+  if constexpr (P < N * V) {
+    store_any(to + P * int_lanes, acc[P / V][P % V]);
+    spill<N, V, P + 1>(acc, to);
+  }
+}
+
+/// What one position reads, summed: for weights with a zero point.
+[[gnu::noinline]] std::int32_t sum_window(const IntegerTileShape& s, const std::uint8_t* x) {
+  std::uint32_t sum = 0;
+  const std::ptrdiff_t bytes = std::ptrdiff_t(s.words) * 4;
+  for (int a = 0; a < s.rows; ++a) {
+    for (int b = 0; b < s.columns; ++b) {
+      const std::uint8_t* from = x + a * s.row_stride + b * s.column_stride;
+      for (std::ptrdiff_t i = 0; i < bytes; ++i) sum += from[i];
+    }
+  }
+  return std::int32_t(sum);
+}
+
+template <int Rows, int Columns, int V>
+void run_tile(const IntegerTileShape& s, const IntegerTile& t) noexcept {
+  Ints acc[Rows * Columns][V];
+  clear(acc);
+  const std::uint8_t* w = t.w;
+  constexpr std::ptrdiff_t step_bytes = V * std::ptrdiff_t(sizeof(Ints));
+  const char* xa = reinterpret_cast<const char*>(t.x);
+  for (int a = 0; a < s.rows; ++a, xa += s.row_stride) {
+    const char* xb = xa;
+    for (int b = 0; b < s.columns; ++b, xb += s.column_stride) {
+      const char* base[TileBases<Rows, Columns>::count];
+      place<Rows, Columns>(base, xb, s.x_row, s.x_column);
+      int i = s.words;
+      for (; i >= 4; i -= 4) {
+        step_at<Columns>(acc, w, base, s.x_column, 0);
+        step_at<Columns>(acc, w + step_bytes, base, s.x_column, 4);
+        step_at<Columns>(acc, w + 2 * step_bytes, base, s.x_column, 8);
+        step_at<Columns>(acc, w + 3 * step_bytes, base, s.x_column, 12);
+        w += 4 * step_bytes;
+        advance(base, 16);
+      }
+      for (; i > 0; --i) {
+        step_at<Columns>(acc, w, base, s.x_column, 0);
+        w += step_bytes;
+        advance(base, 4);
+      }
+    }
+  }
+  spill(acc, t.sums);
+  if (!t.window_sums) return;
+  for (int p = 0; p < Rows * Columns; ++p) {
+    t.window_sums[p] = sum_window(s, t.x + p / Columns * s.x_row + p % Columns * s.x_column);
+  }
+}
+
+/// run_tile by columns and vectors, for one or two rows.
+struct TileTable {
+  IntegerTileFunction* one_row[tile_positions + 1][3] = {};
+  IntegerTileFunction* two_rows[tile_positions / 2 + 1][3] = {};
+
+  constexpr TileTable() { fill<1>(); }
+
+ private:
+  template <int Columns>
+  constexpr void fill() {
+    one_row[Columns][1] = run_tile<1, Columns, 1>;
+    one_row[Columns][2] = run_tile<1, Columns, 2>;
+    if constexpr (Columns <= tile_positions / 2) {
+      two_rows[Columns][1] = run_tile<2, Columns, 1>;
+      two_rows[Columns][2] = run_tile<2, Columns, 2>;
+    }
+    if constexpr (Columns < tile_positions) fill<Columns + 1>();
+  }
+};
+constexpr TileTable tiles;
+
+IntegerTileFunction* find_tile(int rows, int columns, int vectors) noexcept {
+  return rows == 1 ? tiles.one_row[columns][vectors] : tiles.two_rows[columns][vectors];
+}
+
+}  // namespace
+}  // namespace strata::kernels::STRATA_INTS_NAMESPACE
