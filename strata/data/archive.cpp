@@ -36,6 +36,22 @@ Reader open_reader(std::span<const std::byte> bytes, ArchiveKind kind) {
   return reader;
 }
 
+struct Compression {
+  std::string_view suffix;
+  std::string_view magic;
+  int (*support)(archive*);
+};
+constexpr Compression compressions[] = {
+    {".gz", "\x1f\x8b", archive_read_support_filter_gzip},
+    {".zst", "\x28\xb5\x2f\xfd", archive_read_support_filter_zstd},
+};
+
+const Compression* find_compression(std::string_view name) {
+  const auto found = std::ranges::find_if(
+      compressions, [&](const Compression& c) { return name.ends_with(c.suffix); });
+  return found == std::end(compressions) ? nullptr : found;
+}
+
 /// Reads the content of the entry the reader stands at.
 class ContentReader {
  public:
@@ -100,6 +116,37 @@ bool is_plain_file(archive_entry* entry) {
 }
 
 }  // namespace
+
+std::string_view without_compression(std::string_view name) {
+  const Compression* compression = find_compression(name);
+  if (compression) name.remove_suffix(compression->suffix.size());
+  return name;
+}
+
+MappedFile unpacked(const MappedFile& file, std::string_view name, const ArchiveLimits& limits) {
+  const Compression* compression = find_compression(name);
+  if (!compression) return file;
+  const auto bytes = file.bytes();
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (!text.starts_with(compression->magic)) {
+    fail(ErrorCode::model, "the content is not compressed as the name ending in {} says",
+         compression->suffix);
+  }
+  const Reader reader(archive_read_new(), archive_read_free);
+  if (!reader) fail(ErrorCode::io, "no memory to decompress");
+  archive_read_support_format_raw(reader.get());
+  compression->support(reader.get());
+  archive_entry* entry = nullptr;
+  int status = archive_read_open_memory(reader.get(), bytes.data(), bytes.size());
+  if (status == ARCHIVE_OK) status = archive_read_next_header(reader.get(), &entry);
+  if (status == ARCHIVE_EOF) return {std::make_shared<int>(), {}};  // of no bytes
+  if (status < ARCHIVE_WARN) {
+    fail(ErrorCode::model, "decompressing: {}", reason(reader.get()));
+  }
+  std::size_t budget = std::min(limits.unpacked_bytes, bytes.size() * most_expansion);
+  return with_context([] { return "decompressing"; },
+                      [&] { return ContentReader(reader.get(), file, budget).read(); });
+}
 
 std::vector<ArchiveEntry> read_archive(const MappedFile& file, ArchiveKind kind,
                                        bool (*wanted)(std::string_view name),

@@ -36,4 +36,11 @@ std::vector<ArchiveEntry> read_archive(const MappedFile& archive, ArchiveKind ki
                                        bool (*wanted)(std::string_view name),
                                        const ArchiveLimits& limits = {});
 
+/// The content of a file that a name ending in .gz or .zst says is compressed; of others the file
+/// itself. Throws model for damage, what is not so compressed, and beyond the limits.
+MappedFile unpacked(const MappedFile& file, std::string_view name,
+                    const ArchiveLimits& limits = {});
+/// "x.idx" of "x.idx.gz".
+std::string_view without_compression(std::string_view name);
+
 }  // namespace strata::data

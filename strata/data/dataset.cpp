@@ -5,6 +5,7 @@
 
 #include "strata/base/error.hpp"
 #include "strata/base/file.hpp"
+#include "strata/data/npy.hpp"
 #include "strata/data/sources.hpp"
 
 namespace strata::data {
@@ -27,14 +28,18 @@ void set_class_names(const Sidecar& sidecar, std::vector<std::string>& names) {
 
 void merge(const Sidecar& sidecar, SourceContext& context) {
   if (sidecar.image) context.image = sidecar.image;
+  if (sidecar.audio) context.audio = sidecar.audio;
+  if (sidecar.detections) context.detections = sidecar.detections;
   if (sidecar.input_name) context.input_name = *sidecar.input_name;
   set_class_names(sidecar, context.class_names);
 }
 
 /// What holds beside the data's own sidecar, which comes first so that the others go before it.
-SourceContext make_context(const DatasetOptions& options, const Sidecar* own, bool pictures) {
+/// `files`: pictures and clips, which a sidecar beside the model serves.
+SourceContext make_context(const DatasetOptions& options, const Sidecar* own, bool files) {
   SourceContext context;
   context.dtype = options.dtype;
+  context.grid = options.grid;
   context.item_shape = options.item_shape;
   context.label_file = options.labels;
   if (own) {
@@ -46,7 +51,7 @@ SourceContext make_context(const DatasetOptions& options, const Sidecar* own, bo
   const fs::path beside_model = options.model.parent_path() / model_sidecar_name;
   if (!options.preprocess.empty()) {
     merge(read_sidecar(options.preprocess), context);
-  } else if (pictures && !context.image && !options.model.empty() &&
+  } else if (files && !context.image && !context.audio && !options.model.empty() &&
              fs::is_regular_file(beside_model, error)) {
     merge(read_sidecar(beside_model), context);
   }
@@ -60,6 +65,33 @@ SourceContext make_context(const DatasetOptions& options, const Sidecar* own, bo
   return context;
 }
 
+bool is_picture_or_clip(std::string_view name) {
+  return image::has_image_suffix(name) || has_clip_suffix(name);
+}
+
+enum class FileKind { pictures, clips, either };
+
+FileSet::Wanted names_of(FileKind kind) {
+  return kind == FileKind::pictures ? image::has_image_suffix
+         : kind == FileKind::clips  ? has_clip_suffix
+                                    : is_picture_or_clip;
+}
+
+std::unique_ptr<Dataset> open_files(FileSet files, FileKind kind, const SourceContext& context) {
+  if (kind == FileKind::either) {
+    const auto clips = std::ranges::count_if(files.names(), has_clip_suffix);
+    if (clips > 0 && std::size_t(clips) < files.names().size()) {
+      fail(ErrorCode::usage,
+           "{} clips and {} pictures in one place; a sidecar with [clips] or [pictures] says which "
+           "are meant",
+           clips, files.names().size() - std::size_t(clips));
+    }
+    kind = clips > 0 ? FileKind::clips : FileKind::pictures;
+  }
+  return kind == FileKind::clips ? open_clip_files(std::move(files), context)
+                                 : open_picture_files(std::move(files), context);
+}
+
 std::unique_ptr<Dataset> open_sidecar(const fs::path& path, const DatasetOptions& options) {
   const Sidecar sidecar = parse_sidecar(read_file(path, most_sidecar_bytes), path.parent_path());
   const SourceContext context = make_context(options, &sidecar, !sidecar.records);
@@ -67,13 +99,20 @@ std::unique_ptr<Dataset> open_sidecar(const fs::path& path, const DatasetOptions
     fail(ErrorCode::usage, "labels of records are named in their sidecar, not given separately");
   }
   if (sidecar.records) return open_records(*sidecar.records, context);
-  if (sidecar.pictures && sidecar.pictures->archive) {
-    const std::string& name = *sidecar.pictures->archive;
-    return with_context(
-        [&] { return "pictures " + name; },
-        [&] { return open_picture_archive(open_beneath(sidecar.folder, name), context); });
+  const FileKind kind = sidecar.clips || (sidecar.audio && !sidecar.pictures) ? FileKind::clips
+                        : sidecar.pictures || sidecar.image                   ? FileKind::pictures
+                                                                              : FileKind::either;
+  const auto& spec = sidecar.clips ? sidecar.clips : sidecar.pictures;
+  if (spec && spec->archive) {
+    const std::string& name = *spec->archive;
+    return with_context([&] { return "archive " + name; },
+                        [&] {
+                          const MappedFile archive = open_beneath(sidecar.folder, name);
+                          return open_files(FileSet::in_archive(archive, names_of(kind)), kind,
+                                            context);
+                        });
   }
-  return open_picture_folder(sidecar.folder, context);
+  return open_files(FileSet::in_folder(sidecar.folder, names_of(kind)), kind, context);
 }
 
 bool is_archive(const std::string& name) {
@@ -81,18 +120,30 @@ bool is_archive(const std::string& name) {
   return std::ranges::any_of(suffixes, [&](std::string_view s) { return name.ends_with(s); });
 }
 
+/// "x.idx", "train-images-idx3-ubyte", compressed or not.
+bool is_idx(std::string_view name) {
+  name = without_compression(name);
+  return name.ends_with(".idx") || name.find("-idx") != std::string_view::npos ||
+         name.find(".idx") != std::string_view::npos;
+}
+
 std::unique_ptr<Dataset> open_any(const fs::path& path, const DatasetOptions& options) {
   const std::string name = path.filename().string();
   std::error_code error;
   if (fs::is_directory(path, error)) {
-    return open_picture_folder(path, make_context(options, nullptr, true));
+    return open_files(FileSet::in_folder(path, is_picture_or_clip), FileKind::either,
+                      make_context(options, nullptr, true));
   }
   if (name.ends_with(".toml")) return open_sidecar(path, options);
-  if (name.ends_with(".npy")) return open_array(path, make_context(options, nullptr, false));
+  if (name.ends_with(".npy")) {
+    return open_array(read_npy(path), make_context(options, nullptr, false));
+  }
   if (is_archive(name)) {
     const SourceContext context = make_context(options, nullptr, true);
-    return open_picture_archive(MappedFile::open(path), context);
+    FileSet files = FileSet::in_archive(MappedFile::open(path), is_picture_or_clip);
+    return open_files(std::move(files), FileKind::either, context);
   }
+  if (is_idx(name)) return open_idx(path, make_context(options, nullptr, true));
   if (name.ends_with(".bin")) {
     if (!options.labels.empty()) {
       fail(ErrorCode::usage, "CIFAR-10 records carry their labels; no others are accepted");
@@ -102,8 +153,9 @@ std::unique_ptr<Dataset> open_any(const fs::path& path, const DatasetOptions& op
   MappedFile::open(path);  // a missing file is the better message
   fail(ErrorCode::usage,
        "unknown kind of data; accepted are a sidecar (.toml), a folder with a dataset.toml, an "
-       "array (.npy), CIFAR-10 records (.bin) and pictures in a folder, .tar, .tar.gz, .tar.zst "
-       "or .zip");
+       "array (.npy), an idx file (named .idx or like train-images-idx3-ubyte, or that with .gz), "
+       "CIFAR-10 records (.bin), and pictures or wav clips in a folder, .tar, .tar.gz, .tar.zst or "
+       ".zip");
 }
 
 }  // namespace
@@ -113,6 +165,8 @@ std::size_t Dataset::item_bytes() const {
 }
 
 std::string Dataset::item_name(std::int64_t index) const { return fmt::format("record {}", index); }
+
+std::optional<Window> Dataset::window(std::int64_t) const { return std::nullopt; }
 
 std::optional<std::int32_t> Dataset::label(std::int64_t index) const {
   STRATA_ASSERT(index >= 0 && index < size());
@@ -148,7 +202,8 @@ std::unique_ptr<Dataset> open_dataset(const fs::path& given, const DatasetOption
 
 std::unique_ptr<Dataset> open_pictures(std::vector<std::string> files,
                                        const DatasetOptions& options) {
-  return open_picture_list(std::move(files), make_context(options, nullptr, true));
+  return open_picture_files(FileSet::listed(std::move(files)),
+                            make_context(options, nullptr, true));
 }
 
 std::vector<std::string> find_class_names(const DatasetOptions& options) {

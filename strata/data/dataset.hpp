@@ -9,10 +9,21 @@
 #include <utility>
 #include <vector>
 
+#include "strata/data/detections.hpp"
+#include "strata/data/preprocess.hpp"
 #include "strata/tensor/dtype.hpp"
+#include "strata/tensor/grid.hpp"
 #include "strata/tensor/shape.hpp"
 
 namespace strata::data {
+
+/// Where truths lie that are more than a class for each item; empty: nowhere. In the folder
+/// `folder` and not beyond, where that is not empty.
+struct Truth {
+  std::filesystem::path folder;
+  std::string masks;
+  std::string boxes;
+};
 
 /// Items for one input of a model, each with a label or all without. Items are read one by one:
 /// records from mapped files, pictures decoded when asked for.
@@ -42,6 +53,16 @@ class Dataset {
   /// What the data are, for reports: "records i8 [1,49,10]".
   const std::string& description() const { return about_.description; }
 
+  /// What the sidecars name besides labels; see Truth.
+  const Truth& truth() const { return about_.truth; }
+  const std::optional<DetectionSpec>& detections() const { return about_.detections; }
+  /// Which axis of an item the channels are, where it is a picture.
+  ImageLayout layout() const { return about_.layout; }
+  /// A mask of an item's pixels, as it fits the item: resized and cut like the picture itself.
+  virtual Image fit_mask(const Image& mask) const { return mask; }
+  /// The part of the picture that the item shows; nothing for items that are no pictures.
+  virtual std::optional<Window> window(std::int64_t index) const;
+
   /// What an implementation tells about itself.
   struct About {
     std::int64_t size = 0;
@@ -52,6 +73,9 @@ class Dataset {
     std::string input_name;
     std::string description;
     bool bare_pixels = false;
+    Truth truth;
+    std::optional<DetectionSpec> detections;
+    ImageLayout layout = ImageLayout::nchw;
   };
 
  protected:
@@ -65,7 +89,7 @@ class Dataset {
 std::string class_name(const std::vector<std::string>& names, std::int64_t label);
 
 struct DatasetOptions {
-  /// Labels of data that bring none: an .npy for an .npy, a csv for pictures.
+  /// Labels of data that bring none: an .npy or idx file for arrays, a csv for files.
   std::filesystem::path labels;
   /// A sidecar whose [image], [labels] classes and [input] go before those of the data.
   std::filesystem::path preprocess;
@@ -76,12 +100,14 @@ struct DatasetOptions {
   /// What the model takes, without its batch dimension, where it says; and its element type.
   std::optional<Shape> item_shape;
   DType dtype = DType::f32;
+  /// What the integers of its input stand for, where they do.
+  std::optional<Grid> grid;
 };
 
 /// Opens data of any kind that docs/data.md names, told apart by the path: a sidecar (.toml) or a
-/// folder with a dataset.toml; an .npy; a CIFAR-10 binary file (.bin); a folder, tar or zip of
-/// pictures. Throws io, model (bad files) or usage (data that do not fit the model) naming the
-/// file.
+/// folder with a dataset.toml; an .npy; an idx file of MNIST; a CIFAR-10 binary file (.bin); a
+/// folder, tar or zip of pictures or clips. Throws io, model (bad files) or usage (data that do not
+/// fit the model) naming the file.
 std::unique_ptr<Dataset> open_dataset(const std::filesystem::path& path,
                                       const DatasetOptions& options = {});
 

@@ -1,5 +1,7 @@
 #include "strata/data/labels.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -8,31 +10,12 @@
 #include <set>
 
 #include "strata/base/error.hpp"
+#include "strata/data/csv.hpp"
 
 namespace strata::data {
 namespace {
 
 constexpr std::size_t most_names = 1 << 20;
-
-/// Fields of one line; quotes as in RFC 4180, within the line.
-std::vector<std::string> split_fields(std::string_view line, std::size_t number) {
-  std::vector<std::string> fields(1);
-  bool quoted = false;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (quoted && c == '"' && i + 1 < line.size() && line[i + 1] == '"') {
-      fields.back() += line[++i];
-    } else if (c == '"') {
-      quoted = !quoted;
-    } else if (c == ',' && !quoted) {
-      fields.emplace_back();
-    } else {
-      fields.back() += c;
-    }
-  }
-  if (quoted) fail(ErrorCode::model, "line {}: quotes without end", number);
-  return fields;
-}
 
 enum class Role { file, label, name, key };
 
@@ -118,17 +101,32 @@ std::vector<std::int32_t> labels_from(const Tensor& tensor) {
   return labels;
 }
 
+std::vector<std::int32_t> parse_label_column(std::string_view csv, std::string_view column) {
+  std::vector<std::int32_t> labels;
+  std::optional<std::size_t> at;
+  for (CsvReader lines(csv); lines.next();) {
+    const std::vector<std::string>& fields = lines.fields();
+    if (!at) {
+      const auto found = std::ranges::find(fields, column);
+      if (found == fields.end()) {
+        fail(ErrorCode::model, "line {}: no column '{}', there are {}", lines.number(), column,
+             fmt::join(fields, ", "));
+      }
+      at = std::size_t(found - fields.begin());
+      continue;
+    }
+    lines.expect_as_many_as_header();
+    labels.push_back(label_field(fields[*at], lines.number()));
+  }
+  return labels;
+}
+
 LabelTable LabelTable::parse(std::string_view csv) {
   LabelTable table;
   std::vector<Role> roles;
-  if (csv.starts_with("\xef\xbb\xbf")) csv.remove_prefix(3);
-  for (std::size_t number = 1; !csv.empty(); ++number) {
-    const std::size_t end = std::min(csv.find('\n'), csv.size());
-    std::string_view line = csv.substr(0, end);
-    csv.remove_prefix(std::min(end + 1, csv.size()));
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.empty()) continue;
-    const std::vector<std::string> fields = split_fields(line, number);
+  for (CsvReader lines(csv); lines.next();) {
+    const std::size_t number = lines.number();
+    const std::vector<std::string>& fields = lines.fields();
     if (roles.empty()) {
       for (const std::string& field : fields) roles.push_back(role_of(field));
       table.by_file_ = std::ranges::count(roles, Role::file) == 1;

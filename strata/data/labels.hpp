@@ -18,6 +18,8 @@ std::int32_t checked_label(std::int64_t value);
 
 /// The labels of a raw file: whole elements, little endian. Throws model.
 std::vector<std::int32_t> parse_labels(std::span<const std::byte> bytes, DType dtype);
+/// One column of a csv with a header line, a line for each item. Throws model with the line.
+std::vector<std::int32_t> parse_label_column(std::string_view csv, std::string_view column);
 /// The labels of an array [n] or [n,1] of integers. Throws model.
 std::vector<std::int32_t> labels_from(const Tensor& tensor);
 

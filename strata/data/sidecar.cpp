@@ -9,6 +9,7 @@
 namespace strata::data {
 [[noreturn]] void malformed_toml();
 }
+#include <fmt/ranges.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -23,6 +24,8 @@ namespace strata::data {
 namespace {
 
 constexpr std::int64_t most_side = 32768;
+constexpr std::int64_t most_samples = std::int64_t(1) << 31;
+constexpr std::int64_t most_classes = 1 << 20;
 
 /// One section; complains in its name about keys that nobody asked for.
 class Section {
@@ -197,8 +200,8 @@ void read_image(Section& section, ImageSpec& spec) {
   constexpr std::array<std::pair<std::string_view, ImageLayout>, 2> layouts{
       {{"nchw", ImageLayout::nchw}, {"nhwc", ImageLayout::nhwc}}};
   spec.interpolation = section.choice("interpolation", interpolations, spec.interpolation);
-  spec.channels = section.choice("channels", channels, spec.channels);
-  spec.layout = section.choice("layout", layouts, spec.layout);
+  if (section.find("channels")) spec.channels = section.choice("channels", channels, Channels::rgb);
+  if (section.find("layout")) spec.layout = section.choice("layout", layouts, ImageLayout::nchw);
   if (const auto divide = section.number("divide")) spec.divide = *divide;
   spec.mean = section.numbers("mean", spec.mean);
   spec.std = section.numbers("std", spec.std);
@@ -212,7 +215,57 @@ LabelsSpec read_labels(Section section) {
   LabelsSpec spec;
   spec.file = section.text("file");
   if (const auto dtype = section.text("dtype")) spec.dtype = read_dtype(section, *dtype, true);
+  spec.column = section.text("column");
+  spec.offset = section.integer("offset", -most_classes, most_classes).value_or(0);
   spec.classes = section.text("classes");
+  spec.masks = section.text("masks");
+  spec.boxes = section.text("boxes");
+  section.refuse_unknown();
+  return spec;
+}
+
+FilesSpec read_files_spec(Section section) {
+  const FilesSpec spec{section.text("archive")};
+  section.refuse_unknown();
+  return spec;
+}
+
+AudioSpec read_audio(Section section) {
+  AudioSpec spec;
+  spec.rate = section.integer("rate", 1, 1'000'000);
+  spec.length = section.integer("length", 1, most_samples);
+  constexpr std::array<std::pair<std::string_view, AudioChannels>, 4> channels{
+      {{"mono", AudioChannels::mono},
+       {"left", AudioChannels::left},
+       {"right", AudioChannels::right},
+       {"stereo", AudioChannels::stereo}}};
+  spec.channels = section.choice("channels", channels, spec.channels);
+  spec.scale = section.number("scale").value_or(spec.scale);
+  section.refuse_unknown();
+  return spec;
+}
+
+DetectionSpec read_detections(Section section) {
+  DetectionSpec spec;
+  spec.boxes = section.text("boxes");
+  spec.scores = section.text("scores");
+  spec.classes = section.text("classes");
+  spec.count = section.text("count");
+  constexpr std::array<std::pair<std::string_view, BoxForm>, 4> forms{
+      {{"yxyx", BoxForm::yxyx},
+       {"xyxy", BoxForm::xyxy},
+       {"xywh", BoxForm::xywh},
+       {"cxcywh", BoxForm::cxcywh}}};
+  spec.form = section.choice("form", forms, spec.form);
+  constexpr std::array<std::pair<std::string_view, bool>, 2> units{
+      {{"fractions", false}, {"pixels", true}}};
+  spec.pixels = section.choice("units", units, spec.pixels);
+  spec.background = section.integer("background", 0, most_classes);
+  spec.score = section.number("score").value_or(spec.score);
+  spec.overlap = section.number("overlap");
+  if (spec.overlap && !(*spec.overlap >= 0 && *spec.overlap <= 1)) {
+    section.complain("overlap", fmt::format("{} given, accepted are 0 to 1", *spec.overlap));
+  }
   section.refuse_unknown();
   return spec;
 }
@@ -223,41 +276,59 @@ void check_image(const ImageSpec& spec) {
   }
 }
 
-Sidecar from_table(const toml::table& table, const std::filesystem::path& folder) {
-  Sidecar sidecar;
-  sidecar.folder = folder;
-  for (const auto& [key, node] : table) {
-    const std::string_view name = key.str();
-    if (!node.is_table()) {
-      fail(ErrorCode::model, "line {}: key {} outside of a section", node.source().begin.line,
-           name);
-    }
-    Section section(*node.as_table(), name);
-    if (name == "input") {
-      sidecar.input_name = section.text("name");
-      section.refuse_unknown();
-    } else if (name == "records") {
-      sidecar.records = read_records(section);
-    } else if (name == "pictures") {
-      sidecar.pictures = PicturesSpec{section.text("archive")};
-      section.refuse_unknown();
-    } else if (name == "labels") {
-      sidecar.labels = read_labels(section);
-    } else if (name == "image") {
-      read_image(section, sidecar.image.emplace());
-      check_image(*sidecar.image);
-    } else {
-      fail(ErrorCode::model,
-           "line {}: unknown section [{}], accepted are input, records, pictures, labels and image",
-           node.source().begin.line, name);
-    }
-  }
-  if (sidecar.records && sidecar.pictures) {
-    fail(ErrorCode::model, "[records] and [pictures] exclude each other");
+/// What one section excludes of others.
+void check_sections(const Sidecar& sidecar) {
+  if (sidecar.records.has_value() + sidecar.pictures.has_value() + sidecar.clips.has_value() > 1) {
+    fail(ErrorCode::model, "[records], [pictures] and [clips] exclude each other");
   }
   if (sidecar.records && sidecar.records->label_byte && sidecar.labels.file) {
     fail(ErrorCode::model, "[labels] file: the records carry their labels themselves");
   }
+  if (sidecar.labels.column && !sidecar.labels.file) {
+    fail(ErrorCode::model, "[labels] column: of which file? 'file' is missing");
+  }
+}
+
+void read_section(Section section, std::string_view name, Sidecar& sidecar) {
+  if (name == "input") {
+    sidecar.input_name = section.text("name");
+    section.refuse_unknown();
+  } else if (name == "records") {
+    sidecar.records = read_records(section);
+  } else if (name == "pictures") {
+    sidecar.pictures = read_files_spec(section);
+  } else if (name == "clips") {
+    sidecar.clips = read_files_spec(section);
+  } else if (name == "labels") {
+    sidecar.labels = read_labels(section);
+  } else if (name == "image") {
+    read_image(section, sidecar.image.emplace());
+    check_image(*sidecar.image);
+  } else if (name == "audio") {
+    sidecar.audio = read_audio(section);
+  } else {
+    sidecar.detections = read_detections(section);
+  }
+}
+
+Sidecar from_table(const toml::table& table, const std::filesystem::path& folder) {
+  constexpr std::string_view sections[] = {"input",  "records", "pictures", "clips",
+                                           "labels", "image",   "audio",    "detections"};
+  Sidecar sidecar;
+  sidecar.folder = folder;
+  for (const auto& [key, node] : table) {
+    const std::string_view name = key.str();
+    const auto line = node.source().begin.line;
+    if (!node.is_table()) {
+      fail(ErrorCode::model, "line {}: key {} outside of a section", line, name);
+    }
+    if (std::ranges::find(sections, name) == std::end(sections)) {
+      fail(ErrorCode::model, "line {}: unknown section [{}], accepted are {}", line, name,
+           fmt::join(sections, ", "));
+    }
+    read_section(Section(*node.as_table(), name), name, sidecar);
+  }
+  check_sections(sidecar);
   return sidecar;
 }
 

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "strata/data/audio.hpp"
+#include "strata/data/detections.hpp"
 #include "strata/data/preprocess.hpp"
 
 namespace strata::data {
@@ -21,8 +23,8 @@ struct RecordsSpec {
   bool label_byte = false;  ///< each record begins with its label
 };
 
-/// `[pictures]`: where they are.
-struct PicturesSpec {
+/// `[pictures]` and `[clips]`: where they are.
+struct FilesSpec {
   std::optional<std::string> archive;  ///< none: the folder of the sidecar
 };
 
@@ -30,7 +32,11 @@ struct PicturesSpec {
 struct LabelsSpec {
   std::optional<std::string> file;
   DType dtype = DType::u8;
+  std::optional<std::string> column;  ///< of a csv with a line for each item, in their order
+  std::int64_t offset = 0;            ///< added to each label
   std::optional<std::string> classes;
+  std::optional<std::string> masks;  ///< class of each pixel: a folder, an archive or an array
+  std::optional<std::string> boxes;  ///< where things are: a csv
 };
 
 /// A sidecar as docs/data.md defines it; sections that are absent are empty.
@@ -38,9 +44,12 @@ struct Sidecar {
   std::filesystem::path folder;  ///< what its paths are relative to
   std::optional<std::string> input_name;
   std::optional<RecordsSpec> records;
-  std::optional<PicturesSpec> pictures;
+  std::optional<FilesSpec> pictures;
+  std::optional<FilesSpec> clips;
   LabelsSpec labels;
   std::optional<ImageSpec> image;
+  std::optional<AudioSpec> audio;
+  std::optional<DetectionSpec> detections;
 };
 
 constexpr std::size_t most_sidecar_bytes = 1 << 20;

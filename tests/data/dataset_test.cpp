@@ -82,6 +82,46 @@ TEST(Records, GoUnchangedIntoIntegerInputs) {
   expect_error(ErrorCode::usage, "they are i16", [&] { open_dataset(path, options); });
 }
 
+TEST(Records, AreQuantizedWhereTheModelSaysHow) {
+  const Folder folder;
+  folder.add("a.bin", std::string("\x00\x01\x02\xfe", 4));
+  const std::string text = "[records]\nfile = 'a.bin'\ndtype = 'i8'\nshape = [4]\n";
+  DatasetOptions options;
+  options.dtype = DType::i8;
+  options.grid = Grid{0.5f, 3};
+  const auto codes = [&](const std::string& keys) {
+    const auto dataset = open_dataset(folder.add("x.toml", text + keys), options);
+    std::int8_t out[4];
+    dataset->read(0, out);
+    return std::vector<int>(out, out + 4);
+  };
+  EXPECT_EQ(codes(""), (std::vector<int>{0, 1, 2, -2})) << "of the model's type: as they are";
+  EXPECT_EQ(codes("scale = 0.5\nzero_point = 3\n"), (std::vector<int>{0, 1, 2, -2})) << "as is";
+  EXPECT_EQ(codes("scale = 1.0\nzero_point = 3\n"), (std::vector<int>{-3, -1, 1, -7}));
+  EXPECT_EQ(codes("scale = 0.25\n"), (std::vector<int>{3, 3, 4, 2})) << "ties go to even";
+  EXPECT_EQ(codes("scale = 1000.0\n"), (std::vector<int>{3, 127, 127, -128})) << "saturated";
+  EXPECT_EQ(codes("[image]\ndivide = 2\n"), (std::vector<int>{3, 4, 5, 1}));
+}
+
+TEST(Records, AreReadCompressedWithLabelsOfACsv) {
+  const Folder folder;
+  folder.add("a.s16.gz", corpus("idx/pictures.idx.gz"));  // 28 bytes
+  folder.add("l.csv", "index,word,kwt\n0,no,3\n1,\"yes, yes\",4\n");
+  const std::string text =
+      "[records]\nfile = 'a.s16.gz'\ndtype = 'i16'\nshape = [7]\n[labels]\nfile = 'l.csv'\n";
+  const auto dataset = open_dataset(folder.add("x.toml", text + "column = 'kwt'\noffset = -3\n"));
+  ASSERT_EQ(dataset->size(), 2);
+  EXPECT_EQ(dataset->label(0), 0);
+  EXPECT_EQ(dataset->label(1), 1);
+  EXPECT_EQ(item(*dataset, 0)[1], 0x0308);
+  expect_error(ErrorCode::model, "line 1: no column 'kwd', there are index, word, kwt",
+               [&] { open_dataset(folder.add("x.toml", text + "column = 'kwd'\n")); });
+  expect_error(ErrorCode::model, "line 2: class 'no', a number expected",
+               [&] { open_dataset(folder.add("x.toml", text + "column = 'word'\n")); });
+  expect_error(ErrorCode::model, "class -1",
+               [&] { open_dataset(folder.add("x.toml", text + "column = 'kwt'\noffset = -4\n")); });
+}
+
 TEST(Records, AreCheckedAgainstFilesLabelsAndModel) {
   const Folder folder;
   folder.add("a.bin", "abcd");
@@ -177,6 +217,44 @@ TEST(Pictures, AreClassedByFolder) {
   EXPECT_EQ(dataset->label(1), 1);
   EXPECT_EQ(dataset->class_names(), (std::vector<std::string>{"cat", "dog"}));
   EXPECT_EQ(item(*dataset, 0), item(*dataset, 1));
+}
+
+TEST(Pictures, GoIntoIntegerInputs) {
+  const Folder folder;
+  folder.add("a.png", corpus("picture/rgb.png"));
+  DatasetOptions options = small_pictures();
+  const auto floats = item(*open_dataset(folder.path(), options), 0);
+  const auto codes = [&](DType dtype, const std::optional<Grid>& grid) {
+    options.dtype = dtype;
+    options.grid = grid;
+    Tensor out = Tensor::zeros(dtype, *options.item_shape);
+    open_dataset(folder.path(), options)->read(0, out.mutable_raw());
+    return out.to_int64();
+  };
+  const auto bytes = codes(DType::u8, Grid{0x1p-7f, 128});
+  const auto signed_bytes = codes(DType::i8, std::nullopt);
+  options.image_keys = {{"divide", "255"}};
+  const auto whole = codes(DType::i8, Grid{1 / 255.0f, -128});
+  for (std::size_t i = 0; i < floats.size(); ++i) {
+    EXPECT_EQ(bytes[i], std::int64_t(floats[i]));
+    EXPECT_EQ(signed_bytes[i], bytes[i] - 128);
+    EXPECT_EQ(whole[i], bytes[i] - 128);
+  }
+  expect_error(ErrorCode::usage, "does not say what its integers stand for",
+               [&] { codes(DType::i8, std::nullopt); });
+}
+
+TEST(Pictures, TakeLayoutAndChannelsFromTheModel) {
+  const Folder folder;
+  folder.add("a.png", corpus("picture/rgb.png"));
+  DatasetOptions options;
+  for (const Shape& shape : {Shape{3, 3, 5}, Shape{3, 5, 3}, Shape{3, 5, 1}, Shape{1, 3, 5}}) {
+    options.item_shape = shape;
+    EXPECT_EQ(open_dataset(folder.path(), options)->item_shape(), shape);
+  }
+  options.image_keys = {{"layout", "nchw"}};
+  options.item_shape = Shape{3, 5, 3};
+  EXPECT_THROW(item(*open_dataset(folder.path(), options), 0), Error);
 }
 
 TEST(Pictures, AreClassedByCsv) {

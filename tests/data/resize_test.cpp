@@ -132,9 +132,10 @@ TEST(Preprocess, PassesPixelsToIntegerInputs) {
   expect_error(ErrorCode::usage, "pixels go in as they are", [&] {
     Preprocess(spec, DType::u8, Shape{1, 1, 3});
   });
-  expect_error(ErrorCode::usage, "the model takes i8, pixels are 0 to 255", [] {
-    Preprocess({}, DType::i8, Shape{3, 1, 3});
-  });
+  spec.divide = 1;
+  std::vector<std::int8_t> codes(3);
+  Preprocess(spec, DType::i8, Shape{1, 1, 3}).apply(gray_row({0, 128, 255}), codes.data());
+  EXPECT_EQ(codes, (std::vector<std::int8_t>{-128, 0, 127}));
 }
 
 TEST(Preprocess, SaysWhatDoesNotFit) {

@@ -61,6 +61,51 @@ TEST(Sidecar, ReadsEveryKey) {
   EXPECT_EQ(pictures.pictures->archive, "p.tar");
 }
 
+TEST(Sidecar, ReadsKeysOfClipsLabelsAndDetections) {
+  const Sidecar sidecar = parse_sidecar(R"([clips]
+archive = "c.zip"
+[audio]
+rate = 16000
+length = 16000
+channels = "left"
+scale = 0.5
+[labels]
+file = "l.csv"
+column = "kwt"
+offset = -1
+masks = "masks"
+boxes = "boxes.csv"
+[detections]
+boxes = "b"
+scores = "s"
+classes = "c"
+count = "n"
+form = "cxcywh"
+units = "pixels"
+background = 0
+score = 0.25
+overlap = 0.5
+)",
+                                        "");
+  EXPECT_EQ(sidecar.clips->archive, "c.zip");
+  EXPECT_EQ(sidecar.audio->rate, 16000);
+  EXPECT_EQ(sidecar.audio->length, 16000);
+  EXPECT_EQ(sidecar.audio->channels, AudioChannels::left);
+  EXPECT_EQ(sidecar.audio->scale, 0.5);
+  EXPECT_EQ(sidecar.labels.column, "kwt");
+  EXPECT_EQ(sidecar.labels.offset, -1);
+  EXPECT_EQ(sidecar.labels.masks, "masks");
+  EXPECT_EQ(sidecar.labels.boxes, "boxes.csv");
+  ASSERT_TRUE(sidecar.detections);
+  EXPECT_EQ(sidecar.detections->boxes, "b");
+  EXPECT_EQ(sidecar.detections->count, "n");
+  EXPECT_EQ(sidecar.detections->form, BoxForm::cxcywh);
+  EXPECT_TRUE(sidecar.detections->pixels);
+  EXPECT_EQ(sidecar.detections->background, 0);
+  EXPECT_EQ(sidecar.detections->score, 0.25);
+  EXPECT_EQ(sidecar.detections->overlap, 0.5);
+}
+
 TEST(Sidecar, RefusesNamingSectionAndKey) {
   const auto expect = [](std::string_view part, std::string_view text) {
     expect_error(ErrorCode::model, part, [&] { parse_sidecar(text, ""); });
@@ -76,6 +121,11 @@ TEST(Sidecar, RefusesNamingSectionAndKey) {
   expect("[records] file: a file name or a list", "[records]\nfile = []\n");
   expect("[records] dtype: 'bool' given", "[records]\nfile = 'a'\ndtype = 'bool'\n");
   expect("[records] shape: 0 given", "[records]\nfile = 'a'\ndtype = 'u8'\nshape = [0]\n");
+  expect("[audio] channels: 'both' given, accepted are mono,", "[audio]\nchannels = 'both'\n");
+  expect("[audio] length: 0 given", "[audio]\nlength = 0\n");
+  expect("[detections] overlap: 2 given, accepted are 0 to 1", "[detections]\noverlap = 2.0\n");
+  expect("[labels] column: of which file?", "[labels]\ncolumn = 'x'\n");
+  expect("[records], [pictures] and [clips] exclude each other", "[pictures]\n[clips]\n");
   expect("9 axes", "[records]\nfile = 'a'\ndtype = 'u8'\nshape = [1,1,1,1,1,1,1,1,1]\n");
   expect("[records] zero_point: an integer expected", records + "zero_point = 1.5\n");
   expect("[records] scale: a finite f32 number", records + "scale = 1e60\n");
