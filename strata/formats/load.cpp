@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "strata/formats/container/container.hpp"
 #include "strata/formats/onnx/import.hpp"
 #include "strata/formats/text_suffix.hpp"
 #include "strata/ir/text.hpp"
@@ -71,6 +72,11 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+ir::Graph read_model(const MappedFile& file, const LoadOptions& options) {
+  if (container::is_container(file.bytes())) return container::import_model(file, options);
+  return onnx::import_model(file, options);
+}
+
 ir::Graph load_as(const MappedFile& file, const LoadOptions& options, std::string_view what,
                   bool is_text) {
   std::optional<Error> error;
@@ -80,7 +86,7 @@ ir::Graph load_as(const MappedFile& file, const LoadOptions& options, std::strin
                           const std::string_view content = as_text(file.bytes());
                           refuse_foreign(content);
                           ir::Graph graph =
-                              is_text ? ir::parse_text(content) : onnx::import_model(file, options);
+                              is_text ? ir::parse_text(content) : read_model(file, options);
                           ir::verify(graph);
                           return graph;
                         });

@@ -1,6 +1,7 @@
 #include "strata/formats/model_info.hpp"
 
 #include "strata/base/file.hpp"
+#include "strata/formats/container/container.hpp"
 #include "strata/formats/onnx/message.hpp"
 #include "strata/formats/text_suffix.hpp"
 
@@ -46,6 +47,7 @@ ModelInfo model_info(const std::filesystem::path& path) {
 }
 
 ModelInfo model_info(std::span<const std::byte> bytes) {
+  if (container::is_container(bytes)) return container::read_info(bytes);
   ModelInfo info;
   Message model(bytes);
   while (model.next()) {

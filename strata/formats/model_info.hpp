@@ -25,7 +25,7 @@ struct ModelInfo {
 /// Reads past the network itself, so it costs little beside loading it. A text form of a graph says
 /// nothing. Throws as `load` does.
 ModelInfo model_info(const std::filesystem::path& path);
-/// The same from the bytes of an ONNX file.
+/// The same from the bytes of an ONNX or TensorFlow Lite file or a container.
 ModelInfo model_info(std::span<const std::byte> bytes);
 
 }  // namespace strata::formats

@@ -3,7 +3,9 @@
 #include <limits>
 
 #include "strata/base/file.hpp"
+#include "strata/formats/container/container.hpp"
 #include "strata/formats/onnx/export.hpp"
+#include "strata/formats/onnx/stored.hpp"
 
 namespace strata::formats {
 namespace {
@@ -44,6 +46,18 @@ void write_parts(const ExternalWriter& external, const ByteSink& sink) {
   }
 }
 
+void write_content(const container::Content& content, const ByteSink& sink) {
+  sink(std::as_bytes(std::span(content.head)));
+  std::uint64_t end = content.head.size();
+  for (const auto& [offset, data] : content.parts) {
+    const std::vector<std::byte> padding(std::size_t(offset - end));
+    sink(padding);
+    sink(data.bytes());
+    drop_pages(data.bytes());
+    end = offset + data.size_bytes();
+  }
+}
+
 }  // namespace
 
 void save_onnx(const ir::Graph& graph, const fs::path& path, const SaveOptions& options) {
@@ -63,6 +77,10 @@ void save_onnx(const ir::Graph& graph, const fs::path& path, const SaveOptions& 
       });
 }
 
+bool onnx_stores(const EncodedTensor& constant) {
+  return constant.is_dense() || onnx::stored_opset(constant).has_value();
+}
+
 std::string onnx_bytes(const ir::Graph& graph, const SaveOptions& options) {
   std::string bytes;
   write_pieces(checked_model(graph, options, nullptr).take(), [&](std::span<const std::byte> part) {
@@ -73,6 +91,26 @@ std::string onnx_bytes(const ir::Graph& graph, const SaveOptions& options) {
 
 std::int64_t onnx_size(const ir::Graph& graph, const SaveOptions& options) {
   return checked_model(graph, options, nullptr).size();
+}
+
+void save_container(const ir::Graph& graph, const fs::path& path, const ModelInfo& info) {
+  with_context([&] { return fmt::format("writing {}", path.string()); },
+               [&] {
+                 const container::Content content = container::content_of(graph, info);
+                 write_file(path, [&](const ByteSink& sink) { write_content(content, sink); });
+               });
+}
+
+std::string container_bytes(const ir::Graph& graph, const ModelInfo& info) {
+  std::string bytes;
+  write_content(container::content_of(graph, info), [&](std::span<const std::byte> part) {
+    bytes.append(reinterpret_cast<const char*>(part.data()), part.size());
+  });
+  return bytes;
+}
+
+std::int64_t container_size(const ir::Graph& graph, const ModelInfo& info) {
+  return std::int64_t(container::content_of(graph, info).size);
 }
 
 }  // namespace strata::formats

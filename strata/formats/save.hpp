@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "strata/formats/model_info.hpp"
 #include "strata/ir/graph.hpp"
 
 namespace strata::formats {
@@ -21,13 +22,24 @@ struct SaveOptions {
 };
 
 /// Writes a graph as ONNX. Node and value names are kept, nodes of our own go out as what they are
-/// made of, int8 constants as DequantizeLinear on an int8 initializer, f16 and bf16 ones as Cast;
-/// other encodings are written decoded. Atomic: see write_files. Throws unsupported for states, ops
-/// without a form in ONNX, a model of 2 GiB beside its external data.
+/// made of, f16 and bf16 constants as Cast, affine codes of 8, 4 and 2 bits and 8-bit floats as
+/// DequantizeLinear on an initializer of their type; other encodings are written decoded. Atomic:
+/// see write_files. Throws unsupported for states, ops without a form in ONNX, a model of 2 GiB
+/// beside its external data.
 void save_onnx(const ir::Graph& graph, const std::filesystem::path& path,
                const SaveOptions& options = {});
 /// The file's content, and its size without writing it.
 std::string onnx_bytes(const ir::Graph& graph, const SaveOptions& options = {});
+/// Whether ONNX stores the constant in its encoding; else it goes out decoded.
+bool onnx_stores(const EncodedTensor& constant);
 std::int64_t onnx_size(const ir::Graph& graph, const SaveOptions& options = {});
 
 }  // namespace strata::formats
+/// Writes a graph, whatever it has, as Strata's container (docs/container.md): reading it gives the
+/// identical graph. Atomic.
+void save_container(const ir::Graph& graph, const std::filesystem::path& path,
+                    const ModelInfo& info = {});
+/// The file's content, and its size.
+std::string container_bytes(const ir::Graph& graph, const ModelInfo& info = {});
+std::int64_t container_size(const ir::Graph& graph, const ModelInfo& info = {});
+

@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cmath>
+#include <map>
 
 #include "strata/ir/base64.hpp"
 #include "strata/ir/op.hpp"
@@ -131,11 +132,12 @@ class Printer {
     return from.empty() || !options_.sources ? "" : " from [" + list(from, quote) + "]";
   }
 
-  std::string tensor(const Tensor& tensor) const {
+  std::string tensor(const Tensor& tensor) {
     std::string text(strata::to_string(tensor.dtype()));
     text += strata::to_string(tensor.shape());
     if (!options_.constants) return text + " {...}";
     if (tensor.elements() > most_listed) {
+      if (options_.parts) return fmt::format("{} part {}", text, part(tensor));
       return text + " base64 \"" + to_base64(tensor.bytes()) + "\"";
     }
     if (is_narrow(tensor.dtype())) return text + " {" + narrow_list(tensor) + "}";
@@ -153,7 +155,7 @@ class Printer {
     });
   }
 
-  std::string encoded(const EncodedTensor& constant) const {
+  std::string encoded(const EncodedTensor& constant) {
     if (constant.is_dense()) return tensor(constant.parts.at(0));
     std::string text = fmt::format("encoded {} {}{} axis {} (", constant.encoding->name,
                                    strata::to_string(constant.dtype),
@@ -188,10 +190,19 @@ class Printer {
   static std::string scalar(const std::vector<std::string>& values) {
     return "strings [" + list(values, quote) + "]";
   }
-  std::string scalar(const Tensor& value) const { return "tensor " + tensor(value); }
+  std::string scalar(const Tensor& value) { return "tensor " + tensor(value); }
+
+  /// Bytes that graphs share are one part.
+  std::size_t part(const Tensor& tensor) {
+    const auto [found, is_new] =
+        parts_.emplace(std::pair(tensor.raw(), tensor.size_bytes()), options_.parts->size());
+    if (is_new) options_.parts->push_back(tensor);
+    return found->second;
+  }
 
   std::string& out_;
   const TextOptions& options_;
+  std::map<std::pair<const void*, std::size_t>, std::size_t> parts_;
 };
 
 }  // namespace

@@ -22,7 +22,7 @@ using StateNames = std::unordered_map<std::string, std::size_t>;
 
 class Parser {
  public:
-  explicit Parser(std::string_view text) : text_(text) {}
+  Parser(std::string_view text, const ReadPart& read_part) : text_(text), read_part_(read_part) {}
 
   Graph whole() {
     try {
@@ -201,6 +201,7 @@ class Parser {
     const TensorType given = type();
     const Shape shape = constant_shape(given);
     if (accept_word("base64")) return binary(given.dtype, shape);
+    if (accept_word("part")) return part(given.dtype, shape);
     expect('{');
     if (accept('.')) complain("the text was written without constants");
     if (is_narrow(given.dtype)) return narrow_tensor(given.dtype, shape);
@@ -247,6 +248,11 @@ class Parser {
     Tensor result = Tensor::zeros(element_type, shape);
     std::copy(bytes->begin(), bytes->end(), static_cast<std::byte*>(result.mutable_raw()));
     return result;
+  }
+  Tensor part(DType element_type, const Shape& shape) {
+    const auto part_number = number<std::uint32_t>(word("the number of a part"));
+    if (!read_part_) complain("a part of a container, and this text stands alone");
+    return read_part_(part_number, element_type, shape);
   }
   void expect_count(std::int64_t given, std::int64_t expected) {
     if (given != expected) complain(fmt::format("{} elements, expected {}", given, expected));
@@ -454,12 +460,15 @@ class Parser {
   }
 
   std::string_view text_;
+  const ReadPart& read_part_;
   std::size_t at_ = 0;
   int depth_ = 0;
 };
 
 }  // namespace
 
-Graph parse_text(std::string_view text) { return Parser(text).whole(); }
+Graph parse_text(std::string_view text, const ReadPart& read_part) {
+  return Parser(text, read_part).whole();
+}
 
 }  // namespace strata::ir

@@ -114,18 +114,12 @@ class GraphWriter {
 
   void add_constant(ir::ValueId id) {
     const EncodedTensor& constant = *graph_.value(id).constant;
-    const bool quantized =
-        constant.encoding == &i8_tensor_encoding || constant.encoding == &i8_channel_encoding;
-    const bool half = constant.encoding == &f16_encoding || constant.encoding == &bf16_encoding;
-    if (constant.shape.elements() == 0 || constant.dtype != DType::f32 || !(quantized || half)) {
-      add_initializer(name(id), constant.decode(), graph_.value(id).sources);
-    } else if (half) {
-      const std::string codes = unused_name(name(id) + "_h");
-      add_initializer(codes, constant.parts[0]);
-      add_decoding(id, "Cast", {codes}, {{"to", DType::f32}});
-    } else {
-      add_quantized(id, constant);
-    }
+    const auto form = stored(constant);
+    if (!form) return add_initializer(name(id), constant.decode(), graph_.value(id).sources);
+    if (form->scales.present()) return add_quantized(id, *form);
+    const std::string codes = unused_name(name(id) + "_h");
+    add_initializer(codes, form->codes);
+    add_decoding(id, "Cast", {codes}, {{"to", DType::f32}});
   }
 
   /// The node that makes a constant of how it is stored.
@@ -139,26 +133,47 @@ class GraphWriter {
                                  sources(graph_.value(id).sources)}));
   }
 
-  // ONNX Runtime turns a product with a DequantizeLinear into one of another arithmetic, which
-  // rounds the other operand to int8 as well. It leaves a DequantizeLinear of scale 1 and a Mul
-  // alone, and those compute the same weights.
-  void add_quantized(ir::ValueId id, const EncodedTensor& constant) {
-    const bool per_channel = constant.encoding == &i8_channel_encoding;
-    const bool split = product_weights_.contains(id) &&
-                       (!per_channel || constant.axis == constant.shape.rank() - 1);
+  void add_quantized(ir::ValueId id, const Stored& form) {
     const std::string codes = unused_name(name(id) + "_q");
     const std::string scale = unused_name(name(id) + "_s");
-    add_initializer(codes, constant.parts[0]);
-    add_initializer(scale, constant.parts[1]);
-    if (split) {
+    add_initializer(codes, form.codes);
+    add_initializer(scale, form.scales);
+    if (scales_apart(id, form)) {
       const std::string integers = unused_name(name(id) + "_i");
       nodes_.push_back(node_proto({"DequantizeLinear", {}, {codes, one()}, {integers}, {}}));
       return add_decoding(id, "Mul", {integers, scale});
     }
     ir::Attributes attributes;
     // 1 is ONNX's default.
-    if (per_channel && constant.axis != 1) attributes.set("axis", std::int64_t(constant.axis));
-    add_decoding(id, "DequantizeLinear", {codes, scale}, std::move(attributes));
+    std::vector<std::string_view> inputs{codes, scale};
+    std::string zero_points;
+    if (form.zero_points.present()) {
+      zero_points = unused_name(name(id) + "_z");
+      add_initializer(zero_points, form.zero_points);
+      inputs.push_back(zero_points);
+    }
+    if (!form.per_tensor() && form.axis != 1) attributes.set("axis", form.axis);
+    if (form.block != 0) attributes.set("block_size", form.block);
+    if (form.codes.shape() == graph_.value(id).constant->shape) {
+      return add_decoding(id, "DequantizeLinear", inputs, std::move(attributes));
+    }
+    const std::string matrix = unused_name(name(id) + "_m");
+    const std::string shape = unused_name(name(id) + "_shape");
+    nodes_.push_back(node_proto({"DequantizeLinear", {}, inputs, {matrix}, std::move(attributes)}));
+    const auto extents = graph_.value(id).constant->shape.dims();
+    add_initializer(shape,
+                    Tensor::from<std::int64_t>(Shape{std::int64_t(extents.size())}, extents));
+    add_decoding(id, "Reshape", {matrix, shape});
+  }
+
+  // ONNX Runtime turns a product with a DequantizeLinear into one of another arithmetic, which
+  // rounds the other operand to int8 as well. It leaves a DequantizeLinear of scale 1 and a Mul
+  // alone, and those compute the same weights.
+  bool scales_apart(ir::ValueId id, const Stored& form) const {
+    if (!product_weights_.contains(id) || form.block != 0 || form.zero_points.present()) {
+      return false;
+    }
+    return form.per_tensor() || form.axis == form.codes.shape().rank() - 1;
   }
 
   // The initializer 1, shared by all.
@@ -261,6 +276,10 @@ void collect_need(const ir::Graph& graph, Need& need) {
     });
   }
 }
+    if (!value.constant) continue;
+    require(stored_opset(*value.constant).value_or(0), [&] {
+      return fmt::format("{}, which is stored as {},", value.name, value.constant->encoding->name);
+    });
 
 int opset_for(const ir::Graph& graph, const SaveOptions& options) {
   if (options.opset < 13 || options.opset > newest_opset) {

@@ -1,15 +1,14 @@
 #include <algorithm>
-#include <cmath>
 
 #include "strata/base/checked.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/cost.hpp"
+#include "strata/ir/passes/keep_encoded.hpp"
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/ir/passes/rewrite.hpp"
 
 // Computes what depends on constants and known shapes only. Weights that are stored in fewer bits
-// (a Cast from half precision, a DequantizeLinear of int8, also times scales) stay so: the constant
-// gets the encoding.
+// stay so: the constant gets the encoding (keep_encoded.hpp).
 
 namespace strata::ir {
 namespace {
@@ -49,7 +48,7 @@ class Folder {
       return input == no_value || (graph_.is_constant(input));
     });
     if (!constant) return false;
-    if (auto encoded = keep_encoded(node)) return replace(node, {std::move(*encoded)});
+    if (auto encoded = keep_encoded(graph_, node)) return replace(node, {std::move(*encoded)});
     if (!node.op->reference || !affordable(node)) return false;
     return replace(node, compute(node));
   }
@@ -66,97 +65,6 @@ class Folder {
       numbers.push_back(element.constant());
     }
     return Tensor::from<std::int64_t>(*shape, numbers).cast(value.type.dtype);
-  }
-
-  const EncodedTensor* dense(const Node& node, std::size_t i) const {
-    if (i >= node.inputs.size() || node.inputs[i] == no_value) return nullptr;
-    const auto& constant = graph_.value(node.inputs[i]).constant;
-    return constant && constant->is_dense() ? &*constant : nullptr;
-  }
-
-  std::optional<EncodedTensor> keep_encoded(const Node& node) const {
-    if (is_op(node, "Cast")) return keep_half(node);
-    if (is_op(node, "DequantizeLinear")) return keep_int8(node);
-    if (is_op(node, "Mul")) return keep_scaled(node);
-    return std::nullopt;
-  }
-
-  std::optional<EncodedTensor> keep_half(const Node& node) const {
-    const EncodedTensor* codes = dense(node, 0);
-    const DType from = codes ? codes->dtype : DType::f32;
-    if ((from != DType::f16 && from != DType::bf16) ||
-        graph_.value(node.outputs[0]).type.dtype != DType::f32) {
-      return std::nullopt;
-    }
-    EncodedTensor result;
-    result.encoding = from == DType::f16 ? &f16_encoding : &bf16_encoding;
-    result.dtype = DType::f32;
-    result.shape = codes->shape;
-    result.parts = {codes->decode()};
-    return result;
-  }
-
-  std::optional<EncodedTensor> keep_int8(const Node& node) const {
-    const EncodedTensor* codes = dense(node, 0);
-    const EncodedTensor* scales = dense(node, 1);
-    const bool has_zero_point = node.inputs.size() > 2 && node.inputs[2] != no_value;
-    const EncodedTensor* zero_points = dense(node, 2);
-    if (!codes || codes->dtype != DType::i8 || !scales || scales->dtype != DType::f32 ||
-        (has_zero_point && !zero_points) || node.attributes.integer("block_size", 0) != 0 ||
-        graph_.value(node.outputs[0]).type.dtype != DType::f32) {
-      return std::nullopt;
-    }
-    const Tensor scale = scales->decode();
-    if (!std::ranges::all_of(scale.data<float>(),
-                             [](float s) { return s > 0 && std::isfinite(s); }) ||
-        (has_zero_point &&
-         !std::ranges::all_of(zero_points->decode().to_int64(), [](auto z) { return z == 0; }))) {
-      return std::nullopt;
-    }
-    EncodedTensor result;
-    result.dtype = DType::f32;
-    result.shape = codes->shape;
-    if (scale.elements() == 1 && scale.shape().rank() <= 1) {
-      result.encoding = &i8_tensor_encoding;
-      result.parts = {codes->decode(), scale.reshaped(Shape{})};
-      return result;
-    }
-    const auto rank = codes->shape.rank();
-    auto axis = node.attributes.integer("axis", 1);
-    if (axis < 0) axis += rank;
-    if (axis < 0 || axis >= rank || scale.shape() != Shape{codes->shape[int(axis)]}) {
-      return std::nullopt;
-    }
-    result.encoding = &i8_channel_encoding;
-    result.axis = int(axis);
-    result.parts = {codes->decode(), scale};
-    return result;
-  }
-
-  /// Integers that a DequantizeLinear of scale 1 made floats, times their scales: how weights of
-  /// products are exported.
-  std::optional<EncodedTensor> keep_scaled(const Node& node) const {
-    const auto& codes = graph_.value(node.inputs[0]).constant;
-    const EncodedTensor* factors = dense(node, 1);
-    if (codes->encoding != &i8_tensor_encoding || !factors || codes->parts[1].to_float()[0] != 1) {
-      return std::nullopt;
-    }
-    const Tensor scale = factors->decode();
-    const int rank = codes->shape.rank();
-    if (!std::ranges::all_of(scale.data<float>(),
-                             [](float s) { return s > 0 && std::isfinite(s); })) {
-      return std::nullopt;
-    }
-    EncodedTensor result = *codes;
-    if (scale.shape() == Shape{}) {
-      result.parts[1] = scale;
-      return result;
-    }
-    if (rank == 0 || scale.shape() != Shape{codes->shape[rank - 1]}) return std::nullopt;
-    result.encoding = &i8_channel_encoding;
-    result.axis = rank - 1;
-    result.parts[1] = scale;
-    return result;
   }
 
   /// Takes bytes and work out of the budget; false if there is not enough, or if operands are

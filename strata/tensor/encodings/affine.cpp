@@ -311,4 +311,18 @@ EncodedTensor make_affine(const Encoding& encoding, int axis, const Tensor& code
   return encoded;
 }
 
+Tensor transposed(const Tensor& matrix) {
+  const std::int64_t rows = matrix.shape()[0], columns = matrix.shape()[1];
+  Tensor result = Tensor::zeros(matrix.dtype(), Shape{columns, rows});
+  const std::size_t size = size_of(matrix.dtype());
+  const std::byte* from = matrix.bytes().data();
+  auto* to = static_cast<std::byte*>(result.mutable_raw());
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t c = 0; c < columns; ++c, from += size) {
+      std::copy_n(from, size, to + std::size_t(c * rows + r) * size);
+    }
+  }
+  return result;
+}
+
 }  // namespace strata

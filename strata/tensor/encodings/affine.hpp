@@ -34,4 +34,7 @@ Tensor affine_codes(const EncodedTensor& encoded);
 EncodedTensor make_affine(const Encoding& encoding, int axis, const Tensor& codes,
                           const Tensor& scales, const Tensor& zero_points = {});
 
+/// The columns of a matrix as rows: files keep scales [groups, channels] too.
+Tensor transposed(const Tensor& matrix);
+
 }  // namespace strata

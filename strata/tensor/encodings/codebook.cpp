@@ -155,6 +155,7 @@ Tensor decode(const EncodedTensor& encoded) {
 constinit const Encoding codebook16_encoding = {
     .name = "codebook16",
     .summary = "4-bit indices into 16 numbers found by k-means",
+    .searched = true,
     .encoder = encode<4>,
     .layout = layout<4>,
     .decoder = decode<4>};

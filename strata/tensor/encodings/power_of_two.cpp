@@ -125,9 +125,10 @@ Tensor decode(const EncodedTensor& encoded) {
 }
 
 template <const Levels& levels>
-constexpr Encoding row(std::string_view name, std::string_view summary) {
+constexpr Encoding row(std::string_view name, std::string_view summary, bool searched = false) {
   return {.name = name,
           .summary = summary,
+          .searched = searched,
           .encoder = encode<levels>,
           .layout = layout,
           .decoder = decode<levels>};
@@ -138,7 +139,8 @@ constexpr Encoding row(std::string_view name, std::string_view summary) {
 constinit const Encoding pot4_channel_encoding = row<pot_levels>(
     "pot4_channel", "zero and powers of two (QKeras-PoT), 4 bits, a scale for each output channel");
 constinit const Encoding apot4_channel_encoding = row<apot_levels>(
-    "apot4_channel", "additive powers of two (APoT), 4 bits, a scale for each output channel");
+    "apot4_channel", "additive powers of two (APoT), 4 bits, a scale for each output channel",
+    true);
 constinit const Encoding msq4_channel_encoding = row<msq_levels>(
     "msq4_channel", "sums of two powers of two (MSQ), 4 bits, a scale for each output channel");
 

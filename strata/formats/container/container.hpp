@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "strata/base/file.hpp"
+#include "strata/formats/load.hpp"
+#include "strata/formats/model_info.hpp"
+#include "strata/ir/graph.hpp"
+
+/// Strata's own file format: the text of a graph, and its tensors 64-byte aligned to be used where
+/// they lie in the mapped file. docs/container.md has the layout.
+namespace strata::formats::container {
+
+constexpr std::uint32_t newest_version = 1;
+
+/// Whether the bytes begin as a container of any version does.
+bool is_container(std::span<const std::byte> bytes);
+
+/// Reads a graph whose tensors borrow the file's bytes. Throws model for damaged files, unsupported
+/// for versions other than newest_version.
+ir::Graph import_model(const MappedFile& file, const LoadOptions& options);
+/// What the file says of itself, without its graph.
+ModelInfo read_info(std::span<const std::byte> bytes);
+
+/// A container ready to be written: `head`, then each part at its offset.
+struct Content {
+  std::string head;
+  struct Part {
+    std::uint64_t offset;
+    Tensor data;
+  };
+  std::vector<Part> parts;
+  std::uint64_t size = 0;  ///< of the file
+};
+Content content_of(const ir::Graph& graph, const ModelInfo& info);
+
+}  // namespace strata::formats::container
