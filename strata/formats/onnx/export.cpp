@@ -8,6 +8,7 @@
 #include "strata/formats/onnx/import.hpp"
 #include "strata/formats/onnx/older_form.hpp"
 #include "strata/formats/onnx/opset_of.hpp"
+#include "strata/formats/onnx/stored.hpp"
 #include "strata/ir/op.hpp"
 
 namespace strata::formats::onnx {
