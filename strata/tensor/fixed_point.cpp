@@ -86,4 +86,82 @@ std::int32_t fixed_reciprocal(std::int32_t x) {
   return saturating_shift_left(y, 1);
 }
 
+std::int16_t saturate_16(std::int32_t x) {
+  return std::int16_t(std::clamp(x, std::int32_t(INT16_MIN), std::int32_t(INT16_MAX)));
+}
+
+std::int16_t high_product_16(std::int16_t a, std::int16_t b) {
+  const std::int32_t product = std::int32_t(a) * b;
+  return saturate_16((product + (product >= 0 ? 1 << 14 : 1 - (1 << 14))) / (1 << 15));
+}
+
+namespace {
+
+// The functions above in 16 bits: constants lose their lower half, rounded.
+constexpr std::int16_t upper(std::int32_t x) { return std::int16_t((x + (1 << 15)) >> 16); }
+
+std::int16_t half_away_16(std::int16_t x, int bits) { return std::int16_t(shift_away(x, bits)); }
+
+std::int16_t exp_of_last_quarter_16(std::int16_t x) {
+  const auto d = std::int16_t(x + (1 << 12));
+  const std::int16_t d2 = high_product_16(d, d);
+  const std::int16_t d3 = high_product_16(d2, d);
+  const std::int16_t d4 = high_product_16(d2, d2);
+  const auto cubic = std::int16_t(half_away_16(d4, 2) + d3);
+  const auto upper_terms = std::int16_t(high_product_16(cubic, upper(third)) + d2);
+  const auto series = std::int16_t(d + half_away_16(upper_terms, 1));
+  constexpr std::int16_t constant = upper(exp_of_minus_eighth);
+  return saturate_16(constant + high_product_16(constant, series));
+}
+
+/// e^x in Q0.15 of x at most 0, with this many bits before the point.
+std::int16_t exp_of_negative_16(std::int16_t x, int integer_bits) {
+  if (x == 0) return INT16_MAX;
+  const int fraction_bits = 15 - integer_bits;
+  if (integer_bits > 5 && x < -(1 << (fraction_bits + 5))) return 0;
+  const std::int32_t quarter = 1 << (fraction_bits - 2);
+  const std::int32_t within = (x & (quarter - 1)) - quarter;
+  std::int16_t result = exp_of_last_quarter_16(saturate_16(within * (1 << integer_bits)));
+  const std::int32_t whole = within - x;
+  constexpr std::int32_t factors[] = {1672461947, 1302514674, 790015084, 290630308,
+                                      39332535,   720401,     242};
+  for (int k = -2; k < std::min(integer_bits, 5); ++k) {
+    if (whole & (1 << (fraction_bits + k))) {
+      result = high_product_16(result, upper(factors[k + 2]));
+    }
+  }
+  return result;
+}
+
+/// 2 / (1 + x) in Q2.13 of x in Q0.15: fixed_reciprocal before its last step.
+std::int16_t twice_reciprocal_16(std::int16_t x) {
+  const std::int32_t sum = std::int32_t(x) + INT16_MAX;
+  const auto half = std::int16_t((sum + (sum >= 0 ? 1 : -1)) / 2);
+  auto y = std::int16_t(upper(1515870810) + high_product_16(half, upper(-1010580540)));
+  for (int i = 0; i < 3; ++i) {
+    const auto error = std::int16_t((1 << 13) - high_product_16(half, y));
+    y = std::int16_t(y + saturate_16(high_product_16(y, error) * 4));
+  }
+  return y;
+}
+
+}  // namespace
+
+std::int16_t fixed_sigmoid(std::int16_t x, int integer_bits) {
+  if (x == 0) return 1 << 14;
+  const auto below = std::int16_t(x > 0 ? -x : x);
+  const std::int16_t above =
+      saturate_16(twice_reciprocal_16(exp_of_negative_16(below, integer_bits)) * 2);
+  return x > 0 ? above : std::int16_t(INT16_MAX - above);
+}
+
+// With e = exp(-2 |x|): (1 - e) / (1 + e) = 2 / (1 + e) - 1.
+std::int16_t fixed_tanh(std::int16_t x, int integer_bits) {
+  if (x == 0) return 0;
+  const auto below = std::int16_t(x < 0 ? x : -x);
+  const std::int16_t e = exp_of_negative_16(below, integer_bits + 1);
+  const std::int16_t size = saturate_16((twice_reciprocal_16(e) - (1 << 13)) * 4);
+  return x < 0 ? std::int16_t(-size) : size;
+}
+
 }  // namespace strata

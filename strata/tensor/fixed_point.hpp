@@ -54,6 +54,10 @@ inline std::int32_t multiply_up(std::int32_t x, FixedMultiplier m) {
 /// A 64-bit sum times the multiplier, which is cut to 16 bits; one rounding, half up.
 std::int32_t multiply_wide(std::int64_t x, FixedMultiplier m);
 
+/// The nearest number of 16 bits, and a * b / 2^15 rounded half away from zero.
+std::int16_t saturate_16(std::int32_t x);
+std::int16_t high_product_16(std::int16_t a, std::int16_t b);
+
 /// e^x of a number at most 0 in Q5.26, as Q0.31.
 std::int32_t fixed_exp(std::int32_t x);
 /// 1 / (1 + x) of x in [0, 1), both in Q0.31.

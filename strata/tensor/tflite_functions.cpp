@@ -6,18 +6,9 @@
 namespace strata {
 namespace {
 
-std::int16_t saturate(std::int32_t x) {
-  return std::int16_t(std::clamp(x, std::int32_t(INT16_MIN), std::int32_t(INT16_MAX)));
-}
-
-/// a * b / 2^15, rounded half away from zero.
-std::int16_t high_product_16(std::int16_t a, std::int16_t b) {
-  const std::int32_t product = std::int32_t(a) * b;
-  return saturate((product + (product >= 0 ? 1 << 14 : 1 - (1 << 14))) / (1 << 15));
-}
-
 std::int16_t upper_half(std::int32_t multiplier) {
-  return saturate(multiplier >= INT32_MAX - (1 << 15) ? INT16_MAX : (multiplier + (1 << 15)) >> 16);
+  return saturate_16(multiplier >= INT32_MAX - (1 << 15) ? INT16_MAX
+                                                         : (multiplier + (1 << 15)) >> 16);
 }
 
 std::int32_t shifted_away(std::int32_t x, int bits) {
@@ -35,14 +26,14 @@ CodeTable hard_swish_table(QuantizedRange range, QuantizedOperand x, QuantizedOp
     const std::int16_t scaled = high_product_16(fine, upper_half(output.multiplier));
     // From -1 to 1 where x goes from -3 to 3.
     std::int16_t bent = fine;
-    if (relu.shift > 0) bent = saturate(bent * (1 << std::min(relu.shift - 1, 15)));
+    if (relu.shift > 0) bent = saturate_16(bent * (1 << std::min(relu.shift - 1, 15)));
     bent = high_product_16(bent, upper_half(relu.multiplier));
-    if (relu.shift > 0) bent = saturate(bent * 2);
-    if (relu.shift < 0) bent = saturate(shifted_away(bent, -relu.shift));
+    if (relu.shift > 0) bent = saturate_16(bent * 2);
+    if (relu.shift < 0) bent = saturate_16(shifted_away(bent, -relu.shift));
     const auto gate = std::int16_t((bent + (1 << 15)) >> 1);  // 0 to 1
-    const std::int16_t product = saturate(std::int32_t(gate) * scaled / (1 << 15));
+    const std::int16_t product = saturate_16(std::int32_t(gate) * scaled / (1 << 15));
     const std::int32_t result = output.shift > 0
-                                    ? saturate(product * (1 << std::min(output.shift, 15)))
+                                    ? saturate_16(product * (1 << std::min(output.shift, 15)))
                                     : shifted_away(product, -output.shift);
     return std::clamp(result + y.zero_point, range.low, range.high);
   });

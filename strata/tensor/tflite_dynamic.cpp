@@ -1,0 +1,71 @@
+#include "strata/tensor/tflite_dynamic.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace strata {
+
+std::int8_t DynamicGrid::code(float x) const {
+  float rounded = 0;
+  if (arithmetic == Arithmetic::tflite_xnnpack) {
+    rounded = std::nearbyint(x * inverse) + float(zero_point);
+  } else {
+    rounded = std::round(float(zero_point) + x * inverse);
+  }
+  return std::int8_t(std::isnan(rounded) ? low : std::clamp(rounded, float(low), 127.0f));
+}
+
+float DynamicGrid::number(std::int32_t sum, float w_scale, float bias) const {
+  if (arithmetic == Arithmetic::tflite_xnnpack) {
+    return std::fma(float(sum) * scale, w_scale, bias);
+  }
+  if (low == -127 || arithmetic == Arithmetic::tflite_optimized) {
+    return bias + float(sum) * (scale * w_scale);
+  }
+  return float(sum) * w_scale * scale + bias;
+}
+
+DynamicGrid symmetric_grid(std::span<const float> x) {
+  DynamicGrid grid{.arithmetic = Arithmetic::tflite_reference, .low = -127};
+  float reach = 0;
+  for (const float v : x) reach = std::max(reach, std::fabs(v));
+  if (reach == 0) {
+    grid.inverse = 0;
+    return grid;
+  }
+  grid.scale = reach / 127;
+  grid.inverse = 127.0f / reach;
+  return grid;
+}
+
+DynamicGrid asymmetric_grid(Arithmetic arithmetic, std::span<const float> x) {
+  DynamicGrid grid{.arithmetic = arithmetic};
+  float least = 0, most = 0;
+  for (const float v : x) {
+    least = std::min(least, v);
+    most = std::max(most, v);
+  }
+  const bool xnnpack = arithmetic == Arithmetic::tflite_xnnpack;
+  if (least == most) {
+    if (!xnnpack) grid.inverse = 0;
+    if (xnnpack) grid.zero_point = -128;
+    return grid;
+  }
+  if (xnnpack) {
+    grid.inverse = 255.0f / (most - least);
+    grid.scale = 1.0f / grid.inverse;
+    const float low = least * grid.inverse, high = most * grid.inverse;
+    const float zero = (-128.0f + low) + (127.0f + high) > 0 ? -128.0f - low : 127.0f - high;
+    grid.zero_point = std::int32_t(std::nearbyint(std::clamp(zero, -128.0f, 127.0f)));
+    return grid;
+  }
+  const float scale = (most - least) / 255.0f;
+  const double low = double(least) / double(scale), high = double(most) / double(scale);
+  const double zero = 128 + std::fabs(low) < 127 + std::fabs(high) ? -128 - low : 127 - high;
+  grid.zero_point = std::int32_t(std::clamp(std::round(zero), -128.0, 127.0));
+  grid.scale = scale;
+  grid.inverse = 1.0f / scale;
+  return grid;
+}
+
+}  // namespace strata
