@@ -47,6 +47,10 @@ constexpr Setting settings[] = {
      [](SessionOptions& options, std::string_view name, std::string_view text) {
        options.memory_budget = std::size_t(number(name, text, INT64_MAX));
      }},
+    {"loop_limit",
+     [](SessionOptions& options, std::string_view name, std::string_view text) {
+       options.loop_limit = number(name, text, INT64_MAX);
+     }},
     {"optimize", [](SessionOptions& options, std::string_view name,
                     std::string_view text) { options.optimize = number(name, text, 1) != 0; }},
     {"off", [](SessionOptions& options, std::string_view,

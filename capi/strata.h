@@ -70,7 +70,9 @@ typedef struct strata_result strata_result;
 
 /* How a model is planned and run. Names and values:
  *   "threads"        "1" (the default) to "256"; "0": all that this process may use
- *   "memory_budget"  most bytes the arena may have; loading or the first run fails if it cannot
+ *   "memory_budget"  most bytes the arena may have; loading or the first run fails if it cannot;
+ *                    where sizes depend on data, most bytes of a run (default: the machine's)
+ *   "loop_limit"     most iterations and branches in one run (default: 10000000)
  *   "optimize"       "1" (the default) or "0": run the passes over the graph
  *   "off"            a pass to skip; may be repeated
  *   "kernel"         "NODE=ROW": run a node with this kernel; may be repeated

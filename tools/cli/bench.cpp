@@ -289,9 +289,7 @@ class Bench {
       Stopwatch watch;
       session.run(inputs);
       const double seconds = watch.lap();
-      std::size_t bytes = 0;
-      for (const runtime::Binding* binding : session.bindings()) bytes += binding->peak_bytes();
-      measured_.arena_bytes = std::max(measured_.arena_bytes, bytes);
+      measured_.arena_bytes = std::max(measured_.arena_bytes, session.peak_bytes());
       return seconds;
     });
     for (const runtime::Binding* binding : session.bindings()) {

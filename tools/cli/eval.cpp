@@ -8,6 +8,7 @@
 #include "strata/base/error.hpp"
 #include "strata/data/npy.hpp"
 #include "strata/eval/evaluate.hpp"
+#include "strata/eval/evaluate_segments.hpp"
 #include "strata/report/numbers.hpp"
 #include "strata/report/progress.hpp"
 #include "strata/report/text.hpp"
@@ -122,7 +123,9 @@ ExitCode evaluate(const Options& options) {
   eval_options.progress = [&](std::int64_t count) { bar.advance(std::uint64_t(count)); };
   eval_options.cancel = &watch_interrupts();
   const eval::Evaluation result =
-      eval::evaluate(session.shared_program(), *dataset, items, eval_options);
+      session.is_static()
+          ? eval::evaluate(session.shared_program(), *dataset, items, eval_options)
+          : eval::evaluate_segments(session, *dataset, items, eval_options);
   bar.finish();
   if (!options.predictions.empty()) {
     const Shape shape{std::int64_t(result.predictions.size())};

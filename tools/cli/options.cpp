@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include <charconv>
+#include <limits>
 
 #include "strata/base/checked.hpp"
 #include "strata/base/error.hpp"
@@ -129,8 +130,15 @@ void add_plan_options(CLI::App& app, PlanOptions& options) {
       ->expected(1)
       ->take_all();
   app.add_option("--memory-budget", options.memory_budget,
-                 "most bytes for activations and scratch, such as 64K or 1M; refuse to plan beyond")
+                 "most bytes for activations and scratch, such as 64K or 1M; refuse to plan beyond. "
+                 "Where sizes depend on data, also for values between segments (default: the "
+                 "memory of this machine)")
       ->type_name("SIZE");
+  app.add_option("--loop-limit", options.loop_limit,
+                 "most iterations and branches in one run of a model with control flow")
+      ->type_name("N")
+      ->capture_default_str()
+      ->check(CLI::Range(std::int64_t(1), std::numeric_limits<std::int64_t>::max()));
   app.add_flag("--check-passes", options.check_passes,
                "run the reference interpreter around each pass and name the first that changes "
                "results");
@@ -144,6 +152,7 @@ runtime::SessionOptions PlanOptions::session(const DimValues& typical) const {
   if (!memory_budget.empty()) {
     session_options.memory_budget = parse_size("--memory-budget", memory_budget);
   }
+  session_options.loop_limit = loop_limit;
   if (!isa.empty()) session_options.target.isa = parse_isa(isa);
   for (const std::string& text : kernels) {
     auto [node, row] = split_pair("--kernel", text, "NODE=ROW");
@@ -157,7 +166,11 @@ void PlanOptions::add_to(CommandLine& command) const {
   command.option("--threads", std::to_string(threads)).option("--isa", isa);
   for (const std::string& pass : off) command.option("--off", pass);
   for (const std::string& kernel : kernels) command.option("--kernel", kernel);
-  command.option("--memory-budget", memory_budget).flag("--check-passes", check_passes);
+  command.option("--memory-budget", memory_budget);
+  if (loop_limit != PlanOptions().loop_limit) {
+    command.option("--loop-limit", std::to_string(loop_limit));
+  }
+  command.flag("--check-passes", check_passes);
 }
 
 void add_input_options(CLI::App& app, InputOptions& options, bool with_labels) {

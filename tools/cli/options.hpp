@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,6 +44,7 @@ struct PlanOptions {
   std::vector<std::string> off;
   std::vector<std::string> kernels;  // "NODE=ROW"
   std::string memory_budget;
+  std::int64_t loop_limit = runtime::SessionOptions().loop_limit;
   bool check_passes = false;
 
   /// What a session is made with. Throws usage.
