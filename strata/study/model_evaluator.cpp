@@ -12,6 +12,7 @@
 #include "strata/ir/interpreter.hpp"
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/runtime/packing.hpp"
+#include "strata/runtime/segments.hpp"
 
 namespace strata::study {
 namespace {
@@ -58,6 +59,12 @@ ModelEvaluator::ModelEvaluator(ir::Graph model, std::int64_t file_bytes,
       records_(std::move(records)),
       options_(std::move(options)),
       layers_(compress::weight_layers(model_)) {
+  if (runtime::depends_on_data(model_)) {
+    fail(ErrorCode::unsupported,
+         "sizes or branches in this model depend on data, so it has no one plan whose kernels and "
+         "memory could be measured; accepted for such models are convert --optimize, profile, "
+         "compare and eval");
+  }
   if (!dataset.labelled()) {
     fail(ErrorCode::usage, "the data ({}) have no labels, so accuracy cannot be measured",
          dataset.description());

@@ -246,6 +246,21 @@ TEST(ModelEvaluator, TellsWhichStepIsBeyondTheMemory) {
   EXPECT_EQ(unfused.count, 0);
 }
 
+TEST(ModelEvaluator, RefusesAModelWithoutOnePlan) {
+  Planted planted;
+  ir::Graph graph;
+  ir::Builder builder(graph);
+  const ir::ValueId x = graph.add_input("x", {DType::f32, {8}});
+  graph.outputs = {builder.op("NonZero", {builder.op("Relu", {x})})};
+  try {
+    ModelEvaluator(graph, 1000, planted.dataset, eval::all_items(planted.dataset), {});
+    FAIL() << "was accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::unsupported);
+    EXPECT_NE(std::string_view(error.what()).find("depend on data"), std::string_view::npos);
+  }
+}
+
 TEST(Spread, IsEvenAndKeepsTheOrder) {
   const std::vector<std::int64_t> records = {1, 2, 3, 4, 5, 6, 7, 8};
   EXPECT_EQ(spread(records, 4), (std::vector<std::int64_t>{1, 3, 5, 7}));
