@@ -58,16 +58,13 @@ ModelEvaluator::ModelEvaluator(ir::Graph model, std::int64_t file_bytes,
       dataset_(dataset),
       records_(std::move(records)),
       options_(std::move(options)),
-      layers_(compress::weight_layers(model_)) {
+      layers_(compress::weight_layers(model_)),
+      measure_(dataset) {
   if (runtime::depends_on_data(model_)) {
     fail(ErrorCode::unsupported,
          "sizes or branches in this model depend on data, so it has no one plan whose kernels and "
          "memory could be measured; accepted for such models are convert --optimize, profile, "
          "compare and eval");
-  }
-  if (!dataset.labelled()) {
-    fail(ErrorCode::usage, "the data ({}) have no labels, so accuracy cannot be measured",
-         dataset.description());
   }
   if (records_.empty()) fail(ErrorCode::usage, "no records to search with");
 }
@@ -100,12 +97,32 @@ SearchSpace ModelEvaluator::space(int most_threads) const {
     space.layers.push_back({layer.name, std::string(weight.encoding->name)});
   }
   for (const Encoding* encoding : all_encodings()) {
-    if (encoding->searched) space.encodings.emplace_back(encoding->name);
+    if (encoding->searched && has_form(*encoding)) space.encodings.emplace_back(encoding->name);
   }
   space.threads.clear();
   for (int threads = 1; threads < most_threads; threads *= 2) space.threads.push_back(threads);
   space.threads.push_back(std::max(most_threads, 1));
   return space;
+}
+
+/// ONNX writes decoded what it has no form for, which makes no file smaller.
+bool ModelEvaluator::has_form(const Encoding& encoding) const {
+  if (options_.container || layers_.empty() || encoding.name == dense_encoding.name) return true;
+  const auto stores = [&](std::size_t layer) {
+    try {
+      return formats::onnx_stores(encoded(layer, std::string(encoding.name)));
+    } catch (const Error&) {
+      return false;  // these weights have no such codes
+    }
+  };
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    if (stores(i)) return true;
+  }
+  return false;
+}
+
+std::int64_t ModelEvaluator::file_bytes(const ir::Graph& version) const {
+  return options_.container ? formats::container_size(version) : formats::onnx_size(version);
 }
 
 const EncodedTensor& ModelEvaluator::encoded(std::size_t layer, const std::string& encoding) const {
@@ -196,7 +213,7 @@ std::optional<Measured> ModelEvaluator::measure(const Configuration& configurati
     const auto start = std::chrono::steady_clock::now();
     const auto compiled = program(configuration);
     compile_s_ = seconds_since(start);
-    measured.file_bytes = is_default ? file_bytes_ : formats::onnx_size(version(configuration));
+    measured.file_bytes = is_default ? file_bytes_ : file_bytes(version(configuration));
     add_memory(compiled, configuration.threads, measured);
     if (!is_default && !measured.over_budget.empty()) {
       measured.failure = measured.over_budget;
@@ -204,13 +221,14 @@ std::optional<Measured> ModelEvaluator::measure(const Configuration& configurati
     }
     const Judged judged = run_on(compiled, records_, stopped);
     if (judged.stopped) return std::nullopt;
-    const std::vector<std::uint8_t>& correct = judged.evaluation.correct;
     if (!default_program_) {
       default_program_ = compiled;
-      default_correct_ = correct;
+      default_evaluation_ = judged.evaluation;
       classes_ = judged.evaluation.classes;
     }
-    const data::PairedDrop drop = data::paired_drop(default_correct_, correct);
+    const auto correct = measure_.right(default_evaluation_, judged.evaluation);
+    const data::PairedDrop drop =
+        data::paired_drop(measure_.right(default_evaluation_, default_evaluation_), correct);
     measured.count = drop.count;
     measured.correct = data::accuracy(correct).correct;
     measured.lost = drop.lost;
@@ -333,15 +351,17 @@ Verdict ModelEvaluator::judge(const Configuration& chosen, std::span<const std::
   if (is_default) candidate = original;
   // What both have judged.
   const std::size_t count =
-      std::min(original.evaluation.correct.size(), candidate.evaluation.correct.size());
+      std::min(original.evaluation.predictions.size(), candidate.evaluation.predictions.size());
   for (eval::Evaluation* evaluation : {&original.evaluation, &candidate.evaluation}) {
-    evaluation->correct.resize(count);
+    if (measure_.by_labels()) evaluation->correct.resize(count);
     evaluation->predictions.resize(count);
   }
+  const auto right_before = measure_.right(original.evaluation, original.evaluation);
+  const auto right_after = measure_.right(original.evaluation, candidate.evaluation);
   Verdict verdict;
-  verdict.original = original.evaluation.accuracy();
-  verdict.chosen = candidate.evaluation.accuracy();
-  verdict.drop = data::paired_drop(original.evaluation.correct, candidate.evaluation.correct);
+  verdict.original = data::accuracy(right_before);
+  verdict.chosen = data::accuracy(right_after);
+  verdict.drop = data::paired_drop(right_before, right_after);
   verdict.agreement =
       data::agreement(original.evaluation.predictions, candidate.evaluation.predictions);
   verdict.complete = count == records.size();

@@ -11,6 +11,7 @@
 #include "strata/compress/quantize/weights.hpp"
 #include "strata/data/dataset.hpp"
 #include "strata/data/metrics.hpp"
+#include "strata/eval/measure.hpp"
 #include "strata/eval/runner.hpp"
 #include "strata/runtime/target.hpp"
 #include "strata/study/optimizer.hpp"
@@ -21,6 +22,7 @@ struct ModelEvaluatorOptions {
   double race_s = 0.1;   ///< measuring the latency of one candidate against the default's
   int eval_threads = 0;  ///< for accuracy; 0: all this process may use
   std::optional<std::size_t> memory_budget;  ///< most bytes of the arena, see Measured::over_budget
+  bool container = false;  ///< versions are files of Strata's container; else of ONNX
   runtime::Target target = runtime::default_target();
 };
 
@@ -48,7 +50,8 @@ class ModelEvaluator final : public Evaluator {
   void keep_records(std::size_t count);
   std::size_t records() const { return records_.size(); }
 
-  /// Every float weight with every encoding; threads 1, 2, 4 ... up to `most_threads`.
+  /// Every float weight with every encoding that is searched and that the file can have; threads 1,
+  /// 2, 4 ... up to `most_threads`.
   SearchSpace space(int most_threads) const;
 
   std::optional<Measured> measure(const Configuration& configuration, double effort,
@@ -59,11 +62,15 @@ class ModelEvaluator final : public Evaluator {
   /// have judged by then, drawn evenly from all: on a few at least.
   Verdict judge(const Configuration& chosen, std::span<const std::int64_t> unseen,
                 const Stopped& stopped);
+  /// What accuracy means here; without labels the default is right on every record.
+  const eval::Measure& measure_of_quality() const { return measure_; }
   /// Scores that the model gives each record, known once it has been run.
   std::int64_t classes() const { return classes_; }
 
   /// What is exported: batch norms folded, weights encoded, nothing fused.
   ir::Graph version(const Configuration& configuration) const;
+  /// Bytes of the file that would be written.
+  std::int64_t file_bytes(const ir::Graph& version) const;
   /// What runs. Weights that are packed alike are shared between programs.
   std::shared_ptr<const runtime::Program> program(const Configuration& configuration) const {
     return program(configuration, options_.target);
@@ -74,6 +81,7 @@ class ModelEvaluator final : public Evaluator {
 
  private:
   struct Judged;
+  bool has_form(const Encoding& encoding) const;
   const EncodedTensor& encoded(std::size_t layer, const std::string& encoding) const;
   std::shared_ptr<ThreadPool> pool(int threads);
   std::shared_ptr<const runtime::Program> program(const Configuration& configuration,
@@ -101,7 +109,8 @@ class ModelEvaluator final : public Evaluator {
   std::vector<compress::WeightLayer> layers_;
   mutable std::map<std::pair<std::size_t, std::string>, EncodedTensor> encoded_;  // filled on use
   std::map<int, std::shared_ptr<ThreadPool>> pools_;
-  std::vector<std::uint8_t> default_correct_;
+  eval::Measure measure_;
+  eval::Evaluation default_evaluation_;  // of the search records
   std::shared_ptr<const runtime::Program> default_program_;
   tune::Timing default_latency_;
   std::int64_t classes_ = 0;

@@ -8,6 +8,7 @@
 #include "strata/base/file.hpp"
 #include "strata/data/split.hpp"
 #include "strata/formats/save.hpp"
+#include "strata/formats/text_suffix.hpp"
 #include "strata/report/html.hpp"
 #include "strata/study/optimize_document.hpp"
 
@@ -42,16 +43,26 @@ std::int64_t size_of_model(const ir::Graph& graph, std::size_t file_bytes) {
   return external ? formats::onnx_size(graph) : std::int64_t(file_bytes);
 }
 
-/// The default version is the user's file, byte for byte, where that is one ONNX file.
+bool is_container(const std::filesystem::path& path) {
+  return path.extension() == formats::container_suffix;
+}
+
+/// The default version is the user's file, byte for byte, where that is one file of the format.
 void write_model(const OptimizeOptions& options, const OptimizeOutcome& outcome,
                  const ModelEvaluator& evaluator, const MappedFile& original) {
   const auto bytes = original.bytes();
-  if (outcome.search.chosen == 0 && options.model.extension() == ".onnx" &&
+  const bool same_format = options.model.extension() ==
+                           (is_container(options.output) ? formats::container_suffix : ".onnx");
+  if (outcome.search.chosen == 0 && same_format &&
       outcome.original_bytes == std::int64_t(bytes.size())) {
     write_file(options.output, [&](const ByteSink& sink) { sink(bytes); });
-  } else {
-    formats::save_onnx(evaluator.version(outcome.chosen().configuration), options.output);
+    return;
   }
+  const ir::Graph version = evaluator.version(outcome.chosen().configuration);
+  if (!is_container(options.output)) return formats::save_onnx(version, options.output);
+  formats::ModelInfo info = formats::model_info(options.model);
+  info.metadata.emplace_back("strata.command", options.command);
+  formats::save_container(version, options.output, info);
 }
 
 void write_reports(const OptimizeOptions& options, const OptimizeOutcome& outcome) {
@@ -103,8 +114,10 @@ class Job {
     ModelEvaluatorOptions evaluator_options;
     evaluator_options.race_s = options_.race_s;
     evaluator_options.memory_budget = options_.memory_budget;
+    evaluator_options.container = is_container(options_.output);
     ModelEvaluator evaluator(std::move(graph), outcome_.original_bytes, dataset_, split_.search,
                              evaluator_options);
+    outcome_.measure = evaluator.measure_of_quality().name();
     outcome_.environment = this_environment(evaluator_options.target.isa);
     take_records(evaluator);
     search(evaluator);
@@ -177,7 +190,7 @@ class Job {
     SearchObserver observer = observer_.search;
     observer.measured = [&](const Candidate& candidate, bool on_front) {
       if (observer_.search.measured) observer_.search.measured(candidate, on_front);
-      if (candidate.id != 0) return;
+      if (candidate.id != 0 || !evaluator.measure_of_quality().by_labels()) return;
       const data::Accuracy accuracy{candidate.measured.correct, candidate.measured.count};
       if (const auto warning = eval::chance_warning(accuracy, evaluator.classes())) warn(*warning);
     };

@@ -51,6 +51,14 @@ void expect_failure(int code, const std::string& part, const std::string& argume
   EXPECT_NE(outcome.text.find(part), std::string::npos) << outcome.text;
 }
 
+void expect_narrow(const std::string& text) {
+  std::istringstream lines(text);
+  const auto continues = [](char c) { return (c & 0xC0) == 0x80; };
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(std::ssize(line) - std::ranges::count_if(line, continues), 80) << line;
+  }
+}
+
 /// A run of the program that can be interrupted.
 class Running {
  public:
@@ -126,12 +134,12 @@ TEST(Program, ExplainsItself) {
   EXPECT_TRUE(strata("--version").text.starts_with("strata 0."));
   const Outcome help = strata("--help");
   EXPECT_EQ(help.code, 0);
-  for (const std::string command : {"inspect", "run", "eval", "bench", "optimize"}) {
+  for (const std::string command :
+       {"inspect", "convert", "run", "eval", "bench", "profile", "compare", "optimize"}) {
     EXPECT_NE(help.text.find("  " + command), std::string::npos);
     const Outcome explained = strata(command + " --help");
     EXPECT_EQ(explained.code, 0);
-    std::istringstream lines(explained.text.substr(0, explained.text.rfind("\n\n")));
-    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 80u) << line;
+    expect_narrow(explained.text);
   }
 }
 
@@ -144,6 +152,7 @@ TEST(Program, TellsWrongUseFromBadInput) {
   expect_failure(2, "M: the inputs have the dimensions N", "bench --dim M=2 " + model);
   expect_failure(2, "no_such_pass", "bench --off no_such_pass " + model);
   expect_failure(2, "no input given; the model takes input f32[N,1,49,10]", "run " + model);
+  expect_failure(1, "reading nofile.onnx: No such file", "inspect nofile.onnx");
   expect_failure(2, "unknown command 'optimise', expected one of inspect", "optimise " + model);
   expect_failure(2, "there is no kernel of that name", "bench --kernel conv1=none " + model);
   expect_failure(2, "memory budget of 10.0 KiB does not hold",
@@ -194,6 +203,74 @@ TEST(Convert, WritesWhatItReads) {
   EXPECT_TRUE(std::filesystem::exists(path("fused.onnx.data")));
   EXPECT_LT(json_of("inspect --json " + path("fused.onnx"))["nodes"].size(),
             json_of("inspect --json " + model)["nodes"].size());
+}
+
+TEST(Convert, WritesContainersThatEveryCommandReads) {
+  const std::filesystem::path folder = testing::TempDir();
+  const auto path = [&](const char* name) { return (folder / name).string(); };
+  const std::string box = path("box.strata");
+  ASSERT_EQ(strata("convert " + model + " " + box).code, 0);
+  EXPECT_EQ(strata("convert " + box + " " + path("back.onnx")).code, 0);
+  EXPECT_EQ(strata("convert " + model + " " + path("direct.onnx")).code, 0);
+  const auto content = [](const std::string& name) {
+    std::ifstream file(name);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  EXPECT_EQ(content(path("back.onnx")), content(path("direct.onnx")));
+  EXPECT_EQ(json_of("inspect --json " + box)["nodes"], json_of("inspect --json " + model)["nodes"]);
+  EXPECT_EQ(strata("compare " + box + " " + model).code, 0);
+  EXPECT_EQ(strata("bench --json " + box).code, 0);
+  expect_failure(2, "the container has neither", "convert --opset 17 " + model + " " + box);
+}
+
+TEST(Quantize, StoresWeightsAsAsked) {
+  const std::filesystem::path folder = testing::TempDir();
+  const auto path = [&](const char* name) { return (folder / name).string(); };
+  const nlohmann::json all =
+      json_of("quantize --json --weights i8_channel -o " + path("i8.onnx") + " " + model);
+  EXPECT_LT(all["bytes"].get<std::int64_t>() * 3, std::int64_t(std::filesystem::file_size(model)));
+  for (const auto& layer : all["layers"]) {
+    EXPECT_EQ(layer["encoding"], "i8_channel");
+    EXPECT_GT(layer["sqnr_db"].get<double>(), 30);
+  }
+  const std::string first = all["layers"][0]["layer"];
+  const nlohmann::json some = json_of("quantize --json --weights q4_0 --layers '" + first +
+                                      "' -o " + path("some.strata") + " " + model);
+  EXPECT_EQ(some["layers"].size(), 1u);
+  EXPECT_EQ(some["worst"], first);
+  const Outcome shown = strata("inspect " + path("some.strata"));
+  EXPECT_EQ(shown.code, 0) << shown.text;
+  EXPECT_NE(shown.text.find("--weights q4_0"), std::string::npos) << shown.text;
+}
+
+TEST(Quantize, EvaluatesWhatItWrites) {
+  const std::string output = (std::filesystem::path(testing::TempDir()) / "e.strata").string();
+  const std::string data = " --limit 100 --data " + source + "/demo/kws ";
+  const nlohmann::json document =
+      json_of("quantize --json --weights i4_group32 -o " + output + data + model);
+  const nlohmann::json again = json_of("eval --json" + data + output);
+  EXPECT_EQ(document["data"]["accuracy"], again["accuracy"]);
+}
+
+TEST(Quantize, ListsWhatEachEncodingCosts) {
+  const nlohmann::json document = json_of("quantize --list --json " + model);
+  ASSERT_GT(document.size(), 20u);
+  EXPECT_EQ(document[0]["encoding"], "dense");
+  EXPECT_EQ(document[0]["bytes"].get<int>(), 4 * document[0]["elements"].get<int>());
+}
+
+TEST(Quantize, RefusesWhatCannotBe) {
+  const std::string output = (std::filesystem::path(testing::TempDir()) / "no").string();
+  expect_failure(1, "ONNX cannot store q4_0",
+                 "quantize --weights q4_0 -o " + output + ".onnx " + model);
+  expect_failure(2, "unknown encoding 'int4', expected one of",
+                 "quantize --weights int4 -o " + output + ".onnx " + model);
+  expect_failure(2, "no layer with weights is named nothing*",
+                 "quantize --weights f16 --layers 'nothing*' -o " + output + ".onnx " + model);
+  expect_failure(2, "the name tells the format",
+                 "quantize --weights f16 -o " + output + ".bin " + model);
+  expect_failure(2, "-o FILE is missing", "quantize --weights f16 " + model);
+  EXPECT_FALSE(std::filesystem::exists(output + ".onnx"));
 }
 
 TEST(Convert, RefusesWhatItCannotWrite) {
@@ -285,6 +362,30 @@ TEST(Bench, TimesModelsWhoseSizesDependOnData) {
   EXPECT_NE(strata("inspect " + net).text.find("decided by the operands of find (NonZero)"),
             std::string::npos);
   EXPECT_TRUE(json_of("inspect --json " + model)["segments"].empty());
+}
+
+TEST(Segments, AreProfiledAndCompared) {
+  const std::string net = (std::filesystem::path(testing::TempDir()) / "cut.strata.txt").string();
+  std::ofstream(net) << "graph \"cut\" {\n  input %x: f32[N]\n"
+                        "  %e: f32[N] = Exp \"before\" (%x)\n"
+                        "  %p: i64[1,p_dim1] = NonZero \"find\" (%e)\n"
+                        "  %c: f32[1,p_dim1] = Cast \"after\" (%p) {to = dtype f32}\n"
+                        "  output %c\n}\n";
+  const nlohmann::json document = json_of("profile --json - --seconds 0 --dim N=8 " + net);
+  EXPECT_EQ(document["schema"], "strata.segment_profile/1");
+  ASSERT_EQ(document["segments"].size(), 2u);
+  EXPECT_EQ(document["segments"][0]["steps"][0]["name"], "before");
+  EXPECT_EQ(document["segments"][1]["calls"], 1);
+  EXPECT_GT(document["peak_bytes"], 0);
+  const Outcome text = strata("profile --seconds 0 --dim N=8 " + net);
+  EXPECT_EQ(text.code, 0) << text.text;
+  for (const char* part : {"segment 1", "segment 2", "before", "after", "between"}) {
+    EXPECT_NE(text.text.find(part), std::string::npos) << text.text;
+  }
+  expect_failure(2, "one plan", "profile --memory --seconds 0 " + net);
+  const Outcome compared = strata("compare --dim N=8 --layers " + net);
+  EXPECT_EQ(compared.code, 0) << compared.text;
+  EXPECT_NE(compared.text.find("before"), std::string::npos) << compared.text;
 }
 
 TEST(Bench, InterruptedItSaysSo) {
@@ -394,7 +495,7 @@ TEST(Optimize, NamesTheLayerThatDoesNotFitTheMemory) {
   const Folder folder;
   const Outcome outcome = strata("optimize --memory-budget 32K --threads 1 --data " + source +
                                  "/demo/kws -o " + folder.file("small.onnx") + " " + model);
-  EXPECT_EQ(outcome.code, 1) << outcome.text;
+  EXPECT_EQ(outcome.code, 2) << outcome.text;  // as in every command
   EXPECT_NE(outcome.text.find("memory budget of 32.0 KiB does not hold: the arena needs"),
             std::string::npos)
       << outcome.text;
@@ -424,12 +525,10 @@ TEST(Profile, WritesTableDocumentTraceAndPage) {
                             folder.file("trace.json") + " --html " + folder.file("page.html");
   const Outcome outcome = strata("profile --seconds 0 --memory " + model + files);
   ASSERT_EQ(outcome.code, 0) << outcome.text;
-  EXPECT_NE(outcome.text.find("nodes add up to"), std::string::npos) << outcome.text;
-  std::istringstream lines(outcome.text.substr(outcome.text.find('\n')));
-  const auto continues = [](char c) { return (c & 0xC0) == 0x80; };
-  for (std::string line; std::getline(lines, line);) {
-    EXPECT_LE(std::ssize(line) - std::ranges::count_if(line, continues), 80) << line;
+  for (const char* part : {"gaps between steps", "a run that nobody looks into", "taken off"}) {
+    EXPECT_NE(outcome.text.find(part), std::string::npos) << outcome.text;
   }
+  expect_narrow(outcome.text.substr(outcome.text.find('\n')));
   const nlohmann::json profile = folder.json("profile.json");
   for (const char* key : {"run_s", "nodes_s", "nodes_of_run"}) {
     EXPECT_GT(profile[key].get<double>(), 0) << key;
@@ -445,6 +544,54 @@ TEST(Profile, WritesTableDocumentTraceAndPage) {
   EXPECT_FALSE(std::filesystem::is_empty(folder.file("cache/strata")));
   EXPECT_EQ(json_of("profile --seconds 0 --json - " + model)["roofline"], profile["roofline"]);
   unsetenv("XDG_CACHE_HOME");
+}
+
+TEST(Profile, RunsOnGivenInputs) {
+  const Folder folder;
+  setenv("XDG_CACHE_HOME", folder.file("cache").c_str(), 1);
+  std::ofstream(folder.file("net.strata.txt"))
+      << "graph \"net\" {\n  input %x: f32[N,3]\n  %y: f32[N,3] = Tanh \"squash\" (%x)\n"
+         "  output %y\n}\n";
+  const std::string net = folder.file("net.strata.txt"), array = folder.file("x.npy");
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (5, 3), }";
+  header.resize(117, ' ');
+  std::ofstream(array, std::ios::binary) << std::string("\x93NUMPY\x01\0v\0", 10) << header << '\n'
+                                         << std::string(60, '\0');
+  const auto profile = json_of("profile --seconds 0 --json - --input " + array + " " + net);
+  EXPECT_EQ(profile["dims"]["N"], 5);
+  EXPECT_EQ(profile["inputs"], array);
+  EXPECT_EQ(profile["steps"][0]["bytes"], 2 * 5 * 3 * 4);
+  expect_failure(2, "excludes", "profile --dim N=2 --input " + array + " " + net);
+  expect_failure(2, "files for 2 runs given",
+                 "profile --input " + array + " --input " + array + " " + net);
+
+  // What 'run' writes has a name that says what it is.
+  EXPECT_EQ(strata("run " + net + " " + array + " --output " + folder.file("y.npy")).code, 0);
+  EXPECT_EQ(strata("run " + net + " " + folder.file("y.npy")).code, 0);
+  expect_failure(2, "a name that ends in .npz expected, or in .npy",
+                 "run " + net + " " + array + " --output " + folder.file("y.bin"));
+  unsetenv("XDG_CACHE_HOME");
+}
+
+TEST(Program, SaysWhichSizesItAssumed) {
+  const Folder folder;
+  std::ofstream(folder.file("net.strata.txt"))
+      << "graph \"net\" {\n  input %x: f32[1,1,T]\n  constant %w = f32[1,1,3] {1, 2, 3}\n"
+         "  %y: f32[1,1,T-2] = Conv \"filter\" (%x, %w)\n  output %y\n}\n";
+  for (const std::string command : {"bench", "profile", "compare"}) {
+    expect_failure(
+        1, "with T = 1 (--dim sets sizes): ", command + " " + folder.file("net.strata.txt"));
+  }
+  const Outcome shown = strata("inspect " + folder.file("net.strata.txt"));
+  EXPECT_NE(shown.text.find("with T = 1 (--dim sets sizes): "), std::string::npos) << shown.text;
+  EXPECT_EQ(strata("bench --seconds 0 --dim T=9 " + folder.file("net.strata.txt")).code, 0);
+}
+
+TEST(Program, StaysWithinEightyColumns) {
+  for (const std::string command : {"inspect", "bench --seconds 0 --explain", "compare --layers"}) {
+    const std::string text = strata(command + " " + model).text;
+    expect_narrow(text.substr(text.starts_with(source) ? text.find('\n') : 0));
+  }
 }
 
 TEST(Compare, TellsWhetherAndWhereSidesPart) {

@@ -101,7 +101,9 @@ TEST(Weights, EveryEncodingRunsAsItsDecodedWeights) {
       const EncodedTensor& stored = *net.graph.value(layer.weight).constant;
       EXPECT_EQ(stored.encoding, encoding);
       // The table of a codebook may be larger than a small weight.
-      if (!encoding->name.starts_with("codebook")) EXPECT_LE(stored.size_bytes(), dense);
+      if (!encoding->name.starts_with("codebook")) {
+        EXPECT_LE(stored.size_bytes(), dense);
+      }
       decoded.graph.value(layer.weight).constant = EncodedTensor(stored.decode());
     }
     ir::verify(net.graph);

@@ -20,6 +20,7 @@ namespace strata::cli {
 namespace {
 
 constexpr std::string_view onnx_suffix = ".onnx";
+using formats::container_suffix;
 using formats::text_suffix;
 
 struct Options {
@@ -40,28 +41,37 @@ formats::SaveOptions save_options(const Options& options) {
   return save;
 }
 
+enum class Format { onnx, text, container };
+
 /// Before the model is read: that may take a while.
-bool writes_text(const Options& options) {
-  if (options.output.ends_with(onnx_suffix)) return false;
-  if (!options.output.ends_with(text_suffix)) {
-    fail(ErrorCode::usage, "{}: the name tells the format; accepted: *{}, *{}", options.output,
-         onnx_suffix, text_suffix);
+Format output_format(const Options& options) {
+  if (options.output.ends_with(onnx_suffix)) return Format::onnx;
+  const bool text = options.output.ends_with(text_suffix);
+  if (!text && !options.output.ends_with(container_suffix)) {
+    fail(ErrorCode::usage, "{}: the name tells the format; accepted: *{}, *{}, *{}", options.output,
+         onnx_suffix, container_suffix, text_suffix);
   }
   if (options.opset != 0 || options.external_data) {
-    fail(ErrorCode::usage,
-         "{}: --opset and --external-data are for ONNX; the text form has neither", options.output);
+    fail(ErrorCode::usage, "{}: --opset and --external-data are for ONNX; {} has neither",
+         options.output, text ? "the text form" : "the container");
   }
-  return true;
+  return text ? Format::text : Format::container;
 }
 
 void convert(const Options& options) {
-  const bool text = writes_text(options);
+  const Format format = output_format(options);
   ir::Graph graph = options.model.load();
   if (options.optimize) ir::optimize(graph);
-  if (text) {
-    write_file(options.output, ir::to_text(graph));
-  } else {
-    formats::save_onnx(graph, options.output, save_options(options));
+  switch (format) {
+    case Format::onnx:
+      formats::save_onnx(graph, options.output, save_options(options));
+      break;
+    case Format::text:
+      write_file(options.output, ir::to_text(graph));
+      break;
+    case Format::container:
+      formats::save_container(graph, options.output, formats::model_info(options.model.path));
+      break;
   }
   print(fmt::format("{}  {} node{}, {}\n", report::printable(options.output), graph.order().size(),
                     graph.order().size() == 1 ? "" : "s",
@@ -71,7 +81,9 @@ void convert(const Options& options) {
 std::function<ExitCode()> declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_model_options(app, options->model, false);
-  app.add_option("OUTPUT", options->output, "what to write: *.onnx, or *.strata.txt for text")
+  app.add_option(
+         "OUTPUT", options->output,
+         "what to write: *.onnx, *.strata for Strata's own container, or *.strata.txt for text")
       ->type_name("FILE")
       ->required();
   app.add_flag("--optimize", options->optimize, "run all passes first");
@@ -84,7 +96,7 @@ std::function<ExitCode()> declare(CLI::App& app) {
   app.add_flag("--external-data", options->external_data,
                "put the weights into OUTPUT.data beside the model; needed from 2 GiB on");
   app.footer(
-      "Names of nodes and values are kept, and what they came from is written along. Reading the\n"
+      "Names of nodes and values are kept, and what they came from is written along. Reading the "
       "output gives the graph that was written.");
   return [options] {
     convert(*options);
@@ -95,6 +107,6 @@ std::function<ExitCode()> declare(CLI::App& app) {
 }  // namespace
 
 const Command convert_command{
-    "convert", "Write a model as ONNX or text, in another opset, optimised", declare};
+    "convert", "Write a model as ONNX, container or text, in another opset, optimised", declare};
 
 }  // namespace strata::cli

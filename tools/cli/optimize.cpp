@@ -303,11 +303,13 @@ std::string ended_text(const study::OptimizeOutcome& outcome) {
 std::string verdict_text(const study::OptimizeOptions& job, const study::OptimizeOutcome& outcome) {
   const study::Verdict& verdict = outcome.verdict;
   const data::PairedDrop& drop = verdict.drop;
+  const bool labelled = outcome.measure == "top-1";
   std::string text = field(
       "verdict",
-      fmt::format("{} of {} held-out records right, it was {}{}",
-                  format_percent(verdict.chosen.value()), format_count(drop.count),
-                  format_percent(verdict.original.value()),
+      fmt::format("{} of {} held-out records {}{}", format_percent(verdict.chosen.value()),
+                  format_count(drop.count),
+                  labelled ? "right, it was " + format_percent(verdict.original.value())
+                           : "predicted like the original",
                   verdict.complete
                       ? ""
                       : fmt::format("; ended before all {} were judged",
@@ -360,8 +362,12 @@ void tell_what_was_understood(const Options& options, const data::Dataset& datas
   fmt::print(stderr, "{}, {}; {}\n", report::printable(options.model.path),
              format_bytes(double(std::filesystem::file_size(options.model.path))),
              report::printable(dataset.description()));
-  fmt::print(stderr, "limits: accuracy may fall by {:.2f} points at most; {}{}\n",
-             100 * job.max_drop,
+  if (!dataset.labelled()) {
+    fmt::print(stderr, "the data have no labels: what counts as right is what {} predicts\n",
+               report::printable(options.model.path));
+  }
+  fmt::print(stderr, "limits: {} may fall by {:.2f} points at most; {}{}\n",
+             dataset.labelled() ? "accuracy" : "agreement", 100 * job.max_drop,
              job.time_s ? "done within " + format_seconds(*job.time_s) : "no time limit",
              job.memory_budget
                  ? fmt::format("; memory within {}", format_bytes(double(*job.memory_budget)))
@@ -402,7 +408,9 @@ std::function<ExitCode()> declare(CLI::App& app) {
       ->required();
   app.add_flag("--follow-links", options->model.follow_links,
                "let symbolic links to external weights lead out of the model's folder");
-  app.add_option("--data", options->data, "labelled data, of any kind that 'strata eval' takes")
+  app.add_option("--data", options->data,
+                 "data, of any kind that 'strata eval' takes; without labels, agreement with "
+                 "MODEL is what must not fall")
       ->type_name("PATH")
       ->required();
   add_input_options(app, options->input, true);
@@ -419,8 +427,10 @@ std::function<ExitCode()> declare(CLI::App& app) {
                  "most bytes for activations and scratch, such as 64K or 1M; versions that need "
                  "more are refused")
       ->type_name("SIZE");
-  app.add_option("-o,--output", options->output,
-                 "the optimised model (default: MODEL's name with .optimized.onnx, here)")
+  app.add_option(
+         "-o,--output", options->output,
+         "the optimised model, *.strata for Strata's container, else ONNX (default: MODEL's name "
+         "with .optimized.onnx, here)")
       ->type_name("FILE");
   app.add_option("--report", options->report, "the HTML report (default: beside the output)")
       ->type_name("FILE");
@@ -440,12 +450,12 @@ std::function<ExitCode()> declare(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "staged", "exhaustive"}));
   app.footer(
-      "Tries encodings of each layer's weights, kernels, fusion and threads, and\n"
-      "measures each version's accuracy, latency, file and memory on this machine.\n"
-      "Takes the smallest file that keeps the accuracy and is not slower, see\n"
-      "docs/optimize.md. Ctrl-C ends the search and delivers, within seconds, the best\n"
-      "version that was confirmed (exit code 0), or nothing where not even the model as\n"
-      "given was measured (130). Exit code 1 if no version fits the memory budget.");
+      "Tries encodings of each layer's weights, kernels, fusion and threads, and "
+      "measures each version's accuracy, latency, file and memory on this machine. "
+      "Takes the smallest file that keeps the accuracy and is not slower, see "
+      "docs/optimize.md. Ctrl-C ends the search and delivers, within seconds, the best "
+      "version that was confirmed (exit code 0), or nothing where not even the model as "
+      "given was measured (130). Exit code 2 if no version fits the memory budget.");
   return [options] { return optimize(*options); };
 }
 

@@ -1,0 +1,355 @@
+#include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
+
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "strata/base/error.hpp"
+#include "strata/compress/quantize/encode_layers.hpp"
+#include "strata/data/metrics.hpp"
+#include "strata/eval/evaluate.hpp"
+#include "strata/formats/save.hpp"
+#include "strata/formats/text_suffix.hpp"
+#include "strata/ir/passes/pipeline.hpp"
+#include "strata/report/numbers.hpp"
+#include "strata/report/progress.hpp"
+#include "strata/report/table.hpp"
+#include "strata/report/text.hpp"
+#include "tools/cli/command.hpp"
+#include "tools/cli/interrupt.hpp"
+#include "tools/cli/options.hpp"
+#include "tools/cli/output.hpp"
+
+namespace strata::cli {
+namespace {
+
+using compress::LayerChange;
+using report::format_bytes;
+
+constexpr std::string_view onnx_suffix = ".onnx";
+constexpr std::size_t usual_width = 80;
+
+struct Options {
+  ModelOptions model;
+  InputOptions input;
+  std::string weights;
+  std::vector<std::string> layers;
+  std::string output;
+  std::string data;
+  std::int64_t limit = 0;
+  int threads = 0;
+  bool list = false;
+  bool json = false;
+};
+
+/// As it is exported: batch norms folded, constants computed, nothing fused for running.
+ir::Graph cleaned(ir::Graph graph) {
+  ir::PassOptions passes;
+  passes.off = {"fuse"};
+  ir::optimize(graph, passes);
+  return graph;
+}
+
+bool is_container(const Options& options) {
+  return options.output.ends_with(formats::container_suffix);
+}
+
+/// Before the model is read: that may take a while.
+void check_output(const Options& options) {
+  if (options.list) {
+    if (!options.output.empty())
+      fail(ErrorCode::usage, "--list tries encodings and writes nothing");
+    return;
+  }
+  if (options.output.empty()) fail(ErrorCode::usage, "-o FILE is missing (or --list)");
+  if (!is_container(options) && !options.output.ends_with(onnx_suffix)) {
+    fail(ErrorCode::usage, "{}: the name tells the format; accepted: *{}, *{}", options.output,
+         onnx_suffix, formats::container_suffix);
+  }
+}
+
+/// An ONNX file that stores weights decoded would not be what was asked for.
+void expect_onnx_stores(const ir::Graph& graph, std::span<const LayerChange> changes) {
+  std::vector<std::string> layers;
+  const Encoding* encoding = nullptr;
+  for (const LayerChange& change : changes) {
+    if (formats::onnx_stores(*graph.value(change.layer.weight).constant)) continue;
+    if (!encoding) encoding = change.after;
+    if (encoding == change.after) layers.push_back(change.layer.name);
+  }
+  if (!encoding) return;
+  constexpr std::size_t most = 5;
+  const std::size_t count = layers.size();
+  if (count > most) layers.resize(most);
+  fail(ErrorCode::unsupported,
+       "ONNX cannot store {} ({}{}); it has f16, bf16, f8e4m3_tensor, f8e5m2_tensor and affine "
+       "codes of 8, 4 and 2 bits. Write *{}, which keeps every encoding",
+       encoding->name, fmt::join(layers, ", "), count > most ? ", ..." : "",
+       formats::container_suffix);
+}
+
+std::string decibels(double value) {
+  return std::isinf(value) ? "exact" : fmt::format("{:.1f}", value);
+}
+
+std::string bits_per_weight(std::int64_t bytes, std::int64_t elements) {
+  return fmt::format("{:.2f}", 8 * double(bytes) / double(elements));
+}
+
+/// What the model says before and after.
+struct Accuracies {
+  eval::Evaluation before, after;
+  bool labelled = false;
+};
+
+eval::Evaluation evaluate(const ir::Graph& graph, const data::Dataset& dataset,
+                          const Options& options, const char* what) {
+  std::vector<std::int64_t> items = eval::all_items(dataset);
+  if (options.limit > 0 && std::size_t(options.limit) < items.size()) {
+    items.resize(std::size_t(options.limit));
+  }
+  ir::Graph copy = graph;
+  runtime::SessionOptions session_options;
+  session_options.threads = 1;  // the workers are eval's
+  const runtime::Session session(std::move(copy), session_options);
+  report::ProgressBar bar(what, items.size());
+  eval::EvalOptions eval_options;
+  eval_options.threads = options.threads;
+  eval_options.progress = [&](std::int64_t count) { bar.advance(std::uint64_t(count)); };
+  eval_options.cancel = &watch_interrupts();
+  eval::Evaluation result = eval::evaluate(session.shared_program(), dataset, items, eval_options);
+  bar.finish();
+  return result;
+}
+
+std::string accuracy_text(const data::Accuracy& accuracy) {
+  return fmt::format("{} ({} of {})", report::format_percent(accuracy.value()),
+                     report::format_count(accuracy.correct), report::format_count(accuracy.count));
+}
+
+std::string effect_text(const Accuracies& found) {
+  const auto count = std::int64_t(found.before.predictions.size());
+  std::string text;
+  if (found.labelled) {
+    const data::PairedDrop drop = data::paired_drop(found.before.correct, found.after.correct);
+    text += fmt::format("accuracy  {} before, {} after\n", accuracy_text(found.before.accuracy()),
+                        accuracy_text(found.after.accuracy()));
+    text += fmt::format("drop      {} points, 95 % interval {} to {}\n",
+                        report::format_points(drop.drop), report::format_points(drop.interval.low),
+                        report::format_points(drop.interval.high));
+  }
+  text += fmt::format(
+      "agree     {} of {} predictions\n",
+      report::format_percent(data::agreement(found.before.predictions, found.after.predictions)),
+      report::format_count(count));
+  return text;
+}
+
+void print_changes(std::span<const LayerChange> changes) {
+  report::Table table({{"layer", "", report::Align::left, true},
+                       {"op", "", report::Align::left},
+                       {"encoding", "", report::Align::left},
+                       {"bytes", ""},
+                       {"bits a weight", ""},
+                       {"SQNR", "dB"}});
+  for (const LayerChange& c : changes) {
+    table.add_row({c.layer.name, c.layer.op, std::string(c.after->name),
+                   format_bytes(double(c.bytes)), bits_per_weight(c.bytes, c.layer.elements),
+                   decibels(c.sqnr_db)});
+  }
+  print(table, usual_width);
+}
+
+nlohmann::json change_document(const LayerChange& c) {
+  return {{"layer", c.layer.name},
+          {"op", c.layer.op},
+          {"elements", c.layer.elements},
+          {"before", c.before->name},
+          {"encoding", c.after->name},
+          {"bytes_before", c.layer.stored_bytes},
+          {"bytes", c.bytes},
+          {"sqnr_db", std::isinf(c.sqnr_db) ? nlohmann::json() : nlohmann::json(c.sqnr_db)}};
+}
+
+nlohmann::json effect_document(const Accuracies& found) {
+  nlohmann::json document = {
+      {"items", found.before.predictions.size()},
+      {"agreement", data::agreement(found.before.predictions, found.after.predictions)}};
+  if (found.labelled) {
+    document["accuracy_before"] = found.before.accuracy().value();
+    document["accuracy"] = found.after.accuracy().value();
+  }
+  return document;
+}
+
+std::string command_of(const Options& options) {
+  CommandLine command("quantize");
+  options.model.add_to(command);
+  command.option("--weights", options.weights);
+  for (const std::string& layer : options.layers) command.option("--layers", layer);
+  command.option("--data", options.data);
+  options.input.add_to(command);
+  command.option("-o", options.output);
+  return command.text();
+}
+
+void save(const ir::Graph& graph, const Options& options) {
+  if (!is_container(options)) {
+    formats::SaveOptions save_options;
+    save_options.sources = true;
+    return formats::save_onnx(graph, options.output, save_options);
+  }
+  formats::ModelInfo info = formats::model_info(options.model.path);
+  info.metadata.emplace_back("strata.command", command_of(options));
+  formats::save_container(graph, options.output, info);
+}
+
+/// Every encoding on the chosen layers together.
+void list_encodings(const ir::Graph& graph, const Options& options) {
+  std::vector<compress::WeightLayer> layers = compress::weight_layers(graph);
+  if (!options.layers.empty()) {
+    const auto rules = compress::layer_rules("dense", options.layers);
+    const auto chosen = compress::choose_encodings(layers, rules);
+    std::vector<compress::WeightLayer> kept;
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      if (chosen[i]) kept.push_back(layers[i]);
+    }
+    layers = std::move(kept);
+  }
+  report::Table table({{"encoding", "", report::Align::left},
+                       {"bits a weight", ""},
+                       {"SQNR", "dB"},
+                       {"ONNX", "", report::Align::left},
+                       {"what", "", report::Align::left, true}});
+  nlohmann::json document = nlohmann::json::array();
+  for (const Encoding* encoding : all_encodings()) {
+    std::int64_t bytes = 0, elements = 0;
+    double noise = 0, signal = 0;
+    bool in_onnx = true;
+    for (const compress::WeightLayer& layer : layers) {
+      const compress::Trial trial = compress::try_encoding(graph, layer, *encoding);
+      bytes += trial.change.bytes;
+      elements += layer.elements;
+      in_onnx &= formats::onnx_stores(trial.weights);
+      const double energy = compress::energy(*graph.value(layer.weight).constant);
+      signal += energy;
+      noise += energy * std::pow(10.0, -trial.change.sqnr_db / 10);
+    }
+    const double sqnr = noise == 0 ? INFINITY : 10 * std::log10(signal / noise);
+    table.add_row({std::string(encoding->name), bits_per_weight(bytes, elements), decibels(sqnr),
+                   in_onnx ? "yes" : "no", std::string(encoding->summary)});
+    document.push_back({{"encoding", encoding->name},
+                        {"summary", encoding->summary},
+                        {"bytes", bytes},
+                        {"elements", elements},
+                        {"sqnr_db", std::isinf(sqnr) ? nlohmann::json() : nlohmann::json(sqnr)},
+                        {"onnx", in_onnx},
+                        {"searched", encoding->searched}});
+  }
+  if (options.json) return print_document(document);
+  print(table, usual_width);
+}
+
+std::string summary_text(std::span<const LayerChange> changes, const Options& options) {
+  std::int64_t before = 0, after = 0;
+  for (const LayerChange& c : changes) before += c.layer.stored_bytes, after += c.bytes;
+  std::string text = fmt::format("weights   {} before, {} after\n", format_bytes(double(before)),
+                                 format_bytes(double(after)));
+  if (const LayerChange* c = compress::worst(changes)) {
+    text += fmt::format("worst     {} as {}: {:.1f} dB\n", report::printable(c->layer.name),
+                        c->after->name, c->sqnr_db);
+  }
+  return text + fmt::format("written   {}, {}; {} was {}\n", report::printable(options.output),
+                            format_bytes(double(std::filesystem::file_size(options.output))),
+                            report::printable(options.model.path),
+                            format_bytes(double(std::filesystem::file_size(options.model.path))));
+}
+
+ExitCode quantize(const Options& options) {
+  check_output(options);
+  if (options.list) {
+    list_encodings(cleaned(options.model.load()), options);
+    return success;
+  }
+  const auto rules = compress::layer_rules(options.weights, options.layers);
+  ir::Graph graph = options.model.load();
+  std::unique_ptr<data::Dataset> dataset;
+  if (!options.data.empty()) {
+    dataset = data::open_dataset(options.data, options.input.dataset(graph, options.model.path));
+  }
+  graph = cleaned(std::move(graph));
+  const ir::Graph original = graph;
+  const std::vector<LayerChange> changes = compress::encode_layers(graph, rules);
+  if (!is_container(options)) expect_onnx_stores(graph, changes);
+  Accuracies found;
+  if (dataset) {
+    found.labelled = dataset->labelled();
+    found.before = evaluate(original, *dataset, options, "before");
+    if (found.before.complete) found.after = evaluate(graph, *dataset, options, "after");
+    if (!found.before.complete || !found.after.complete) {
+      warn("interrupted: nothing was written");
+      return interrupted;
+    }
+  }
+  save(graph, options);
+  if (options.json) {
+    nlohmann::json document = {{"command", command_of(options)},
+                               {"output", options.output},
+                               {"bytes", std::filesystem::file_size(options.output)},
+                               {"layers", nlohmann::json::array()}};
+    for (const LayerChange& change : changes) document["layers"].push_back(change_document(change));
+    if (const LayerChange* c = compress::worst(changes)) document["worst"] = c->layer.name;
+    if (dataset) document["data"] = effect_document(found);
+    print_document(document);
+    return success;
+  }
+  print_changes(changes);
+  print(summary_text(changes, options) + (dataset ? effect_text(found) : ""));
+  return success;
+}
+
+std::function<ExitCode()> declare(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  add_model_options(app, options->model, false);
+  app.add_option("--weights", options->weights,
+                 "encoding of the weights: " + encoding_names() + " (--list describes them)")
+      ->type_name("ENCODING");
+  app.add_option(
+         "--layers", options->layers,
+         "only the layers whose names match, as 'conv*'; or in an encoding of their own, as "
+         "'conv*=i4_group32'; may be repeated, the last that matches counts")
+      ->type_name("PATTERN[=ENCODING]")
+      ->expected(1)
+      ->take_all();
+  app.add_option("-o,--output", options->output,
+                 "what to write: *.onnx where ONNX has the encodings, or *.strata for any")
+      ->type_name("FILE");
+  app.add_option("--data", options->data,
+                 "evaluate before and after on these data, of any kind that 'strata eval' takes; "
+                 "without labels, the predictions are compared")
+      ->type_name("PATH");
+  add_input_options(app, options->input, true);
+  app.add_option("--limit", options->limit, "only the first N items")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 30));
+  app.add_option("--threads", options->threads,
+                 "threads that evaluate; 0: all that this process may use")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 256));
+  app.add_flag("--list", options->list,
+               "write nothing: try every encoding on the layers and print what each costs");
+  app.add_flag("--json", options->json, "print one JSON document");
+  app.footer(
+      "Stores the weights of Conv, Gemm and MatMul in fewer bits; batch norms are folded first. "
+      "What is evaluated is what is written: the file decodes to the same numbers. "
+      "docs/encodings.md describes the encodings.");
+  return [options] { return quantize(*options); };
+}
+
+}  // namespace
+
+const Command quantize_command{"quantize", "Store a model's weights in fewer bits", declare};
+
+}  // namespace strata::cli
