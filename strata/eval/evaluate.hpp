@@ -11,7 +11,7 @@
 
 #include "strata/data/dataset.hpp"
 #include "strata/data/metrics.hpp"
-#include "strata/runtime/program.hpp"
+#include "strata/runtime/session.hpp"
 
 namespace strata::eval {
 
@@ -47,6 +47,10 @@ struct Evaluation {
 Evaluation evaluate(const std::shared_ptr<const runtime::Program>& program,
                     const data::Dataset& dataset, std::span<const std::int64_t> indices,
                     const EvalOptions& options = {});
+
+/// The same for a session, which may run in segments; see ItemRun.
+Evaluation evaluate(const runtime::Session& session, const data::Dataset& dataset,
+                    std::span<const std::int64_t> indices, const EvalOptions& options = {});
 
 /// 0, 1, ... size - 1.
 std::vector<std::int64_t> all_items(const data::Dataset& dataset);

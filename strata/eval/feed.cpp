@@ -2,6 +2,7 @@
 
 #include "strata/base/error.hpp"
 #include "strata/eval/evaluate.hpp"
+#include "strata/ir/grids.hpp"
 
 namespace strata::eval {
 namespace {
@@ -66,6 +67,7 @@ data::DatasetOptions dataset_options(const ir::Graph& graph, const std::string& 
   const ir::TensorType& type = graph.value(graph.inputs[find_input(graph, input)]).type;
   data::DatasetOptions options;
   options.dtype = type.dtype;
+  options.grid = ir::grid_by_uses(graph, graph.inputs[find_input(graph, input)]);
   if (type.shape.empty()) return options;
   const SymbolicShape item(type.shape.begin() + 1, type.shape.end());
   options.item_shape = as_constant(item);

@@ -221,10 +221,11 @@ std::string headline_section(const OptimizeDocument& document) {
   std::string html = fmt::format(
       "<header>\n<p class=\"eyebrow\"><span>Strata · optimize</span><time>{}</time></p>\n"
       "<p class=\"model\">{}</p>\n<h1>{}</h1>\n"
-      "<p class=\"lead\">{} accuracy, {}, on {}.</p>\n<p class=\"reason\">{}</p>\n",
+      "<p class=\"lead\">{} {}, {}, on {}.</p>\n<p class=\"reason\">{}</p>\n",
       readable_time(root.string("created")), html_escape(root.object("model").string("name")),
-      title, format_percent(verdict.estimate("accuracy_chosen").value), change, judged_on(document),
-      html_escape(verdict.string("reason")));
+      title, format_percent(verdict.estimate("accuracy_chosen").value),
+      root.object("data").string("metric") == "top-1" ? "accuracy" : "agreement", change,
+      judged_on(document), html_escape(verdict.string("reason")));
   html += fmt::format(
       "<p class=\"chips\">{}<span class=\"chip\">{}</span><span class=\"chip\">{}</span></p>\n",
       limit_chip(document), limits_text(document), how_it_ended(document));

@@ -12,7 +12,8 @@
 
 namespace strata::study {
 
-/// The main job: a model and labelled data in, the best version and its reports out.
+/// The main job: a model and data in, the best version and its reports out. Without labels, what
+/// counts is agreement with the model as given.
 struct OptimizeOptions {
   std::filesystem::path model;
   std::string data_name;  ///< as the user named the data
@@ -52,6 +53,7 @@ struct OptimizeOutcome {
   std::vector<LayerInfo> layers;
   Environment environment;
   OptimizeStart records;
+  std::string measure;  ///< "top-1", see eval::Measure
   std::int64_t original_bytes = 0;
   std::string original_hash;
   std::vector<eval::Warning> warnings;

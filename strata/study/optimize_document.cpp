@@ -159,7 +159,7 @@ json optimize_document(const OptimizeOptions& options, const OptimizeOutcome& ou
           {"output", {{"path", options.output.string()}}},
           {"data",
            {{"name", options.data_name},
-            {"metric", "top-1"},
+            {"metric", outcome.measure},
             {"search_count", outcome.records.search_records},
             {"verdict_count", outcome.verdict.drop.count}}},
           {"limits",
