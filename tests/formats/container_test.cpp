@@ -137,6 +137,24 @@ TEST(Container, KeepsWhatTheModelSaysOfItself) {
   EXPECT_EQ(read.metadata, info.metadata);
 }
 
+// What the fuzzer starts from: files, some of them damaged.
+TEST(Container, CorpusGivesGraphsOrErrors) {
+  std::size_t graphs = 0;
+  for (const auto& entry :
+       fs::directory_iterator(fs::path(STRATA_SOURCE_DIR) / "tests/corpus/container")) {
+    if (entry.path().extension() != ".strata") continue;
+    try {
+      const ir::Graph graph = load(entry.path());
+      EXPECT_TRUE(ir::identical(read(container_bytes(graph)), graph)) << entry.path();
+      ++graphs;
+    } catch (const Error& error) {
+      EXPECT_NE(error.code(), ErrorCode::internal) << entry.path() << ": " << error.what();
+      EXPECT_TRUE(entry.path().filename().string().starts_with("bad_")) << error.what();
+    }
+  }
+  EXPECT_GE(graphs, 5u);
+}
+
 class Damaged : public testing::Test {
  protected:
   // Two parts: 480 codes of 4 bits, 12 x 2 scales.

@@ -122,6 +122,10 @@ TEST(Export, ScalesOfProductsAreAppliedApart) {
   EXPECT_EQ(ops(i8_channel_encoding, 1), "DequantizeLinear Mul MatMul ");
   EXPECT_EQ(ops(i8_channel_encoding, 0), "DequantizeLinear MatMul ");
   EXPECT_EQ(ops(f16_encoding, 0), "Cast MatMul ");
+  // Blocks and zero points stay with their scales, a Reshape keeps them from the product.
+  EXPECT_EQ(ops(find_encoding("i4_channel"), 1), "DequantizeLinear Mul MatMul ");
+  EXPECT_EQ(ops(find_encoding("i4_group16"), 1), "DequantizeLinear Reshape MatMul ");
+  EXPECT_EQ(ops(find_encoding("u4_tensor"), 1), "DequantizeLinear Reshape MatMul ");
 }
 
 TEST(Export, EncodedWeightsAreSmall) {

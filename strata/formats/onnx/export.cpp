@@ -43,6 +43,8 @@ class GraphWriter {
     w.text(2, graph_.name.empty() ? "graph" : graph_.name);
     for (MessageWriter& tensor : initializers_) w.message(5, std::move(tensor));
     for (std::size_t i = 0; i < own_inputs_; ++i) {
+    const std::string& description = options_.info.graph_description;
+    if (!around_ && !description.empty()) w.text(10, description);
       const ir::ValueId id = graph_.inputs[i];
       w.message(11, value_info(name(id), graph_.value(id).type));
     }
@@ -134,18 +136,19 @@ class GraphWriter {
                                  sources(graph_.value(id).sources)}));
   }
 
-  void add_quantized(ir::ValueId id, const Stored& form) {
+  void add_quantized(ir::ValueId id, Stored form) {
+    const bool apart = scales_apart(id, form);
+    const bool may_be_fused = form.block != 0 || form.zero_points.present();
+    if (!apart && may_be_fused && product_weights_.contains(id)) add_leading_axis(form);
     const std::string codes = unused_name(name(id) + "_q");
     const std::string scale = unused_name(name(id) + "_s");
     add_initializer(codes, form.codes);
     add_initializer(scale, form.scales);
-    if (scales_apart(id, form)) {
+    if (apart) {
       const std::string integers = unused_name(name(id) + "_i");
       nodes_.push_back(node_proto({"DequantizeLinear", {}, {codes, one()}, {integers}, {}}));
       return add_decoding(id, "Mul", {integers, scale});
     }
-    ir::Attributes attributes;
-    // 1 is ONNX's default.
     std::vector<std::string_view> inputs{codes, scale};
     std::string zero_points;
     if (form.zero_points.present()) {
@@ -154,6 +157,8 @@ class GraphWriter {
       inputs.push_back(zero_points);
     }
     if (!form.per_tensor() && form.axis != 1) attributes.set("axis", form.axis);
+    ir::Attributes attributes;
+    // 1 is ONNX's default.
     if (form.block != 0) attributes.set("block_size", form.block);
     if (form.codes.shape() == graph_.value(id).constant->shape) {
       return add_decoding(id, "DequantizeLinear", inputs, std::move(attributes));
@@ -169,7 +174,8 @@ class GraphWriter {
 
   // ONNX Runtime turns a product with a DequantizeLinear into one of another arithmetic, which
   // rounds the other operand to int8 as well. It leaves a DequantizeLinear of scale 1 and a Mul
-  // alone, and those compute the same weights.
+  // alone, and those compute the same weights. Where the scale cannot be applied apart, a Reshape
+  // stands between, see add_leading_axis.
   bool scales_apart(ir::ValueId id, const Stored& form) const {
     if (!product_weights_.contains(id) || form.block != 0 || form.zero_points.present()) {
       return false;
@@ -275,13 +281,13 @@ void collect_need(const ir::Graph& graph, Need& need) {
     require(opset_of(value.type.dtype), [&] {
       return fmt::format("{}, which is {},", value.name, to_string(value.type.dtype));
     });
-  }
-}
     if (!value.constant) continue;
     require(stored_opset(*value.constant).value_or(0), [&] {
       return fmt::format("{}, which is stored as {},", value.name, value.constant->encoding->name);
     });
 
+  }
+}
 int opset_for(const ir::Graph& graph, const SaveOptions& options) {
   if (options.opset < 13 || options.opset > newest_opset) {
     fail(ErrorCode::usage, "opset {}, expected 13 to {}", options.opset, newest_opset);
@@ -296,6 +302,18 @@ int opset_for(const ir::Graph& graph, const SaveOptions& options) {
 }
 
 }  // namespace
+/// Who made the model, and what he says about it.
+void write_head(const ModelInfo& info, MessageWriter& w) {
+  w.text(2, info.producer.empty() ? "strata" : info.producer);
+  const auto text = [&](int field, const std::string& value) {
+    if (!value.empty()) w.text(field, value);
+  };
+  text(3, info.producer_version);
+  text(4, info.domain);
+  if (info.version != 0) w.integer(5, info.version);
+  text(6, info.description);
+}
+
 
 MessageWriter model_proto(const ir::Graph& graph, const SaveOptions& options,
                           ExternalWriter* external) {
@@ -307,10 +325,16 @@ MessageWriter model_proto(const ir::Graph& graph, const SaveOptions& options,
   opset_import.integer(2, opset);
   MessageWriter w;
   w.integer(1, ir_version_of(opset));
-  w.text(2, "strata");
+  write_head(options.info, w);
   w.message(7, GraphWriter(flat, options, external).write());
   w.message(8, std::move(opset_import));
   return w;
 }
 
+  for (const auto& [key, value] : options.info.metadata) {
+    MessageWriter entry;
+    entry.text(1, key);
+    entry.text(2, value);
+    w.message(14, std::move(entry));
+  }
 }  // namespace strata::formats::onnx

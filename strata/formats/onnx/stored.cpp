@@ -69,6 +69,21 @@ bool fits(const EncodedTensor& constant, const AffineFormat& format) {
 
 }  // namespace
 
+void add_leading_axis(Stored& form) {
+  const auto with_axis = [](Tensor& tensor) {
+    std::vector<std::int64_t> extents{1};
+    const Shape& shape = tensor.shape();
+    extents.insert(extents.end(), shape.begin(), shape.end());
+    tensor = tensor.reshaped(Shape(extents));
+  };
+  with_axis(form.codes);
+  if (form.block != 0) {
+    with_axis(form.scales);
+    if (form.zero_points.present()) with_axis(form.zero_points);
+  }
+  ++form.axis;
+}
+
 std::optional<int> stored_opset(const EncodedTensor& constant) {
   if (constant.dtype != DType::f32 || constant.shape.elements() == 0) return std::nullopt;
   const Encoding* encoding = constant.encoding;

@@ -18,6 +18,9 @@ struct Stored {
   bool per_tensor() const { return block == 0 && scales.shape().rank() == 0; }
 };
 
+/// Puts an axis of extent 1 before the others, so that a Reshape has to take it away.
+void add_leading_axis(Stored& form);
+
 /// Nothing where ONNX cannot say it: the constant is written decoded.
 std::optional<Stored> stored(const EncodedTensor& constant);
 /// The first opset that has it, without making it.

@@ -93,11 +93,14 @@ class Dequantized {
     return made(format, int(axis), scales_.shape());
   }
 
-  /// Blocks of a vector, or of a matrix along either axis: rows lie along the other.
+  /// Blocks of a vector, or of a matrix along either axis, behind axes of extent 1: rows lie along
+  /// the other.
   std::optional<EncodedTensor> blocks(AffineFormat format, std::int64_t block, int axis) {
-    const Shape& shape = codes_.shape();
-    if (block > 1 << 16 || shape.rank() < 1 || shape.rank() > 2 || axis < 0 ||
-        axis >= shape.rank() || scales_.shape().rank() != shape.rank()) {
+    const Shape shape = codes_.shape();
+    const int rank = shape.rank(), leading = std::max(rank - 2, 0);
+    if (block > 1 << 16 || rank < 1 || axis < leading || axis >= rank ||
+        scales_.shape().rank() != rank || shape.elements(0, leading) != 1 ||
+        scales_.shape().elements(0, leading) != 1) {
       return std::nullopt;
     }
     format.sharing = Sharing::group;
@@ -108,11 +111,13 @@ class Dequantized {
       if (zero_points_.present()) zero_points_ = zero_points_.reshaped(wanted);
       return made(format, 0, wanted);
     }
-    if (axis == 0) {
-      scales_ = transposed(scales_);
-      if (zero_points_.present()) zero_points_ = transposed(zero_points_);
-    }
-    return made(format, 1 - axis, scales_.shape());
+    const auto by_rows = [&](const Tensor& tensor) {
+      const Tensor matrix = tensor.reshaped(Shape{tensor.shape()[-2], tensor.shape()[-1]});
+      return axis == rank - 1 ? matrix : transposed(matrix);
+    };
+    scales_ = by_rows(scales_);
+    if (zero_points_.present()) zero_points_ = by_rows(zero_points_);
+    return made(format, axis == rank - 1 ? rank - 2 : rank - 1, scales_.shape());
   }
 
   std::optional<EncodedTensor> made(const AffineFormat& format, int axis,
@@ -185,20 +190,21 @@ std::optional<EncodedTensor> reshaped(const Graph& graph, const Node& node) {
   const EncodedTensor& from = *graph.value(node.inputs[0]).constant;
   const AffineFormat* format = affine_format(*from.encoding);
   const auto shape = as_constant(graph.value(node.outputs[0]).type.shape);
-  if (!format || format->sharing == Sharing::tensor || !shape || shape->rank() == 0 ||
-      shape->elements() == 0) {
-    return std::nullopt;
-  }
-  // Channels along the first or the last axis, which stays.
-  const int last = from.shape.rank() - 1;
-  if (from.axis == 0 && (*shape)[0] == from.shape[0]) {
-    if (last == 0 && shape->rank() > 1) return std::nullopt;
-  } else if (from.axis != last || (*shape)[-1] != from.shape[last]) {
-    return std::nullopt;
-  }
+  if (!format || !shape || shape->rank() == 0 || shape->elements() == 0) return std::nullopt;
   EncodedTensor result = from;
-  result.axis = from.axis == 0 ? 0 : shape->rank() - 1;
   result.shape = *shape;
+  if (format->sharing != Sharing::tensor) {
+    // Channels along the first axis (behind those of extent 1) or the last, which stays.
+    const int last = from.shape.rank() - 1;
+    if (from.shape.elements(0, from.axis) == 1 && (*shape)[0] == from.shape[from.axis]) {
+      if (last == 0 && shape->rank() > 1) return std::nullopt;
+      result.axis = 0;
+    } else if (from.axis == last && (*shape)[-1] == from.shape[last]) {
+      result.axis = shape->rank() - 1;
+    } else {
+      return std::nullopt;
+    }
+  }
   if (format->bits == 8) result.parts[0] = from.parts[0].reshaped(*shape);
   if (affine_scale_shape(*format, *shape, result.axis) != from.parts[1].shape()) {
     return std::nullopt;
