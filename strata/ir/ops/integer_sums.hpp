@@ -56,11 +56,11 @@ void convolve_rows(ConvGeometry g, const X* x, std::int32_t x_zero, const W* w, 
           const X* line = x + o.x + ((channel * d.input + id) * h.input + ih) * c.input;
           const W* taps = w + o.w + ((channel * d.kernel + kd) * h.kernel + kh) * c.kernel;
           for (std::int64_t kw = 0; kw < c.kernel; ++kw) {
-            const std::int32_t weight = std::int32_t(taps[kw]) - w_zero;
+            const auto weight = Sum(std::int32_t(taps[kw]) - w_zero);
             const TapRange range(c, kw, begin, begin + count);
             for (std::int64_t i = range.first; i < range.last; ++i) {
-              const std::int32_t value = std::int32_t(line[c.position(i, kw)]) - x_zero;
-              sums[std::size_t(i - begin)] += Sum(std::int64_t(value) * weight);
+              const auto value = Sum(std::int32_t(line[c.position(i, kw)]) - x_zero);
+              sums[std::size_t(i - begin)] += value * weight;
             }
           }
         }

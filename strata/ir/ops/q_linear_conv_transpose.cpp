@@ -79,11 +79,11 @@ void add_row(const Filter<X, W>& f, const Window& window, std::int64_t at_d, std
         const X* line = f.x + ((channel * d.output + id) * h.output + ih) * c.output;
         const W* taps = f.w + channel * f.w_step + (kd * h.kernel + kh) * c.kernel;
         for (std::int64_t kw = 0; kw < c.kernel; ++kw) {
-          const std::int32_t weight = std::int32_t(taps[kw]) - f.w_zero;
+          const auto weight = Sum(std::int32_t(taps[kw]) - f.w_zero);
           for (std::int64_t i = 0; i < c.output; ++i) {
             const std::int64_t o = c.position(i, kw) - begin;
             if (o < 0 || o >= count) continue;
-            sums[o] += Sum(std::int64_t(std::int32_t(line[i]) - f.x_zero) * weight);
+            sums[o] += Sum(std::int32_t(line[i]) - f.x_zero) * weight;
           }
         }
       }

@@ -69,8 +69,7 @@ void multiply(const EvalArgs& args) {
       const X* row = from + m * depth;
       Sum sum = bias;
       for (std::int64_t k = 0; k < depth; ++k) {
-        sum +=
-            Sum(std::int64_t(std::int32_t(row[k]) - x.zero_point) * (std::int32_t(w[k]) - w_zero));
+        sum += Sum(std::int32_t(row[k]) - x.zero_point) * Sum(std::int32_t(w[k]) - w_zero);
       }
       out[m * y[1] + n] = X(rescale(std::make_signed_t<Sum>(sum)));
     }

@@ -29,8 +29,8 @@ void expect_quantization(const InferContext& context, QuantizedOperands operands
 Arithmetic expect_arithmetic(const InferContext& context);
 Arithmetic arithmetic_of(const Attributes& attributes);
 
-/// Complains unless scale and zero point are single elements, f32 and of the tensor's type, and a
-/// scale that is known is positive and finite.
+/// Complains unless scale and zero point are single elements, f32 and of the tensor's type, and, in
+/// the modes of TFLite, a scale that is known is positive and finite.
 void expect_grid(const InferContext& context, QuantizedOperands operands, std::string_view what);
 /// The latter alone, for scales of any count.
 void expect_scale(const InferContext& context, int scale, std::string_view what);

@@ -1,0 +1,138 @@
+#include "strata/tensor/tflite_arithmetic.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "strata/tensor/tflite_dynamic.hpp"
+#include "strata/tensor/tflite_functions.hpp"
+
+namespace strata {
+namespace {
+
+constexpr QuantizedRange i8{-128, 127};
+constexpr QuantizedRange u8{0, 255};
+
+Rescale rescale(Arithmetic arithmetic, SumOf sum, DType type, float scale) {
+  return rescale_of({.arithmetic = arithmetic,
+                     .sum = sum,
+                     .type = type,
+                     .x_scale = scale,
+                     .w_scale = 1,
+                     .y = {1, 0}});
+}
+
+TEST(Arithmetic, IsNamed) {
+  for (const Arithmetic a : {Arithmetic::onnx, Arithmetic::tflite_reference,
+                             Arithmetic::tflite_optimized, Arithmetic::tflite_xnnpack}) {
+    EXPECT_EQ(arithmetic_named(to_string(a)), a);
+  }
+  EXPECT_FALSE(arithmetic_named("tflite"));
+}
+
+// A half, where the modes part: away from zero, up, to even.
+TEST(TfliteArithmetic, ModesRoundHalvesDifferently) {
+  const auto quarter = [](Arithmetic arithmetic, SumOf sum, DType type, std::int64_t value) {
+    return rescale(arithmetic, sum, type, 0.25f)(value);
+  };
+  using enum Arithmetic;
+  using enum SumOf;
+  EXPECT_EQ(quarter(tflite_reference, convolution, DType::i8, -10), -3);
+  EXPECT_EQ(quarter(tflite_optimized, convolution, DType::i8, -10), -2);
+  EXPECT_EQ(quarter(tflite_xnnpack, convolution, DType::i8, -10), -2);
+  EXPECT_EQ(quarter(tflite_xnnpack, convolution, DType::i8, -14), -4);
+  EXPECT_EQ(quarter(onnx, convolution, DType::i8, -14), -4);
+  EXPECT_EQ(quarter(tflite_optimized, depthwise, DType::u8, -10), 0);
+  EXPECT_EQ(quarter(tflite_reference, fully_connected, DType::i8, -10), -3);
+}
+
+TEST(TfliteArithmetic, ReferenceLayersRoundOnceInDouble) {
+  const Rescale layer =
+      rescale(Arithmetic::tflite_reference, SumOf::fully_connected, DType::i8, 0.1f);
+  EXPECT_EQ(layer.rule, Rescale::Rule::real_away);
+  const Rescale wide = rescale_of({.arithmetic = Arithmetic::tflite_reference,
+                                   .sum = SumOf::convolution,
+                                   .type = DType::i16,
+                                   .wide = true,
+                                   .x_scale = 0.5f,
+                                   .w_scale = 0.5f,
+                                   .y = {1, 0}});
+  EXPECT_EQ(wide.rule, Rescale::Rule::fixed_wide);
+  EXPECT_EQ(wide(-10), -2);  // half up
+}
+
+TEST(TfliteArithmetic, SaturatesWhateverTheScales) {
+  for (const Arithmetic a :
+       {Arithmetic::tflite_reference, Arithmetic::tflite_optimized, Arithmetic::tflite_xnnpack}) {
+    EXPECT_EQ(rescale(a, SumOf::convolution, DType::i8, 1)(INT32_MAX), 127);
+    EXPECT_EQ(rescale(a, SumOf::convolution, DType::u8, 1)(INT32_MIN), 0);
+    for (const float ratio : {1e-30f, 1e30f}) {
+      const FixedSum sum = sum_of(a, {ratio, 0}, {1, 3}, 1, {1, 1}, DType::i8);
+      const std::int32_t y = sum(127, -128);
+      EXPECT_TRUE(y >= -128 && y <= 127);
+    }
+  }
+}
+
+TEST(TfliteArithmetic, AveragesRoundHalvesAwayFromZero) {
+  EXPECT_EQ(average_of(5, 2), 3);
+  EXPECT_EQ(average_of(-5, 2), -3);
+  EXPECT_EQ(average_of(0, 4), 0);
+}
+
+TEST(TfliteArithmetic, TablesHoldAllCodes) {
+  const CodeTable halves = real_table(u8, {1, 0}, {2, 0}, [](float x) { return x; });
+  EXPECT_EQ(halves[3], 2);  // 1.5
+  EXPECT_EQ(halves[5], 3);  // 2.5, away from zero
+  const CodeTable swish = hard_swish_table(i8, {0.05f, 0}, {0.05f, 0});
+  EXPECT_EQ(swish[std::uint8_t(-128)], 0);
+  EXPECT_EQ(swish[127], 127);
+}
+
+TEST(FixedSoftmax, EqualNumbersShareOutOne) {
+  for (const Arithmetic a : {Arithmetic::tflite_reference, Arithmetic::tflite_optimized}) {
+    const FixedSoftmax softmax(a, 1, {0.1f, 0}, {1 / 256.0f, -128}, i8);
+    std::int8_t x[4] = {7, 7, 7, 7}, y[4];
+    softmax(x, y, 4, 1);
+    for (const std::int8_t v : y) EXPECT_EQ(v, -64);
+  }
+}
+
+// LiteRT's reference kernel aborts the process here.
+TEST(FixedSoftmax, SharesOutAmongThousands) {
+  const FixedSoftmax softmax(Arithmetic::tflite_reference, 1, {0.1f, 0}, {1 / 256.0f, 0}, u8);
+  std::vector<std::uint8_t> x(2000, 9), y(2000, 77);
+  softmax(x.data(), y.data(), 2000, 1);
+  for (const std::uint8_t v : y) EXPECT_EQ(v, 0);
+  x[5] = 255;
+  softmax(x.data(), y.data(), 2000, 1);
+  EXPECT_EQ(y[5], 255);
+}
+
+TEST(DynamicGrid, CoversTheNumbersAndZero) {
+  const float x[] = {1, 2, 3};
+  EXPECT_EQ(symmetric_grid(x).code(3), 127);
+  EXPECT_EQ(symmetric_grid(x).code(-3), -127);
+  for (const Arithmetic a : {Arithmetic::tflite_reference, Arithmetic::tflite_xnnpack}) {
+    const DynamicGrid grid = asymmetric_grid(a, x);
+    EXPECT_EQ(grid.zero_point, -128);
+    EXPECT_EQ(grid.code(0), -128);
+    EXPECT_EQ(grid.code(3), 127);
+    const float zeros[] = {0, 0};
+    const DynamicGrid flat = asymmetric_grid(a, zeros);
+    EXPECT_EQ(flat.code(0), flat.zero_point);
+    EXPECT_EQ(grid.code(NAN), -128);
+  }
+}
+
+TEST(LargestSum, SaturatesAndCountsTheBias) {
+  EXPECT_EQ(largest_distance(i8, -128), 255);
+  EXPECT_EQ(largest_distance(u8, 100), 155);
+  EXPECT_EQ(largest_sum(255, 1000, -7), 255007);
+  EXPECT_EQ(largest_sum(255, std::int64_t(1) << 60, 0), INT64_MAX);
+  EXPECT_EQ(largest_sum(0, 0, INT64_MIN), INT64_MAX);
+}
+
+}  // namespace
+}  // namespace strata
