@@ -1,6 +1,9 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <chrono>
+#include <functional>
+
 #include "python/errors.hpp"
 #include "python/graph.hpp"
 #include "python/inference_session.hpp"
@@ -19,9 +22,24 @@ struct Options {
   std::vector<std::string> passes_off;
   bool check_passes = false;
   std::optional<std::size_t> memory_budget;
+  std::int64_t loop_limit;
   std::vector<std::pair<std::string, std::string>> kernels;
   std::optional<std::string> isa;
 };
+
+/// Raises what a signal's handler raises (KeyboardInterrupt) while a loop runs; asks ten times a
+/// second.
+std::function<bool()> signal_check() {
+  using Clock = std::chrono::steady_clock;
+  return [next = Clock::now()]() mutable {
+    const Clock::time_point now = Clock::now();
+    if (now < next) return false;
+    next = now + std::chrono::milliseconds(100);
+    const py::gil_scoped_acquire gil;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    return false;
+  };
+}
 
 runtime::SessionOptions session_options(const Options& options) {
   runtime::SessionOptions result;
@@ -30,6 +48,8 @@ runtime::SessionOptions session_options(const Options& options) {
   result.passes.off = options.passes_off;
   result.passes.check = options.check_passes;
   result.memory_budget = options.memory_budget;
+  result.loop_limit = options.loop_limit;
+  result.stopped = signal_check();
   if (options.isa) result.target.isa = parse_isa(*options.isa);
   for (const auto& [node, row] : options.kernels) result.target.pins.push_back({node, row});
   return result;
@@ -51,16 +71,17 @@ void add_session(py::module_& module) {
   py::class_<InferenceSession, std::shared_ptr<InferenceSession>>(module, "Session")
       .def(py::init([](Graph& graph, bool take, int threads, bool optimize,
                        const std::vector<std::string>& passes_off, bool check_passes,
-                       std::optional<std::size_t> memory_budget, const Pairs& kernels,
-                       const std::optional<std::string>& isa, bool log_runs) {
-             const Options options{threads,       optimize, passes_off, check_passes,
-                                   memory_budget, kernels,  isa};
+                       std::optional<std::size_t> memory_budget, std::int64_t loop_limit,
+                       const Pairs& kernels, const std::optional<std::string>& isa, bool log_runs) {
+             const Options options{threads,       optimize,   passes_off, check_passes,
+                                   memory_budget, loop_limit, kernels,    isa};
              return std::make_shared<InferenceSession>(take ? graph.take() : graph.compacted(),
                                                        session_options(options), log_runs);
            }),
            py::arg("graph"), py::kw_only(), py::arg("take"), py::arg("threads"),
            py::arg("optimize"), py::arg("passes_off"), py::arg("check_passes"),
-           py::arg("memory_budget"), py::arg("kernels"), py::arg("isa"), py::arg("log_runs"))
+           py::arg("memory_budget"), py::arg("loop_limit"), py::arg("kernels"), py::arg("isa"),
+           py::arg("log_runs"))
       .def("inputs", &InferenceSession::inputs)
       .def("outputs", &InferenceSession::outputs)
       .def("run", &InferenceSession::run, py::arg("output_names"), py::arg("input_feed"))

@@ -34,6 +34,7 @@ class Session:
         passes_off: Sequence[str],
         check_passes: bool,
         memory_budget: int | None,
+        loop_limit: int,
         kernels: Sequence[tuple[bytes, str]],
         isa: str | None,
         log_runs: bool,

@@ -159,7 +159,9 @@ class InferenceSession:
     optimize: False runs the graph as it is in the file.
     passes_off: names of passes to skip; see strata.passes.
     check_passes: run the interpreter around each pass and name the first that changes results.
-    memory_budget: most bytes for activations; where it does not hold, the run is refused.
+    memory_budget: most bytes for activations (default: the memory of this machine); where it does
+    not hold, the run is refused.
+    loop_limit: most iterations and branches in one run of a model with control flow.
     kernels: by name of a node, the kernel that it must run with.
     isa: the newest instruction set to use: "baseline", "avx2", "avx512", "avx512_vnni",
     "avx512_bf16" or "neon".
@@ -177,6 +179,7 @@ class InferenceSession:
         passes_off: Sequence[str] = (),
         check_passes: bool = False,
         memory_budget: int | None = None,
+        loop_limit: int = 10_000_000,
         kernels: Mapping[str, str] | None = None,
         isa: str | None = None,
     ) -> None:
@@ -203,6 +206,9 @@ class InferenceSession:
             passes_off=off,
             check_passes=_arguments.flag(check_passes, "check_passes"),
             memory_budget=_budget(memory_budget),
+            loop_limit=_arguments.integer(
+                loop_limit, "loop_limit", 1, 2**63 - 1, "a number of iterations from 1 on"
+            ),
             kernels=_pins(kernels),
             isa=None if isa is None else _arguments.text(isa, "isa"),
             log_runs=options.enable_profiling,
