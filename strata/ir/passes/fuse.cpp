@@ -17,13 +17,24 @@ bool is_linear(const Node& node) {
   return is_op(node, "Conv") || is_op(node, "Gemm") || is_op(node, "MatMul");
 }
 bool is_binary(const Node& node) {
-  constexpr std::string_view names[] = {"Add", "Div", "Max", "Min", "Mul", "Sub"};
+  constexpr std::string_view names[] = {
+#define STRATA_ACTIVATION(op, function)
+#define STRATA_BINARY(op, function) op,
+#include "strata/ir/passes/fusible.def"
+#undef STRATA_ACTIVATION
+#undef STRATA_BINARY
+  };
   return node.op->domain.empty() && node.inputs.size() == 2 &&
          std::ranges::count(names, node.op->name) != 0;
 }
 bool is_activation(const Node& node) {
-  constexpr std::string_view names[] = {"HardSigmoid", "HardSwish", "LeakyRelu",
-                                        "Relu",        "Sigmoid",   "Tanh"};
+  constexpr std::string_view names[] = {
+#define STRATA_ACTIVATION(op, function) op,
+#define STRATA_BINARY(op, function)
+#include "strata/ir/passes/fusible.def"
+#undef STRATA_ACTIVATION
+#undef STRATA_BINARY
+  };
   return node.op->domain.empty() && std::ranges::count(names, node.op->name) != 0;
 }
 
@@ -104,15 +115,16 @@ class Fuser {
     if (const auto next = only_reader(value)) {
       const Node& node = graph_.node(*next);
       const bool first = !node.inputs.empty() && node.inputs[0] == value;
-      if (first && (is_activation(node) || is_constant_clip(node))) region.nodes.push_back(*next);
+      if (first && is_activation(node) && has_known_bounds(node)) region.nodes.push_back(*next);
       return;
     }
     append_gate(region, value);
   }
 
-  bool is_constant_clip(const Node& node) const {
-    if (!is_op(node, "Clip")) return false;
-    return std::all_of(node.inputs.begin() + 1, node.inputs.end(),
+  /// Bounds of a Clip are operands.
+  bool has_known_bounds(const Node& node) const {
+    return !is_op(node, "Clip") ||
+           std::all_of(node.inputs.begin() + 1, node.inputs.end(),
                        [&](ValueId id) { return id == no_value || graph_.is_constant(id); });
   }
 

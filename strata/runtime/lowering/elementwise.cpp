@@ -77,9 +77,13 @@ struct BinaryName {
   std::string_view op;
   Binary function;
 };
-constexpr BinaryName binaries[] = {{"Add", Binary::add}, {"Sub", Binary::sub},
-                                   {"Mul", Binary::mul}, {"Div", Binary::div},
-                                   {"Min", Binary::min}, {"Max", Binary::max}};
+constexpr BinaryName binaries[] = {
+#define STRATA_ACTIVATION(op, function)
+#define STRATA_BINARY(op, function) {op, Binary::function},
+#include "strata/ir/passes/fusible.def"
+#undef STRATA_ACTIVATION
+#undef STRATA_BINARY
+};
 
 /// The node, or the head of a fused body, is one of the binaries.
 std::unique_ptr<kernels::Problem> lower_binary(const LowerContext& context, Operands& operands) {
@@ -92,29 +96,16 @@ std::unique_ptr<kernels::Problem> lower_binary(const LowerContext& context, Oper
 }
 
 constexpr Lowering table[] = {
-    {"Relu", lower_activation},
-    {"Clip", lower_activation},
-    {"LeakyRelu", lower_activation},
-    {"HardSigmoid", lower_activation},
-    {"HardSwish", lower_activation},
-    {"Sigmoid", lower_activation},
-    {"Tanh", lower_activation},
-    {"Exp", lower_unary<Unary::exp>},
-    {"Log", lower_unary<Unary::log>},
-    {"Sqrt", lower_unary<Unary::sqrt>},
-    {"Reciprocal", lower_unary<Unary::reciprocal>},
-    {"Neg", lower_unary<Unary::neg>},
-    {"Abs", lower_unary<Unary::abs>},
-    {"Erf", lower_unary<Unary::erf>},
-    {"Floor", lower_unary<Unary::floor>},
-    {"Ceil", lower_unary<Unary::ceil>},
-    {"Gelu", lower_gelu},
-    {"Add", lower_binary},
-    {"Sub", lower_binary},
-    {"Mul", lower_binary},
-    {"Div", lower_binary},
-    {"Min", lower_binary},
-    {"Max", lower_binary},
+#define STRATA_ACTIVATION(op, function) {op, lower_activation},
+#define STRATA_BINARY(op, function) {op, lower_binary},
+#include "strata/ir/passes/fusible.def"
+#undef STRATA_ACTIVATION
+#undef STRATA_BINARY
+    {"Exp", lower_unary<Unary::exp>},   {"Log", lower_unary<Unary::log>},
+    {"Sqrt", lower_unary<Unary::sqrt>}, {"Reciprocal", lower_unary<Unary::reciprocal>},
+    {"Neg", lower_unary<Unary::neg>},   {"Abs", lower_unary<Unary::abs>},
+    {"Erf", lower_unary<Unary::erf>},   {"Floor", lower_unary<Unary::floor>},
+    {"Ceil", lower_unary<Unary::ceil>}, {"Gelu", lower_gelu},
     {"strata.Fused", lower_binary},
 };
 

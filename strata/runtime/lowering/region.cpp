@@ -3,11 +3,23 @@
 #include <limits>
 
 #include "strata/ir/op.hpp"
+#include "strata/ir/passes/rewrite.hpp"
 
 namespace strata::runtime {
 namespace {
 
+using ir::is_op;
 using kernels::Activation;
+
+Activation activation_of(std::string_view op) {
+#define STRATA_ACTIVATION(name, function) \
+  if (op == name) return Activation::function;
+#define STRATA_BINARY(name, function)
+#include "strata/ir/passes/fusible.def"
+#undef STRATA_ACTIVATION
+#undef STRATA_BINARY
+  return Activation::none;
+}
 
 /// Reads the body of a fused node in terms of the outer graph.
 class Body {
@@ -48,44 +60,41 @@ class Body {
 /// nothing.
 template <class ReadScalar>
 bool read_activation(const ir::Node& node, const ReadScalar& scalar, kernels::Epilogue& epilogue) {
-  const std::string_view op = node.op->name;
+  const Activation activation =
+      node.op->domain.empty() ? activation_of(node.op->name) : Activation::none;
   const ir::Attributes& attributes = node.attributes;
-  if (op == "Relu") {
-    epilogue.activation = Activation::relu;
-  } else if (op == "Clip") {
-    float bounds[] = {std::numeric_limits<float>::lowest(), std::numeric_limits<float>::max()};
-    for (std::size_t i : {1u, 2u}) {
-      if (i >= node.inputs.size() || node.inputs[i] == ir::no_value) continue;
-      const std::optional<float> bound = scalar(node.inputs[i]);
-      if (!bound) return false;
-      bounds[i - 1] = *bound;
-    }
-    epilogue.activation = Activation::clip;
-    epilogue.alpha = bounds[0];
-    epilogue.beta = bounds[1];
-  } else if (op == "LeakyRelu") {
-    epilogue.activation = Activation::leaky_relu;
-    epilogue.alpha = attributes.real("alpha", 0.01f);
-  } else if (op == "HardSigmoid") {
-    epilogue.activation = Activation::hard_sigmoid;
-    epilogue.alpha = attributes.real("alpha", 0.2f);
-    epilogue.beta = attributes.real("beta", 0.5f);
-  } else if (op == "HardSwish") {
-    epilogue.activation = Activation::hard_swish;
-    epilogue.alpha = 1.0f / 6;
-    epilogue.beta = 0.5f;
-  } else if (op == "Sigmoid") {
-    epilogue.activation = Activation::sigmoid;
-  } else if (op == "Tanh") {
-    epilogue.activation = Activation::tanh;
-  } else {
-    return false;
+  float alpha = epilogue.alpha, beta = epilogue.beta;
+  switch (activation) {
+    case Activation::none:
+      return false;
+    case Activation::clip:
+      alpha = std::numeric_limits<float>::lowest();
+      beta = std::numeric_limits<float>::max();
+      for (std::size_t i : {1u, 2u}) {
+        if (i >= node.inputs.size() || node.inputs[i] == ir::no_value) continue;
+        const std::optional<float> bound = scalar(node.inputs[i]);
+        if (!bound) return false;
+        (i == 1 ? alpha : beta) = *bound;
+      }
+      break;
+    case Activation::leaky_relu:
+      alpha = attributes.real("alpha", 0.01f);
+      break;
+    case Activation::hard_sigmoid:
+      alpha = attributes.real("alpha", 0.2f);
+      beta = attributes.real("beta", 0.5f);
+      break;
+    case Activation::hard_swish:
+      alpha = 1.0f / 6;
+      beta = 0.5f;
+      break;
+    default:
+      break;
   }
+  epilogue.activation = activation;
+  epilogue.alpha = alpha;
+  epilogue.beta = beta;
   return true;
-}
-
-bool is_op(const ir::Node& node, std::string_view name) {
-  return node.op->domain.empty() && node.op->name == name;
 }
 
 /// Matches what follows the head: an optional Add with a captured value, then an activation.
