@@ -17,7 +17,11 @@ py::array as_array(const py::object& object) { return py::reinterpret_borrow<py:
 bool overlap(const py::array& a, const py::array& b) {
   const auto* first = static_cast<const std::byte*>(a.data());
   const auto* second = static_cast<const std::byte*>(b.data());
-  return first < second + b.nbytes() && second < first + a.nbytes();
+  // Where pybind11 looks for the size of an element, NumPy 2 no longer has it.
+  const auto bytes = [](const py::array& array) {
+    return array.attr("nbytes").cast<std::ptrdiff_t>();
+  };
+  return first < second + bytes(b) && second < first + bytes(a);
 }
 
 }  // namespace
