@@ -231,6 +231,12 @@ void Graph::save_onnx(const std::string& path, int opset, bool external_data) {
 }
 
 py::bytes Graph::onnx_bytes(int opset) {
+void Graph::save_container(const std::string& path) {
+  const ir::Graph graph = compacted();
+  py::gil_scoped_release release;
+  formats::save_container(graph, path, info_);
+}
+
   return formats::onnx_bytes(compacted(), {.opset = opset});
 }
 

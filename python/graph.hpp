@@ -73,6 +73,7 @@ class Graph {
 
   pybind11::str to_text(bool constants);
   void save_text(const std::string& path);
+  void save_container(const std::string& path);
   void save_onnx(const std::string& path, int opset, bool external_data);
   pybind11::bytes onnx_bytes(int opset);
 

@@ -145,6 +145,7 @@ void add_graph(py::module_& module) {
       .def("run_passes", &Graph::run_passes, py::arg("names"), py::arg("check_results"))
       .def("to_text", &Graph::to_text, py::arg("constants"))
       .def("save_text", &Graph::save_text, py::arg("path"))
+      .def("save_container", &Graph::save_container, py::arg("path"))
       .def("save_onnx", &Graph::save_onnx, py::arg("path"), py::arg("opset"),
            py::arg("external_data"))
       .def("onnx_bytes", &Graph::onnx_bytes, py::arg("opset"))

@@ -281,7 +281,8 @@ class Graph:
     def save(
         self, path: str | os.PathLike[str], *, opset: int = 17, external_data: bool = False
     ) -> None:
-        """Writes the graph to a file: ONNX, or text if the name ends in .strata.txt.
+        """Writes the graph to a file: ONNX, Strata's container if the name ends in .strata,
+        or text if it ends in .strata.txt.
 
         opset: the lowest to write; ops that came later raise it. external_data: the weights go to
         a file PATH.data beside the model.
@@ -292,10 +293,12 @@ class Graph:
             self._graph.save_text(encoded)
         elif encoded.endswith(b".onnx"):
             self._graph.save_onnx(encoded, _opset(opset), external)
+        elif encoded.endswith(b".strata"):
+            self._graph.save_container(encoded)
         else:
             raise UsageError(
-                f"path: {os.fspath(path)!r} given, expected a name that ends in .onnx or "
-                ".strata.txt"
+                f"path: {os.fspath(path)!r} given, expected a name that ends in .onnx, "
+                ".strata or .strata.txt"
             )
 
     def copy(self) -> Graph:
@@ -330,7 +333,7 @@ def load(model: Any) -> _strata.Graph:
     if isinstance(model, Graph):
         return model._graph
     if isinstance(model, bytes):
-        return _strata.Graph.from_bytes(model)
+        return _strata.Graph.from_bytes(model, mode)
     try:
         path = os.fsencode(model)
     except TypeError:
@@ -338,7 +341,7 @@ def load(model: Any) -> _strata.Graph:
             f"path_or_bytes: a {type(model).__name__} given, expected a path (str or os.PathLike), "
             "the content of a model as bytes, or a strata.Graph"
         ) from None
-    return _strata.Graph.load(path)
+    return _strata.Graph.load(path, mode)
 
 
 def passes() -> dict[str, str]:

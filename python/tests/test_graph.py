@@ -225,6 +225,8 @@ def test_a_name_is_free_when_its_value_is_gone(graph):
 def test_files_give_the_same_graph_back(graph, tmp_path):
     graph.save(tmp_path / "g.strata.txt")
     assert strata.Graph.load(tmp_path / "g.strata.txt") == graph
+    graph.save(tmp_path / "g.strata")
+    assert strata.Graph.load(tmp_path / "g.strata") == graph
     assert strata.Graph.from_text(graph.text()) == graph
     graph.save(tmp_path / "g.onnx", opset=18)
     onnx.checker.check_model(tmp_path / "g.onnx", full_check=True)
