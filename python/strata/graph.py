@@ -333,7 +333,7 @@ def load(model: Any) -> _strata.Graph:
     if isinstance(model, Graph):
         return model._graph
     if isinstance(model, bytes):
-        return _strata.Graph.from_bytes(model, mode)
+        return _strata.Graph.from_bytes(model)
     try:
         path = os.fsencode(model)
     except TypeError:
@@ -341,7 +341,7 @@ def load(model: Any) -> _strata.Graph:
             f"path_or_bytes: a {type(model).__name__} given, expected a path (str or os.PathLike), "
             "the content of a model as bytes, or a strata.Graph"
         ) from None
-    return _strata.Graph.load(path, mode)
+    return _strata.Graph.load(path)
 
 
 def passes() -> dict[str, str]:
