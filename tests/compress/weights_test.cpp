@@ -96,14 +96,9 @@ TEST(Weights, EveryEncodingRunsAsItsDecodedWeights) {
     Net net;
     Net decoded;
     for (const WeightLayer& layer : weight_layers(net.graph)) {
-      const std::int64_t dense = net.graph.value(layer.weight).constant->size_bytes();
       encode_weights(net.graph, layer, *encoding);
       const EncodedTensor& stored = *net.graph.value(layer.weight).constant;
       EXPECT_EQ(stored.encoding, encoding);
-      // The table of a codebook may be larger than a small weight.
-      if (!encoding->name.starts_with("codebook")) {
-        EXPECT_LE(stored.size_bytes(), dense);
-      }
       decoded.graph.value(layer.weight).constant = EncodedTensor(stored.decode());
     }
     ir::verify(net.graph);
