@@ -21,7 +21,7 @@ inline std::int32_t wrapped_shift_left(std::int32_t x, int bits) {
   return std::int32_t(std::uint32_t(x) << bits);
 }
 
-/// a * b / 2^31, rounded half away from zero; only the lowest number squared saturates.
+/// a * b / 2^31, rounded half up; only the lowest number squared saturates.
 inline std::int32_t high_product(std::int32_t a, std::int32_t b) {
   if (a == b && a == INT32_MIN) return INT32_MAX;
   const std::int64_t product = std::int64_t(a) * b;
@@ -41,8 +41,9 @@ inline std::int64_t shift_up(std::int64_t x, int bits) {
 /// x * 2^bits, saturating.
 std::int32_t saturating_shift_left(std::int32_t x, int bits);
 
-/// x times the multiplier, rounded twice: the product away from zero, then the shift away from
-/// zero (reference kernels) or half up (optimised ones).
+/// x times the multiplier, rounded twice: the product half up, then the shift half away from zero
+/// (reference kernels) or half up (optimised ones). Multipliers above 1 shift x to the left first,
+/// which wraps.
 inline std::int32_t multiply_away(std::int32_t x, FixedMultiplier m) {
   const std::int32_t left = m.shift > 0 ? wrapped_shift_left(x, m.shift) : x;
   return std::int32_t(shift_away(high_product(left, m.multiplier), m.shift > 0 ? 0 : -m.shift));
@@ -54,7 +55,7 @@ inline std::int32_t multiply_up(std::int32_t x, FixedMultiplier m) {
 /// A 64-bit sum times the multiplier, which is cut to 16 bits; one rounding, half up.
 std::int32_t multiply_wide(std::int64_t x, FixedMultiplier m);
 
-/// The nearest number of 16 bits, and a * b / 2^15 rounded half away from zero.
+/// The nearest number of 16 bits, and a * b / 2^15 rounded half up.
 std::int16_t saturate_16(std::int32_t x);
 std::int16_t high_product_16(std::int16_t a, std::int16_t b);
 

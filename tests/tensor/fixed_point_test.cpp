@@ -35,9 +35,9 @@ TEST(FixedPoint, MultipliersOutOfRangeAreZeroOrTheLargest) {
   }
 }
 
-TEST(FixedPoint, HighProductsRoundHalvesAwayFromZero) {
-  EXPECT_EQ(high_product(1 << 30, 1), 1);    // 1/2
-  EXPECT_EQ(high_product(1 << 30, -1), -1);  // -1/2, away from zero
+TEST(FixedPoint, HighProductsRoundHalvesUp) {
+  EXPECT_EQ(high_product(1 << 30, 1), 1);   // 1/2
+  EXPECT_EQ(high_product(1 << 30, -1), 0);  // -1/2
   EXPECT_EQ(high_product((1 << 30) - 1, 1), 0);
   EXPECT_EQ(high_product(INT32_MIN, INT32_MIN), INT32_MAX);
   EXPECT_EQ(high_product_16(INT16_MIN, INT16_MIN), INT16_MAX);
@@ -58,11 +58,11 @@ TEST(FixedPoint, ShiftsRoundHalvesAwayOrUp) {
 TEST(FixedPoint, ProductsRoundTwice) {
   const FixedMultiplier half = fixed_multiplier(0.5), eighth = fixed_multiplier(0.125);
   EXPECT_EQ(multiply_away(3, half), 2);
-  EXPECT_EQ(multiply_away(-3, half), -2);
+  EXPECT_EQ(multiply_away(-3, half), -1);  // rounded once, half up
   EXPECT_EQ(multiply_up(-12, eighth), -1);
   EXPECT_EQ(multiply_away(-12, eighth), -2);
-  // 11/8 times 1/4 is 0.34, yet 11/32 rounds to 1 when halves of the first rounding are rounded on.
-  EXPECT_EQ(multiply_away(5, fixed_multiplier(0.375)), 2);
+  // 5 * 0.28 is 1.4; 2.8 becomes 3 first, whose half becomes 2.
+  EXPECT_EQ(multiply_away(5, fixed_multiplier(0.28)), 2);
   EXPECT_EQ(multiply_wide(std::int64_t(1) << 40, fixed_multiplier(0x1p-30)), 1 << 10);
 }
 

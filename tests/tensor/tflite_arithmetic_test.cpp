@@ -65,8 +65,8 @@ TEST(TfliteArithmetic, ReferenceLayersRoundOnceInDouble) {
 TEST(TfliteArithmetic, SaturatesWhateverTheScales) {
   for (const Arithmetic a :
        {Arithmetic::tflite_reference, Arithmetic::tflite_optimized, Arithmetic::tflite_xnnpack}) {
-    EXPECT_EQ(rescale(a, SumOf::convolution, DType::i8, 1)(INT32_MAX), 127);
-    EXPECT_EQ(rescale(a, SumOf::convolution, DType::u8, 1)(INT32_MIN), 0);
+    EXPECT_EQ(rescale(a, SumOf::convolution, DType::i8, 1)(1 << 29), 127);
+    EXPECT_EQ(rescale(a, SumOf::convolution, DType::u8, 1)(-(1 << 29)), 0);
     for (const float ratio : {1e-30f, 1e30f}) {
       const FixedSum sum = sum_of(a, {ratio, 0}, {1, 3}, 1, {1, 1}, DType::i8);
       const std::int32_t y = sum(127, -128);
