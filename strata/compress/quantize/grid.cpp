@@ -79,13 +79,22 @@ Interval mse_interval(const Histogram& histogram, int bits) {
   return best;
 }
 
+/// Numbers in a bin; where it begins at zero, no more than in the next: zeros are on every grid,
+/// and there may be so many of them (after Relu) that nothing else counted.
+double without_zeros(const Histogram& histogram, std::size_t bin) {
+  const bool zero = std::abs(histogram.middle(bin)) < histogram.width();
+  const std::size_t next = histogram.middle(bin) > 0 ? bin + 1 : bin - 1;
+  const std::uint64_t count = histogram.in_bin(bin);
+  return double(zero && next < Histogram::bins ? std::min(count, histogram.in_bin(next)) : count);
+}
+
 /// KL(P || Q): P has what lies outside in its outermost bins, Q is what the levels keep of the
 /// inside, spread evenly over the bins that hold anything.
 double divergence(const Histogram& histogram, Interval interval, int levels) {
   std::vector<double> inside;
   double below = 0, above = 0;
   for (std::size_t i = 0; i < Histogram::bins; ++i) {
-    const auto count = double(histogram.in_bin(i));
+    const double count = without_zeros(histogram, i);
     if (histogram.middle(i) < interval.low) {
       below += count;
     } else if (histogram.middle(i) > interval.high) {
@@ -111,7 +120,7 @@ double divergence(const Histogram& histogram, Interval interval, int levels) {
     if (p == 0) continue;
     // An outermost bin without numbers of its own holds at least what one number would.
     const double q = std::max(inside[i] > 0 ? sums[level_of(i)] / used[level_of(i)] : 0.0, 1.0);
-    const double share = p / double(histogram.count());
+    const double share = p / (total + below + above);
     sum += share * std::log(share / (q / total));
   }
   return sum;

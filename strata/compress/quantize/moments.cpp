@@ -1,0 +1,209 @@
+#include "strata/compress/quantize/moments.hpp"
+
+#include <algorithm>
+
+#include "strata/base/random.hpp"
+#include "strata/ir/builder.hpp"
+#include "strata/ir/ops/window.hpp"
+#include "strata/ir/passes/rewrite.hpp"
+
+namespace strata::compress {
+namespace {
+
+using ir::is_op;
+using ir::Node;
+
+// Positions that are looked at, for each input of a channel: as many unknowns as equations several
+// times over, within bounds for layers of few or very many inputs.
+constexpr std::int64_t positions_per_input = 48;
+constexpr std::int64_t least_positions = 8192;
+constexpr std::int64_t most_positions = 32768;
+constexpr std::uint64_t seed = 1;
+
+/// Where K numbers for one position of the output come from.
+class Patches {
+ public:
+  Patches(const ir::Graph& graph, const Unit& unit, std::span<const Tensor> outputs)
+      : node_(graph.node(unit.main)), outputs_(outputs) {
+    const Shape& weight = graph.value(node_.inputs[1]).constant->shape;
+    is_conv_ = is_op(node_, "Conv");
+    groups_ = is_conv_ ? node_.attributes.integer("group", 1) : 1;
+    size_ = is_conv_ ? weight.elements(1, weight.rank())
+                     : weight.elements() / weight[unit.channel_axis];
+    if (is_conv_) {
+      channels_ = weight[1];
+      kernel_.assign(weight.begin() + 2, weight.end());
+    }
+    for (const Tensor& output : outputs) {
+      starts_.push_back(positions_);
+      positions_ += is_conv_ ? output.elements() / output.shape()[1]
+                             : output.elements() / output.shape()[output.shape().rank() - 1];
+    }
+  }
+
+  std::int64_t size() const { return size_; }  ///< K
+  std::int64_t groups() const { return groups_; }
+  std::int64_t positions() const { return positions_; }
+
+  /// Writes what a group reads for a position, (K), of each operand; zeros for padding.
+  void read(std::int64_t group, std::int64_t position, std::span<const Tensor> before,
+            std::span<const Tensor> quantized, float* to_before, float* to_quantized) const {
+    const auto batch =
+        std::size_t(std::ranges::upper_bound(starts_, position) - starts_.begin()) - 1;
+    const float* from[] = {before[batch].data<float>().data(),
+                           quantized[batch].data<float>().data()};
+    float* to[] = {to_before, to_quantized};
+    const std::int64_t at = position - starts_[batch];
+    for (int i = 0; i < 2; ++i) {
+      if (is_conv_) {
+        read_window(group, at, before[batch].shape(), outputs_[batch].shape(), from[i], to[i]);
+      } else {
+        std::copy_n(from[i] + at * size_, size_, to[i]);
+      }
+    }
+  }
+
+ private:
+  void read_window(std::int64_t group, std::int64_t at, const Shape& x, const Shape& y,
+                   const float* from, float* to) const {
+    const ir::Window window = ir::resolve_window(node_.attributes, x, y, kernel_);
+    const auto& [d, h, w] = window;
+    const std::int64_t ow = at % w.output, oh = at / w.output % h.output;
+    const std::int64_t od = at / (w.output * h.output) % d.output;
+    const std::int64_t n = at / (w.output * h.output * d.output);
+    const std::int64_t image = d.input * h.input * w.input;
+    const float* channel = from + (n * x[1] + group * channels_) * image;
+    for (std::int64_t c = 0; c < channels_; ++c, channel += image) {
+      for (std::int64_t kd = 0; kd < d.kernel; ++kd) {
+        const std::int64_t id = d.position(od, kd);
+        for (std::int64_t kh = 0; kh < h.kernel; ++kh) {
+          const std::int64_t ih = h.position(oh, kh);
+          for (std::int64_t kw = 0; kw < w.kernel; ++kw) {
+            const std::int64_t iw = w.position(ow, kw);
+            const bool inside = d.inside(id) && h.inside(ih) && w.inside(iw);
+            *to++ = inside ? channel[(id * h.input + ih) * w.input + iw] : 0;
+          }
+        }
+      }
+    }
+  }
+
+  const Node& node_;
+  std::span<const Tensor> outputs_;
+  bool is_conv_ = false;
+  std::int64_t groups_ = 1, size_ = 0, channels_ = 0;
+  std::vector<std::int64_t> kernel_;
+  std::vector<std::int64_t> starts_;  // first position of each batch
+  std::int64_t positions_ = 0;
+};
+
+/// One position in each of equal stretches, at a random place in it.
+std::vector<std::int64_t> sample(std::int64_t positions, std::int64_t inputs) {
+  const std::int64_t wanted =
+      std::clamp(positions_per_input * inputs, least_positions, most_positions);
+  const std::int64_t stretch = (positions + wanted - 1) / wanted;
+  Random random(seed);
+  std::vector<std::int64_t> chosen;
+  for (std::int64_t begin = 0; begin < positions; begin += stretch) {
+    const std::int64_t length = std::min(stretch, positions - begin);
+    chosen.push_back(begin + std::int64_t(random.below(std::uint64_t(length))));
+  }
+  return chosen;
+}
+
+Tensor transposed(const Tensor& tensor) {
+  const std::int64_t n = tensor.shape()[0], m = tensor.shape()[1];
+  Tensor result = Tensor::zeros(DType::f32, Shape{m, n});
+  const float* from = tensor.data<float>().data();
+  float* to = result.mutable_data<float>().data();
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t j = 0; j < m; ++j) to[j * n + i] = from[i * m + j];
+  }
+  return result;
+}
+
+void add_sums(const Tensor& rows, std::vector<double>& sums) {
+  const auto elements = rows.data<float>();
+  for (std::size_t i = 0; i < elements.size(); ++i) sums[i % sums.size()] += double(elements[i]);
+}
+
+/// Sums of products become moments about the means.
+void centre(std::vector<double>& products, const std::vector<double>& a,
+            const std::vector<double>& b, double count) {
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      double& product = products[i * b.size() + j];
+      product = product / count - a[i] * b[j];
+    }
+  }
+}
+
+}  // namespace
+
+void MomentProducts::add(const Tensor& a, const Tensor& b, std::vector<double>& sums) {
+  const std::int64_t k = b.shape()[1];
+  auto& session = sessions_[k];
+  if (!session) {
+    ir::Graph graph;
+    ir::Builder builder(graph);
+    const ir::ValueId left = graph.add_input("a", {DType::f32, {Dim(k), Dim(rows)}});
+    const ir::ValueId right = graph.add_input("b", {DType::f32, {Dim(rows), Dim(k)}});
+    graph.outputs = {builder.op("MatMul", {left, right})};
+    runtime::SessionOptions options;
+    options.threads = threads_;
+    session = std::make_unique<runtime::Session>(std::move(graph), options);
+  }
+  const Tensor operands[] = {a, b};
+  const std::vector<Tensor> product = session->run(operands);
+  const auto elements = product[0].data<float>();
+  for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += double(elements[i]);
+}
+
+std::vector<InputMoments> input_moments(const ir::Graph& graph, const Unit& unit,
+                                        std::span<const Tensor> before,
+                                        std::span<const Tensor> quantized,
+                                        std::span<const Tensor> outputs, bool second,
+                                        MomentProducts& products) {
+  if (is_op(graph.node(unit.main), "ConvTranspose")) return {};
+  const Patches patches(graph, unit, outputs);
+  const std::vector<std::int64_t> chosen = sample(patches.positions(), patches.size());
+  const auto k = std::size_t(patches.size());
+  std::vector<InputMoments> moments;
+  Tensor rows_before = Tensor::zeros(DType::f32, Shape{MomentProducts::rows, patches.size()});
+  Tensor rows_quantized = rows_before.clone();
+  for (std::int64_t group = 0; group < patches.groups(); ++group) {
+    InputMoments of{.mean = std::vector<double>(k), .quantized_mean = std::vector<double>(k)};
+    if (second) {
+      of.second.resize(k * k);
+      of.cross.resize(k * k);
+    }
+    for (std::size_t begin = 0; begin < chosen.size(); begin += MomentProducts::rows) {
+      const std::size_t count = std::min(chosen.size() - begin, std::size_t(MomentProducts::rows));
+      float* to_before = rows_before.mutable_data<float>().data();
+      float* to_quantized = rows_quantized.mutable_data<float>().data();
+      for (std::size_t i = 0; i < count; ++i) {
+        patches.read(group, chosen[begin + i], before, quantized, to_before + i * k,
+                     to_quantized + i * k);
+      }
+      const std::size_t rest = (std::size_t(MomentProducts::rows) - count) * k;
+      std::fill_n(to_before + count * k, rest, 0.0f);
+      std::fill_n(to_quantized + count * k, rest, 0.0f);
+      add_sums(rows_before, of.mean);
+      add_sums(rows_quantized, of.quantized_mean);
+      if (!second) continue;
+      products.add(transposed(rows_quantized), rows_quantized, of.second);
+      products.add(transposed(rows_before), rows_quantized, of.cross);
+    }
+    const auto count = double(chosen.size());
+    for (double& mean : of.mean) mean /= count;
+    for (double& mean : of.quantized_mean) mean /= count;
+    if (second) {
+      centre(of.second, of.quantized_mean, of.quantized_mean, count);
+      centre(of.cross, of.mean, of.quantized_mean, count);
+    }
+    moments.push_back(std::move(of));
+  }
+  return moments;
+}
+
+}  // namespace strata::compress

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "strata/compress/quantize/units.hpp"
+#include "strata/runtime/session.hpp"
+
+namespace strata::compress {
+
+/// First and second moments of what one group of output channels reads, K numbers for each element
+/// of a channel: before quantizing, and when everything before the layer is quantized.
+struct InputMoments {
+  std::vector<double> mean, quantized_mean;  ///< (K)
+  /// About the means: quantized with quantized, and before (rows) with quantized (columns); (K, K).
+  std::vector<double> second, cross;
+};
+
+/// Products of long thin matrices on the kernels of the runtime.
+class MomentProducts {
+ public:
+  explicit MomentProducts(int threads) : threads_(threads) {}
+
+  static constexpr std::int64_t rows = 2048;
+  /// sum(a^T b) added to `sums`, (K, K): a is given transposed, (K, rows), b is (rows, K).
+  void add(const Tensor& a, const Tensor& b, std::vector<double>& sums);
+
+ private:
+  const int threads_;
+  std::map<std::int64_t, std::unique_ptr<runtime::Session>> sessions_;  // by K
+};
+
+/// One entry for each group of a Conv, Gemm or MatMul; none for other units. Positions in the
+/// output are sampled where there are more than suffice. `before` and `quantized`: operand 0 of the
+/// unit, a tensor for each batch. `second`: also the second moments.
+std::vector<InputMoments> input_moments(const ir::Graph& graph, const Unit& unit,
+                                        std::span<const Tensor> before,
+                                        std::span<const Tensor> quantized,
+                                        std::span<const Tensor> outputs, bool second,
+                                        MomentProducts& products);
+
+}  // namespace strata::compress
