@@ -19,6 +19,8 @@ struct SaveOptions {
   /// What nodes and constants came from is written along (metadata_props), so that reading gives
   /// the identical graph.
   bool sources = false;
+  /// What the file is to say about itself; without a producer it names Strata. For ONNX.
+  ModelInfo info;
 };
 
 /// Writes a graph as ONNX. Node and value names are kept, nodes of our own go out as what they are
