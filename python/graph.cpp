@@ -40,22 +40,29 @@ py::list record_list(const std::vector<ir::PassRecord>& records) {
   return list;
 }
 
+formats::LoadOptions load_options(const std::string& arithmetic) {
+  formats::LoadOptions options;
+  options.arithmetic = formats::model_arithmetic(arithmetic);
+  return options;
+}
+
 }  // namespace
 
 Graph::Graph(ir::Graph graph, formats::ModelInfo info)
     : graph_(std::move(graph)), info_(std::move(info)) {}
 
-std::shared_ptr<Graph> Graph::load(const std::string& path) {
+std::shared_ptr<Graph> Graph::load(const std::string& path, const std::string& arithmetic) {
   py::gil_scoped_release release;
   if (path.find('\0') != std::string::npos) fail(ErrorCode::usage, "a path with a NUL byte given");
-  ir::Graph graph = formats::load(std::filesystem::path(path));
+  ir::Graph graph = formats::load(std::filesystem::path(path), load_options(arithmetic));
   return std::make_shared<Graph>(std::move(graph), formats::model_info(path));
 }
 
-std::shared_ptr<Graph> Graph::from_bytes(const py::bytes& content) {
+std::shared_ptr<Graph> Graph::from_bytes(const py::bytes& content,
+                                         const std::string& arithmetic) {
   const auto bytes = as_bytes(std::string_view(content));
   py::gil_scoped_release release;
-  ir::Graph graph = formats::load(bytes);
+  ir::Graph graph = formats::load(bytes, load_options(arithmetic));
   return std::make_shared<Graph>(std::move(graph), formats::model_info(bytes));
 }
 

@@ -129,9 +129,11 @@ class Graph:
         self._graph = graph
 
     @staticmethod
-    def load(path_or_bytes: str | os.PathLike[str] | bytes) -> Graph:
+    def load(
+        path_or_bytes: str | os.PathLike[str] | bytes, *, arithmetic: str | None = None
+    ) -> Graph:
         """Reads a model: an ONNX file, its content, or a file in the text form (*.strata.txt)."""
-        return Graph(load(path_or_bytes))
+        return Graph(load(path_or_bytes, arithmetic))
 
     @staticmethod
     def from_text(text: str) -> Graph:
@@ -328,8 +330,9 @@ def _records(records: list[dict[str, Any]]) -> list[PassRecord]:
     return [PassRecord(**record) for record in records]
 
 
-def load(model: Any) -> _strata.Graph:
+def load(model: Any, arithmetic: str | None = None) -> _strata.Graph:
     """The graph of a model given as path, content or Graph."""
+    mode = _arguments.text("tflite_xnnpack" if arithmetic is None else arithmetic, "arithmetic")
     if isinstance(model, Graph):
         return model._graph
     if isinstance(model, bytes):

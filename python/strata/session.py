@@ -167,6 +167,8 @@ class InferenceSession:
     "avx512_bf16" or "neon".
     """
 
+    arithmetic: whose rounding integer ops of a TensorFlow Lite model follow: "tflite_xnnpack" (the
+    default), "tflite_optimized" or "tflite_reference".
     def __init__(
         self,
         path_or_bytes: str | os.PathLike[str] | bytes | Graph,
@@ -184,6 +186,7 @@ class InferenceSession:
         isa: str | None = None,
     ) -> None:
         options = SessionOptions() if sess_options is None else sess_options
+        arithmetic: str | None = None,
         if not isinstance(options, SessionOptions):
             raise UsageError(
                 f"sess_options: {sess_options!r} given, expected a strata.SessionOptions; the "
@@ -196,7 +199,7 @@ class InferenceSession:
             optimize = level != GraphOptimizationLevel.ORT_DISABLE_ALL
             if level == GraphOptimizationLevel.ORT_ENABLE_BASIC:
                 off.append("fuse")
-        graph = load(path_or_bytes)
+        graph = load(path_or_bytes, arithmetic)
         self._metadata = ModelMetadata(**graph.info())
         self._session = _strata.Session(
             graph,

@@ -8,6 +8,7 @@
 #include "strata/formats/container/container.hpp"
 #include "strata/formats/onnx/import.hpp"
 #include "strata/formats/text_suffix.hpp"
+#include "strata/formats/tflite/import.hpp"
 #include "strata/ir/text.hpp"
 #include "strata/ir/verify.hpp"
 #include "strata/tensor/tensor.hpp"
@@ -23,7 +24,6 @@ struct Signature {
 
 // Formats that are easily taken for a model Strata reads; ONNX itself has no signature.
 constexpr Signature foreign[] = {
-    {4, "TFL3", "a TensorFlow Lite model"},
     {4, "ORTM", "ONNX Runtime's own format"},
     {0, "GGUF", "a GGUF file"},
     {0, "PK\x03\x04", "a zip archive (PyTorch, npz or Keras)"},
@@ -42,8 +42,9 @@ void refuse_foreign(std::string_view content) {
   if (content.empty()) fail(ErrorCode::model, "the file is empty");
   for (const Signature& s : foreign) {
     if (content.size() > s.offset && content.substr(s.offset).starts_with(s.bytes)) {
-      fail(ErrorCode::unsupported, "this is {}; accepted: ONNX (.onnx), graph text ({})", s.format,
-           text_suffix);
+      fail(ErrorCode::unsupported,
+           "this is {}; accepted: ONNX (.onnx), TensorFlow Lite (.tflite), graph text ({})",
+           s.format, text_suffix);
     }
   }
 }
@@ -74,6 +75,7 @@ std::string printable(std::string_view text) {
 
 ir::Graph read_model(const MappedFile& file, const LoadOptions& options) {
   if (container::is_container(file.bytes())) return container::import_model(file, options);
+  if (tflite::is_model(file.bytes())) return tflite::import_model(file, options);
   return onnx::import_model(file, options);
 }
 
@@ -100,6 +102,15 @@ ir::Graph load_as(const MappedFile& file, const LoadOptions& options, std::strin
 }
 
 }  // namespace
+
+Arithmetic model_arithmetic(std::string_view name) {
+  const auto found = arithmetic_named(name);
+  if (!found || *found == Arithmetic::onnx) {
+    fail(ErrorCode::usage,
+         "arithmetic '{}'; accepted: tflite_xnnpack, tflite_optimized, tflite_reference", name);
+  }
+  return *found;
+}
 
 ir::Graph load(const std::filesystem::path& path, const LoadOptions& options) {
   LoadOptions resolved = options;

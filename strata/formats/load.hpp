@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string_view>
 
 #include "strata/base/file.hpp"
 #include "strata/ir/graph.hpp"
+#include "strata/tensor/integer_arithmetic.hpp"
 
 namespace strata::formats {
 
@@ -24,10 +26,18 @@ struct LoadOptions {
   ExternalData external = ExternalData::beneath;
   /// What external data is relative to; load(path) sets it. Empty: external data is refused.
   std::filesystem::path folder;
+  /// Whose rounding the integer ops of a TensorFlow Lite model follow: tflite_xnnpack as its
+  /// runtime computes by default, tflite_optimized without the XNNPACK delegate, or
+  /// tflite_reference.
+  Arithmetic arithmetic = Arithmetic::tflite_xnnpack;
 };
 
-/// Reads a model file: ONNX, or the text form of a graph. Weights stay in the mapped file; the
-/// graph keeps it open. Any bytes give a verified graph or one Error "reading FILE: ...".
+/// By name, of those that LoadOptions takes; throws usage listing them.
+Arithmetic model_arithmetic(std::string_view name);
+
+/// Reads a model file: ONNX, TensorFlow Lite, or the text form of a graph. Weights stay in the
+/// mapped file; the graph keeps it open. Any bytes give a verified graph or one Error "reading
+/// FILE: ...".
 ir::Graph load(const std::filesystem::path& path, const LoadOptions& options = {});
 /// The same from bytes that live as long as the owner in `file`, which the graph shares.
 ir::Graph load(const MappedFile& file, const LoadOptions& options = {});

@@ -4,6 +4,8 @@
 #include "strata/formats/container/container.hpp"
 #include "strata/formats/onnx/message.hpp"
 #include "strata/formats/text_suffix.hpp"
+#include "strata/formats/tflite/import.hpp"
+#include "strata/formats/tflite/info.hpp"
 
 namespace strata::formats {
 namespace {
@@ -53,6 +55,7 @@ ModelInfo model_info(std::span<const std::byte> bytes) {
   while (model.next()) {
     switch (model.field()) {
       case 2:
+  if (tflite::is_model(bytes)) return tflite::read_info(bytes);
         info.producer = model.bytes();
         break;
       case 3:

@@ -63,7 +63,7 @@ std::size_t parse_size(std::string_view option, std::string_view text) {
 }
 
 void add_model_options(CLI::App& app, ModelOptions& options, bool with_dims) {
-  app.add_option("MODEL", options.path, "model file: ONNX, or Strata's text form")
+  app.add_option("MODEL", options.path, "model file: ONNX, TensorFlow Lite, or Strata's text form")
       ->type_name("FILE")
       ->required();
   if (with_dims) {
@@ -75,11 +75,17 @@ void add_model_options(CLI::App& app, ModelOptions& options, bool with_dims) {
   }
   app.add_flag("--follow-links", options.follow_links,
                "let symbolic links to external weights lead out of the model's folder");
+  app.add_option("--arithmetic", options.arithmetic,
+                 "whose rounding integer ops of a TensorFlow Lite model follow: tflite_xnnpack "
+                 "(default, what its runtime does), tflite_optimized (the same without XNNPACK) or "
+                 "tflite_reference")
+      ->type_name("MODE");
 }
 
 ir::Graph ModelOptions::load() const {
   formats::LoadOptions load_options;
   if (follow_links) load_options.external = formats::ExternalData::follow_links;
+  if (!arithmetic.empty()) load_options.arithmetic = formats::model_arithmetic(arithmetic);
   return formats::load(path, load_options);
 }
 
@@ -107,7 +113,7 @@ DimValues ModelOptions::dim_values(const ir::Graph& graph) const {
 }
 
 void ModelOptions::add_to(CommandLine& command) const {
-  command.word(path).flag("--follow-links", follow_links);
+  command.word(path).flag("--follow-links", follow_links).option("--arithmetic", arithmetic);
   for (const std::string& dim : dims) command.option("--dim", dim);
 }
 

@@ -28,6 +28,7 @@ struct ModelOptions {
   std::string path;
   bool follow_links = false;
   std::vector<std::string> dims;  // "NAME=VALUE"
+  std::string arithmetic;
 
   ir::Graph load() const;
   /// Throws usage for a malformed or unknown name.

@@ -209,6 +209,11 @@ class GraphWriter {
     const std::vector<Body> bodies = node.op->control ? bodies_of(node) : std::vector<Body>();
     if (!bodies.empty()) text.attributes.erase("captures");
     with_context([&] { return ir::describe(node); },
+    if (const float clip = node.attributes.real("cell_clip", 0); clip != 0) {
+      fail(ErrorCode::unsupported, "{}: its cells are clipped to {}, which ONNX cannot say",
+           ir::describe(node), clip);
+    }
+    text.attributes.erase("cell_clip");
                  [&] {
                    nodes_.push_back(node_proto(text, [&](const std::string& attribute) {
                      const auto body = std::ranges::find(bodies, attribute, &Body::attribute);
