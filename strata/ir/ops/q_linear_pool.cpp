@@ -145,20 +145,24 @@ void infer_mean(InferContext& context) {
   context.set_output(0, {x.dtype, std::move(shape)});
 }
 
-/// Codes of one mean; ONNX has no op for it, so that mode is literal: f32 sum over the count.
+/// In ONNX's mode as QLinearGlobalAveragePool of com.microsoft: the count is part of the scale.
 template <class T>
 void average(const EvalArgs& args) {
   const Tensor& x = args.inputs[x_at];
   const ReduceWalk walk(x.shape(), axes_of(args.attributes(), x.shape().rank()));
-  const PoolRule onnx{Arithmetic::onnx, grid(args, x_scale_at, x_zero_at),
-                      grid(args, y_scale_at, y_zero_at), *quantized_range(x.dtype())};
-  const Arithmetic arithmetic = arithmetic_of(args.attributes());
-  const FixedMean mean = mean_of(arithmetic, onnx.x, walk.count(), onnx.y, onnx.range);
+  const QuantizedOperand from = grid(args, x_scale_at, x_zero_at);
+  const QuantizedOperand to = grid(args, y_scale_at, y_zero_at);
+  const QuantizedRange range = *quantized_range(x.dtype());
+  const bool onnx = arithmetic_of(args.attributes()) == Arithmetic::onnx;
+  const std::int64_t n = walk.count();
+  const float scale = from.scale / (float(n) * to.scale);
+  const FixedMean mean = mean_of(arithmetic_of(args.attributes()), from, n, to, range);
   T* y = args.outputs[0].mutable_data<T>().data();
   for (std::int64_t i = 0; i < walk.outputs(); ++i) {
     std::int64_t sum = 0;
     walk.visit<std::int64_t>(x, i, [&](std::int64_t code) { sum += code; });
-    y[i] = T(arithmetic == Arithmetic::onnx ? onnx({sum, walk.count()}) : mean(sum));
+    y[i] = T(onnx ? round_then_shift(float(sum - n * from.zero_point) * scale, to.zero_point, range)
+                  : mean(sum));
   }
 }
 

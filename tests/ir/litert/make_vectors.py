@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes what LiteRT computes with single quantized operators, for litert_test.cpp.
+"""Writes what LiteRT computes with single quantized operators, for
+peer_vectors_test.cpp.
 
 usage: make_vectors.py FOLDER [--seed N] [--scale N] [--only NAME]
 

@@ -13,7 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-// What LiteRT computed with single operators, a case a line: tests/ir/litert/make_vectors.py.
+// What other runtimes computed with single operators, a case a line: make_vectors.py in
+// tests/ir/litert and tests/ir/onnxruntime.
 
 Tensor tensor_of(const json& described) {
   static const std::map<std::string, DType> types{{"f32", DType::f32}, {"i8", DType::i8},
@@ -61,10 +62,10 @@ std::vector<Tensor> run(const json& example, const std::string& mode) {
   return interpret(graph, {});
 }
 
-class LiteRt : public ::testing::TestWithParam<std::string> {};
+class PeerVectors : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(LiteRt, ComputesTheSame) {
-  std::ifstream file(STRATA_SOURCE_DIR "/tests/ir/litert/" + GetParam() + ".json");
+TEST_P(PeerVectors, AreComputedAlike) {
+  std::ifstream file(STRATA_SOURCE_DIR "/tests/ir/" + GetParam() + ".json");
   int number = 0;
   for (std::string line; std::getline(file, line);) {
     const json example = json::parse(line);
@@ -86,16 +87,23 @@ TEST_P(LiteRt, ComputesTheSame) {
 
 std::vector<std::string> vector_files() {
   std::vector<std::string> names;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(STRATA_SOURCE_DIR "/tests/ir/litert")) {
-    if (entry.path().extension() == ".json") names.push_back(entry.path().stem());
+  for (const std::string folder : {"litert", "onnxruntime"}) {
+    const std::string path = STRATA_SOURCE_DIR "/tests/ir/" + folder;
+    for (const auto& entry : std::filesystem::directory_iterator(path)) {
+      if (entry.path().extension() != ".json") continue;
+      names.push_back(folder + "/" + entry.path().stem().string());
+    }
   }
   std::ranges::sort(names);
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(Operators, LiteRt, ::testing::ValuesIn(vector_files()),
-                         [](const auto& parameter) { return parameter.param; });
+INSTANTIATE_TEST_SUITE_P(Operators, PeerVectors, ::testing::ValuesIn(vector_files()),
+                         [](const auto& parameter) {
+                           std::string name = parameter.param;
+                           std::ranges::replace(name, '/', '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace strata::ir
