@@ -63,7 +63,7 @@ py::list RunLog::take() {
 }
 
 py::dict profile_dict(const runtime::Profile& profile, const runtime::Binding& binding) {
-  const double total = profile.node_seconds();
+  const double total = profile.run_seconds;
   py::list nodes;
   for (std::size_t i = 0; i < profile.steps.size(); ++i) {
     if (binding.steps()[i].skipped) continue;
@@ -78,7 +78,8 @@ py::dict profile_dict(const runtime::Profile& profile, const runtime::Binding& b
     nodes.append(node);
   }
   return py::dict("runs"_a = profile.runs, "seconds"_a = profile.run_seconds,
-                  "traced_seconds"_a = profile.traced_seconds, "finish_seconds"_a = profile.finish,
+                  "plain_seconds"_a = profile.plain_seconds,
+                  "gap_seconds"_a = profile.gap_seconds(), "finish_seconds"_a = profile.finish,
                   "threads"_a = binding.threads(),
                   "isa"_a = to_string(binding.program().target().isa),
                   "arena_bytes"_a = binding.peak_bytes(), "nodes"_a = nodes);

@@ -23,32 +23,49 @@ json sources_of(const runtime::Program& program, const runtime::Step& step) {
   return program.graph().node(step.node).sources;
 }
 
+/// Least time by the measured peaks, and how near the step comes. They are peaks of f32: other
+/// arithmetic has no such bound.
+void add_bound(const runtime::StepProfile& figures, const runtime::Roofline& roofline,
+               json& document) {
+  const runtime::Work& work = figures.work;
+  for (const char* key : {"bound_s", "of_bound", "bound_by", "beyond_bound"})
+    document[key] = nullptr;
+  if (work.arithmetic == runtime::Work::Arithmetic::other) return;
+  const double bound = roofline.bound_seconds(work.flops, work.bytes);
+  const bool computes = roofline.bound_seconds(work.flops, 0) == bound && work.flops > 0;
+  document["bound_s"] = bound;
+  document["bound_by"] = computes ? "compute" : "memory";
+  if (figures.seconds <= 0) return;
+  document["of_bound"] = bound / figures.seconds;
+  if (bound <= figures.seconds) return;
+  document["beyond_bound"] = computes
+                                 ? "its kernel needs fewer operations than the op has by definition"
+                                 : "its data lay in a nearer cache than data of its size has to";
+}
+
 json step_document(const runtime::Binding& binding, const runtime::Profile& profile,
                    const runtime::Roofline& roofline, std::size_t i) {
   const runtime::Step& step = binding.program().steps()[i];
   const runtime::StepProfile& figures = profile.steps[i];
   const runtime::Work& work = figures.work;
-  const double bound = roofline.bound_seconds(work.flops, work.bytes);
-  const bool computes = roofline.bound_seconds(work.flops, 0) == bound && work.flops > 0;
-  return {{"name", step.name},
-          {"op", step.op},
-          {"sources", sources_of(binding.program(), step)},
-          {"kernel", binding.steps()[i].row->name},
-          {"weights", step.weights},
-          {"skipped", binding.steps()[i].skipped},
-          {"time_s", figures.seconds},
-          {"share", per_second(figures.seconds, profile.node_seconds())},
-          {"gap_s", figures.gap},
-          {"flops", work.flops},
-          {"bytes", work.bytes},
-          {"flops_per_s", per_second(work.flops, figures.seconds)},
-          {"bytes_per_s", per_second(work.bytes, figures.seconds)},
-          {"bound_s", bound},
-          {"of_bound", per_second(bound, figures.seconds)},
-          {"bound_by", computes ? "compute" : "memory"},
-          {"modelled_s", step.estimate},
-          {"start_s", profile.example.steps[i].start},
-          {"end_s", profile.example.steps[i].end}};
+  json document = {{"name", step.name},
+                   {"op", step.op},
+                   {"sources", sources_of(binding.program(), step)},
+                   {"kernel", binding.steps()[i].row->name},
+                   {"weights", step.weights},
+                   {"skipped", binding.steps()[i].skipped},
+                   {"time_s", figures.seconds},
+                   {"share", per_second(figures.seconds, profile.run_seconds)},
+                   {"gap_s", figures.gap},
+                   {"flops", work.flops},
+                   {"bytes", work.bytes},
+                   {"flops_per_s", per_second(work.flops, figures.seconds)},
+                   {"bytes_per_s", per_second(work.bytes, figures.seconds)},
+                   {"modelled_s", step.estimate},
+                   {"start_s", profile.example.steps[i].start},
+                   {"end_s", profile.example.steps[i].end}};
+  add_bound(figures, roofline, document);
+  return document;
 }
 
 json block_document(const runtime::Binding& binding, const runtime::ArenaBlock& block) {
@@ -72,11 +89,17 @@ nlohmann::json profile_document(const runtime::Binding& binding, const runtime::
       {"isa", to_string(binding.program().target().isa)},
       {"dims", json::object()},
       {"runs", profile.runs},
+      {"runs_kept", profile.kept},
       {"run_s", profile.run_seconds},
-      {"traced_run_s", profile.traced_seconds},
       {"nodes_s", profile.node_seconds()},
       {"nodes_of_run", per_second(profile.node_seconds(), profile.run_seconds)},
+      {"gaps_s", profile.gap_seconds()},
+      {"plain_run_s", profile.plain_seconds},
+      {"plain_of_run", per_second(profile.plain_seconds, profile.run_seconds)},
+      {"clock_read_s", profile.clock_seconds},
+      {"clock_reads", profile.readings},
       {"finish_s", profile.finish},
+      {"finish_gap_s", profile.finish_gap},
       {"finish",
        {{"start_s", profile.example.finish.start}, {"end_s", profile.example.finish.end}}},
       {"roofline", roofline_document(roofline)},

@@ -47,7 +47,8 @@ Runner::Runner(std::shared_ptr<const runtime::Binding> binding, std::shared_ptr<
   for (const ir::ValueId id : graph.inputs) shapes.push_back(binding->shapes()[ir::index(id)]);
   if (inputs.empty()) inputs_ = seeded_inputs(graph, shapes, seed);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    inputs_.push_back(checked(inputs[i], graph.value(graph.inputs[i]).type.dtype, shapes[i]));
+    const DType dtype = graph.value(graph.inputs[i]).type.dtype;
+    inputs_.push_back(checked(inputs[i], dtype, shapes[i]).aligned());
   }
   for (const Tensor& input : inputs_) in_.push_back(input.raw());
   for (const ir::ValueId id : graph.outputs) {

@@ -28,7 +28,9 @@ std::string card(std::string_view title, std::string_view clock, const std::stri
 
 double sum_of(const JsonView& document, const char* key) {
   double sum = 0;
-  for (const JsonView& step : document.array("steps")) sum += step.number(key);
+  for (const JsonView& step : document.array("steps")) {
+    sum += step.optional_number(key).value_or(0);
+  }
   return sum;
 }
 
@@ -44,22 +46,25 @@ std::string headline(const JsonView& document) {
   std::string html = fmt::format(
       "<header>\n<p class=\"eyebrow\"><span>Strata · profile</span><time>{}</time></p>\n"
       "<p class=\"model\">{}</p>\n<h1>{} a run</h1>\n"
-      "<p class=\"lead\">{}, {} thread{}, {} runs. The nodes add up to {}, {} of "
-      "it.</p>\n"
+      "<p class=\"lead\">{}, {} thread{}, {} runs. The nodes add up to {}, {} of it. Runs beside "
+      "these that nobody looked into took {}.</p>\n"
       "</header>\n<div class=\"cards\">\n",
       html_escape(document.string("created")), html_escape(document.object("model").string("name")),
       format_seconds(run), html_escape(document.object("device").string("cpu")), threads,
       threads == 1 ? "" : "s", format_count(document.integer("runs")), format_seconds(nodes),
-      format_percent(run > 0 ? nodes / run : 0, 1));
+      format_percent(run > 0 ? nodes / run : 0, 1), format_seconds(document.number("plain_run_s")));
   html += card("Arithmetic", wall, format_si(run > 0 ? flops / run : 0) + "FLOP/s",
                fmt::format("{} of the {}FLOP/s that this machine reaches in registers",
                            format_percent(peak > 0 && run > 0 ? flops / run / peak : 0, 0),
                            format_si(peak)));
   html += card("Bound", modelled, format_seconds(sum_of(document, "bound_s")),
-               fmt::format("least time of the nodes by measured peaks; memory is read at {}B/s",
+               fmt::format("least time of the nodes in f32 by measured peaks; memory is read at "
+                           "{}B/s",
                            format_si(memory)));
-  html += card("Gaps", wall, format_seconds(sum_of(document, "gap_s")),
-               "between the nodes, the clock's own time included");
+  html += card("Gaps", wall, format_seconds(document.number("gaps_s")),
+               fmt::format("between the nodes; {} readings of the clock are taken off, {} each",
+                           format_count(document.integer("clock_reads")),
+                           format_seconds(document.number("clock_read_s"))));
   html += card("Arena", exact, format_bytes(arena.number("peak_bytes")),
                fmt::format("{} are alive at once", format_bytes(arena.number("bound_bytes"))));
   return html + "</div>\n";
@@ -86,6 +91,12 @@ std::string step_row(const JsonView& step, std::size_t number, double longest) {
     return fmt::format("<td class=\"num\" data-value=\"{:.6g}\">{}</td>", value, text);
   };
   const bool works = step.number("flops") > 0;
+  const std::string beyond = step.optional_string("beyond_bound");
+  const std::optional<double> of_bound = step.optional_number("of_bound");
+  const std::string bound =
+      of_bound ? fmt::format("{} <span class=\"sub\">{}</span>", format_percent(*of_bound, 0),
+                             html_escape(beyond.empty() ? step.string("bound_by") : beyond))
+               : "–";
   return fmt::format(
              "<tr data-step=\"{0}\"><td class=\"num soft\" data-value=\"{0}\">{1}</td><td>"
              "<span class=\"name\">{2}</span><span class=\"sub\">{3} <span class=\"kernel\">{4}"
@@ -99,9 +110,7 @@ std::string step_row(const JsonView& step, std::size_t number, double longest) {
          figure(step.number("flops_per_s"),
                 works ? format_ratio(step.number("flops_per_s") / 1e9) : "–") +
          figure(step.number("bytes_per_s"), format_ratio(step.number("bytes_per_s") / 1e9)) +
-         figure(step.number("of_bound"), fmt::format("{} <span class=\"sub\">{}</span>",
-                                                     format_percent(step.number("of_bound"), 0),
-                                                     html_escape(step.string("bound_by")))) +
+         figure(of_bound.value_or(0), bound) +
          figure(step.number("gap_s"), format_seconds(step.number("gap_s"))) + "</tr>\n";
 }
 
@@ -113,7 +122,9 @@ std::string steps_table(const JsonView& document) {
       "<section>\n<h2>Steps</h2>\n<p class=\"about\">Means of the middle half of the runs {}. "
       "Bytes are operands, results and "
       "weights, each once. \"Of bound\": how much of the time the machine needs at "
-      "least, and what for. Click a heading to sort.</p>\n"
+      "least for arithmetic in f32 and for the bytes, and which of both decides. Click a heading "
+      "to "
+      "sort.</p>\n"
       "<div class=\"scroll\"><table id=\"steps\">\n<thead><tr><th class=\"num\" data-key>#</th>"
       "<th>Node</th><th class=\"num\" data-key>Time</th><th>Share</th>"
       "<th class=\"num\" data-key>GFLOP/s</th><th class=\"num\" data-key>GB/s</th>"

@@ -10,7 +10,6 @@ namespace strata::report {
 namespace {
 
 constexpr std::size_t gap = 2;
-constexpr std::size_t smallest_shrunk = 8;
 
 /// "105,658", "−0.15", "38.2 µs", "90.94 %": a digit first and at most one word of unit after.
 bool is_number(std::string_view text) {
@@ -91,7 +90,7 @@ std::vector<std::size_t> Table::fitted_widths(const TableOptions& options) const
   while (total > options.width) {
     std::size_t widest = columns_.size();
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      if (!columns_[i].shrink || widths[i] <= smallest_shrunk) continue;
+      if (!columns_[i].shrink || widths[i] <= columns_[i].least) continue;
       if (widest == columns_.size() || widths[i] > widths[widest]) widest = i;
     }
     if (widest == columns_.size()) break;

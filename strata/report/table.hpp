@@ -14,7 +14,8 @@ struct Column {
   std::string header;
   std::string unit;                ///< shown as "time [µs]"; empty: none
   Align align = Align::automatic;  ///< automatic: right when every filled cell is a number
-  bool shrink = false;             ///< gives way when the table is wider than the terminal
+  bool shrink = false;             ///< gives way when the table is wider than the terminal,
+  std::size_t least = 8;           ///< down to so many columns
 };
 
 struct Cell {

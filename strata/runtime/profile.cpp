@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <set>
@@ -17,42 +18,96 @@ double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// The middle half of a sorted list: what disturbs single runs is left out, yet figures of the
-/// runs that stay add up.
-template <class T>
-std::span<const T> middle_half(const std::vector<T>& sorted) {
-  const std::size_t cut = sorted.size() / 4;
-  return std::span(sorted).subspan(cut, sorted.size() - 2 * cut);
-}
+/// A run as it is and a traced one beside it.
+struct Pair {
+  double plain = 0;
+  RunTrace trace;
+  double length() const { return plain + trace.finish.end; }
+};
 
-double mean_of_middle(std::vector<double> samples) {
-  std::ranges::sort(samples);
-  const auto middle = middle_half(samples);
-  return std::accumulate(middle.begin(), middle.end(), 0.0) / double(middle.size());
-}
-
-/// Fills in the figures of the traced runs, of which there is at least one.
-void summarize(std::vector<RunTrace> traces, Profile& profile) {
-  std::ranges::sort(traces, {}, [](const RunTrace& trace) { return trace.finish.end; });
-  const auto middle = middle_half(traces);
-  const auto of_runs = [&](const auto& figure) {
-    double sum = 0;
-    for (const RunTrace& trace : middle) sum += figure(trace);
-    return sum / double(middle.size());
-  };
-  std::optional<std::size_t> before;  // the last step that is not skipped
-  for (std::size_t i = 0; i < profile.steps.size(); ++i) {
-    if (traces[0].steps[i].end == 0) continue;
-    StepProfile& step = profile.steps[i];
-    step.seconds = of_runs([&](const RunTrace& trace) { return trace.steps[i].seconds(); });
-    step.gap = of_runs([&](const RunTrace& trace) {
-      return trace.steps[i].start - (before ? trace.steps[*before].end : 0);
-    });
-    before = i;
+/// Seconds that reading the clock once takes: the quickest of many series, as others share the
+/// machine.
+double clock_cost() {
+  constexpr int series = 32, readings = 64;
+  double least = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < series; ++i) {
+    const Clock::time_point start = Clock::now();
+    for (int k = 0; k + 1 < readings; ++k) Clock::now();
+    least = std::min(least, since(start) / readings);
   }
-  profile.finish = of_runs([](const RunTrace& trace) { return trace.finish.seconds(); });
-  profile.traced_seconds = of_runs([](const RunTrace& trace) { return trace.finish.end; });
-  profile.example = traces[traces.size() / 2];
+  return least;
+}
+
+/// Means over pairs of what a function says of each.
+class Means {
+ public:
+  explicit Means(std::span<const Pair> pairs) : pairs_(pairs) {}
+  template <class Figure>
+  double operator()(const Figure& figure) const {
+    double sum = 0;
+    for (const Pair& pair : pairs_) sum += figure(pair);
+    return sum / double(pairs_.size());
+  }
+
+ private:
+  std::span<const Pair> pairs_;
+};
+
+/// Every interval of a trace holds one reading of the clock. It is taken off as far as there is
+/// something to take it off.
+void take_off_the_clock(const std::vector<bool>& ran, Profile& profile) {
+  double cost = std::min({profile.clock_seconds, profile.finish, profile.finish_gap});
+  for (std::size_t i = 0; i < profile.steps.size(); ++i) {
+    if (ran[i]) cost = std::min({cost, profile.steps[i].seconds, profile.steps[i].gap});
+  }
+  cost = std::max(cost, 0.0);
+  profile.clock_seconds = cost;
+  for (std::size_t i = 0; i < profile.steps.size(); ++i) {
+    if (!ran[i]) continue;
+    profile.steps[i].seconds -= cost;
+    profile.steps[i].gap -= cost;
+  }
+  profile.finish -= cost;
+  profile.finish_gap -= cost;
+  profile.run_seconds = profile.node_seconds() + profile.gap_seconds();
+}
+
+/// Fills in the figures of the pairs, of which there is at least one. What disturbs single runs is
+/// left out, yet figures of the runs that stay add up.
+void summarize(std::vector<Pair> pairs, const Binding& binding, Profile& profile) {
+  std::ranges::sort(pairs, {}, &Pair::length);
+  const std::size_t cut = pairs.size() / 4;
+  const Means mean(std::span<const Pair>(pairs).subspan(cut, pairs.size() - 2 * cut));
+  std::vector<bool> ran;
+  for (const BoundStep& step : binding.steps()) ran.push_back(!step.skipped);
+  std::optional<std::size_t> before;  // the last step that is not skipped
+  const auto end_before = [&](const Pair& pair) {
+    return before ? pair.trace.steps[*before].end : 0;
+  };
+  profile.readings = 3;  // where the run begins, and around the copies
+  for (std::size_t i = 0; i < profile.steps.size(); ++i) {
+    if (!ran[i]) continue;
+    StepProfile& step = profile.steps[i];
+    step.seconds = mean([&](const Pair& pair) { return pair.trace.steps[i].seconds(); });
+    step.gap = mean([&](const Pair& p) { return p.trace.steps[i].start - end_before(p); });
+    before = i;
+    profile.readings += 2;
+  }
+  profile.finish = mean([](const Pair& pair) { return pair.trace.finish.seconds(); });
+  profile.finish_gap = mean([&](const Pair& p) { return p.trace.finish.start - end_before(p); });
+  profile.plain_seconds = mean([](const Pair& pair) { return pair.plain; });
+  profile.runs = int(pairs.size());
+  profile.kept = int(pairs.size() - 2 * cut);
+  profile.clock_seconds = clock_cost();
+  take_off_the_clock(ran, profile);
+  profile.example = std::move(pairs[pairs.size() / 2].trace);
+}
+
+/// Of the operands' type: that of the first one, which scales and indices come after.
+Work::Arithmetic arithmetic_of(const ir::Graph& graph, const ir::Node& node) {
+  const bool f32 = !node.inputs.empty() && node.inputs[0] != ir::no_value &&
+                   graph.value(node.inputs[0]).type.dtype == DType::f32;
+  return f32 ? Work::Arithmetic::f32 : Work::Arithmetic::other;
 }
 
 }  // namespace
@@ -64,8 +119,10 @@ Work work_of(const Binding& binding, std::size_t step) {
   if (bound.skipped) return work;
   const ir::Graph& graph = binding.program().graph();
   if (planned.node != ir::no_node) {
-    const ir::Cost cost = ir::node_cost(graph, graph.node(planned.node), binding.dims());
+    const ir::Node& node = graph.node(planned.node);
+    const ir::Cost cost = ir::node_cost(graph, node, binding.dims());
     work.flops = 2 * double(cost.macs) + double(cost.flops);
+    if (work.flops > 0) work.arithmetic = arithmetic_of(graph, node);
   }
   const std::set<int> read(planned.in.begin(), planned.in.end());
   for (const int buffer : read) work.bytes += double(binding.buffers()[std::size_t(buffer)].bytes);
@@ -81,6 +138,11 @@ double Profile::node_seconds() const {
                          [](double sum, const StepProfile& s) { return sum + s.seconds; });
 }
 
+double Profile::gap_seconds() const {
+  return std::accumulate(steps.begin(), steps.end(), finish_gap,
+                         [](double sum, const StepProfile& s) { return sum + s.gap; });
+}
+
 Profile profile(Context& context, std::span<const void* const> inputs,
                 std::span<void* const> outputs, const ProfileOptions& options) {
   const auto stopped = [&] { return options.stopped && options.stopped(); };
@@ -92,23 +154,26 @@ Profile profile(Context& context, std::span<const void* const> inputs,
   do {
     context.run(inputs, outputs);
   } while (since(start) < options.warm_up_s && !stopped());
-  std::vector<double> runs;
-  std::vector<RunTrace> traces;
+  std::vector<Pair> pairs;
   start = Clock::now();
   const auto enough = [&] {
-    const int count = int(runs.size());
+    const int count = int(pairs.size());
     return count >= options.max_runs ||
            (count >= options.min_runs && since(start) >= options.seconds);
   };
   do {
-    const Clock::time_point begin = Clock::now();
-    context.run(inputs, outputs);
-    runs.push_back(since(begin));
-    context.run_traced(inputs, outputs, traces.emplace_back());
+    Pair& pair = pairs.emplace_back();
+    const auto plain = [&] {
+      const Clock::time_point begin = Clock::now();
+      context.run(inputs, outputs);
+      pair.plain = since(begin);
+    };
+    const bool plain_first = pairs.size() % 2 == 1;
+    if (plain_first) plain();
+    context.run_traced(inputs, outputs, pair.trace);
+    if (!plain_first) plain();
   } while (!enough() && !stopped());
-  result.runs = int(runs.size());
-  result.run_seconds = mean_of_middle(std::move(runs));
-  summarize(std::move(traces), result);
+  summarize(std::move(pairs), context.binding(), result);
   return result;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -12,30 +13,40 @@ namespace strata::runtime {
 
 /// What a step has to do at the bound sizes, however well it does it.
 struct Work {
+  /// Numbers that the operations are done on; moving data takes none.
+  enum class Arithmetic : std::uint8_t { none, f32, other };
+  Arithmetic arithmetic = Arithmetic::none;
   double flops = 0;  ///< of the op: a multiply-accumulate is two
   double bytes = 0;  ///< every operand, result and packed weight once
 };
 Work work_of(const Binding& binding, std::size_t step);
 
-/// One step with its wall time, a mean over the middle half of the traced runs by length.
+/// One step with its wall time.
 struct StepProfile {
   double seconds = 0;
   double gap = 0;  ///< since the step before ended, or since the run began
   Work work;
 };
 
-/// Where the time of a run goes. All times are means over the middle half of the runs of their
-/// kind by length, so that those of the parts add up to that of the whole.
+/// Where the time of a run goes. Every run that nobody looks into has a traced one beside it. All
+/// times are means over the middle half of these pairs by length, and the clock's own time is taken
+/// off those of traced runs, so that steps, gaps and finish add up to run_seconds.
 struct Profile {
   std::vector<StepProfile> steps;  ///< as the binding lists them
   double finish = 0;               ///< copying results after the last step, seconds
-  double run_seconds = 0;          ///< a whole run that nobody looks into
-  double traced_seconds = 0;       ///< a whole traced run
+  double finish_gap = 0;           ///< between the last step and that
+  double run_seconds = 0;          ///< a whole traced run
+  double plain_seconds = 0;        ///< a whole run that nobody looks into
+  double clock_seconds = 0;        ///< what reading the clock once takes
+  int readings = 0;                ///< of the clock, in a traced run
   int runs = 0;                    ///< of either kind
-  RunTrace example;                ///< the traced run whose length is the median
+  int kept = 0;                    ///< of either kind: those that the means are over
+  RunTrace example;                ///< the traced run of the pair whose length is the median
 
   /// Sum over the steps and the copies after them.
   double node_seconds() const;
+  /// Sum over what lies between them.
+  double gap_seconds() const;
 };
 
 struct ProfileOptions {
@@ -46,7 +57,7 @@ struct ProfileOptions {
   std::function<bool()> stopped;  ///< ends early, after one run of each kind at least
 };
 
-/// Runs alternately as it is and traced, so that both meet the same state of the machine.
+/// Runs in pairs, as it is and traced, each first in turn: both meet the same state of the machine.
 Profile profile(Context& context, std::span<const void* const> inputs,
                 std::span<void* const> outputs, const ProfileOptions& options = {});
 

@@ -14,6 +14,7 @@ nlohmann::json sample() {
     "command": "strata profile net.onnx", "model": {"name": "net.onnx"}, "threads": 1,
     "isa": "avx2", "device": {"cpu": "a processor", "fingerprint": "f"},
     "runs": 10, "run_s": 2e-3, "nodes_s": 1.9e-3, "nodes_of_run": 0.95,
+    "plain_run_s": 2.1e-3, "gaps_s": 1e-4, "clock_reads": 5, "clock_read_s": 2e-8,
     "finish": {"start_s": 1.9e-3, "end_s": 2e-3},
     "roofline": {"flops_per_s": 1e11, "levels": [{"bytes": 1e9, "bytes_per_s": 2e10}]},
     "arena": {"peak_bytes": 4096, "bound_bytes": 4096, "blocks": [
@@ -23,7 +24,7 @@ nlohmann::json sample() {
     "steps": [{"name": "conv", "op": "Conv", "kernel": "reference", "sources": ["conv"],
       "skipped": false, "time_s": 1.9e-3, "share": 1, "gap_s": 1e-7, "flops": 1e6, "bytes": 1e4,
       "flops_per_s": 5e8, "bytes_per_s": 5e6, "bound_s": 1e-5, "of_bound": 0.005,
-      "bound_by": "compute", "start_s": 0, "end_s": 1.9e-3}]})");
+      "bound_by": "compute", "beyond_bound": null, "start_s": 0, "end_s": 1.9e-3}]})");
 }
 
 TEST(ProfilePage, ShowsStepsArenaAndOrigin) {
@@ -45,6 +46,16 @@ TEST(ProfilePage, NamesFromModelsAreNoMarkup) {
   const std::string html = render_profile_report(profile);
   EXPECT_EQ(html.find(hostile), std::string::npos);
   EXPECT_EQ(html.find("<img"), std::string::npos);
+}
+
+TEST(ProfilePage, SaysWhyAStepHasNoBoundOrIsBeyondIt) {
+  nlohmann::json profile = sample();
+  profile["steps"][0]["beyond_bound"] = "fewer operations";
+  EXPECT_NE(render_profile_report(profile).find("fewer operations"), std::string::npos);
+  for (const char* key : {"bound_s", "of_bound", "bound_by", "beyond_bound"}) {
+    profile["steps"][0][key] = nullptr;
+  }
+  EXPECT_NE(render_profile_report(profile).find("data-value=\"0\">–"), std::string::npos);
 }
 
 TEST(ProfilePage, NamesTheFieldThatIsMissing) {

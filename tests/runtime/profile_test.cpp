@@ -48,14 +48,40 @@ TEST(Profile, AddsUp) {
   ProfileOptions options;
   options.seconds = 0;
   options.warm_up_s = 0;
-  options.min_runs = 4;
+  options.min_runs = 9;
   const Profile p = profile(r.context, r.in, r.out, options);
-  EXPECT_EQ(p.runs, 4);
-  EXPECT_GT(p.run_seconds, 0);
-  double sum = p.finish;
-  for (const StepProfile& step : p.steps) sum += step.seconds;
-  EXPECT_DOUBLE_EQ(p.node_seconds(), sum);
+  EXPECT_EQ(p.runs, 9);
+  EXPECT_EQ(p.kept, 5);
+  EXPECT_GT(p.plain_seconds, 0);
+  EXPECT_GE(p.clock_seconds, 0);
+  double nodes = p.finish, gaps = p.finish_gap;
+  int ran = 0;
+  for (std::size_t i = 0; i < p.steps.size(); ++i) {
+    EXPECT_GE(p.steps[i].seconds, 0);
+    EXPECT_GE(p.steps[i].gap, 0);
+    nodes += p.steps[i].seconds;
+    gaps += p.steps[i].gap;
+    ran += !r.binding->steps()[i].skipped;
+  }
+  EXPECT_EQ(p.readings, 2 * ran + 3);
+  EXPECT_DOUBLE_EQ(p.node_seconds(), nodes);
+  EXPECT_DOUBLE_EQ(p.gap_seconds(), gaps);
+  EXPECT_DOUBLE_EQ(p.run_seconds, nodes + gaps);
   ASSERT_EQ(p.example.steps.size(), p.steps.size());
+}
+
+TEST(Profile, SaysOnWhichNumbersAStepWorks) {
+  const auto arithmetic = [](DType type) {
+    testing::Net net(1);
+    ir::Graph& graph = net.graph;
+    const ir::ValueId x = graph.add_input("x", {type, {4, 4}});
+    graph.outputs = {net.add(x, x)};
+    const auto binding = Binding::bind(Program::compile(std::move(graph), default_target()), {});
+    return work_of(*binding, 0).arithmetic;
+  };
+  EXPECT_EQ(arithmetic(DType::f32), Work::Arithmetic::f32);
+  EXPECT_EQ(arithmetic(DType::i32), Work::Arithmetic::other);
+  EXPECT_EQ(arithmetic(DType::f16), Work::Arithmetic::other);
 }
 
 TEST(Profile, StopsAfterOneRun) {

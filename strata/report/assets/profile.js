@@ -132,7 +132,9 @@
       return [s.name, `${s.op}, ${s.kernel}`,
         `${seconds(s.time_s)} on average, ${(100 * s.share).toFixed(1)} %; here ${seconds(s.end_s - s.start_s)}`,
         `${(s.flops_per_s / 1e9).toPrecision(3)} GFLOP/s, ${(s.bytes_per_s / 1e9).toPrecision(3)} GB/s`,
-        `roofline bound ${seconds(s.bound_s)} (${s.bound_by}): ${(100 * s.of_bound).toFixed(0)} %`,
+        s.of_bound === null ? "no roofline bound: not in f32" :
+          `roofline bound ${seconds(s.bound_s)} (${s.bound_by}): ${(100 * s.of_bound).toFixed(0)} %`,
+        ...(s.beyond_bound ? [s.beyond_bound] : []),
         `gap before ${seconds(s.gap_s)}`,
         ...(s.sources.length ? [`from ${s.sources.join(", ")}`] : [])];
     }
