@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "strata/base/error.hpp"
+#include "strata/ir/builder.hpp"
 
 namespace strata::check {
 namespace {
@@ -134,40 +135,89 @@ class SideBisection {
   const Progress& progress_;
 };
 
-const ir::Node* find_source(const ir::Graph& graph, const std::string& name) {
+/// The last node that computes what the user's node of that name stands for.
+ir::NodeId find_source(const ir::Graph& graph, const std::string& name) {
+  ir::NodeId found = ir::no_node;
   for (const ir::NodeId id : graph.order()) {
     const ir::Node& node = graph.node(id);
-    if (node.name == name || std::ranges::count(node.sources, name) > 0) return &node;
+    if (node.name == name || std::ranges::count(node.sources, name) > 0) found = id;
   }
-  return nullptr;
+  return found;
 }
 
-/// The first constant of a node that is not the same in both models.
-std::string differing_constant(const ir::Graph& a, const ir::Graph& b, const std::string& name) {
-  const ir::Node *in_a = find_source(a, name), *in_b = find_source(b, name);
-  if (!in_a || !in_b) return {};
-  for (std::size_t i = 0; i < std::min(in_a->inputs.size(), in_b->inputs.size()); ++i) {
-    const ir::ValueId x = in_a->inputs[i], y = in_b->inputs[i];
-    if (!a.is_constant(x) || !b.is_constant(y)) continue;
-    if (!identical(a.value(x).constant->decode(), b.value(y).constant->decode())) {
-      return b.value(y).name;
+/// Two models of one network: a node's constants are the same numbers only where both are folded
+/// alike, so each difference is tried out.
+class ModelBlame {
+ public:
+  ModelBlame(const Side& a, const Side& b, Inputs inputs, const Progress& progress)
+      : a_(plain(a)), b_(plain(b)), inputs_(inputs), progress_(progress) {}
+
+  Blame find() const {
+    const Comparison comparison = differing(a_, b_, "both models, plain");
+    if (comparison.agree) return {};
+    const std::string node = node_of(comparison);
+    std::string constant = guilty_constant(a_, b_, node);
+    if (constant.empty()) constant = guilty_constant(folded(a_), folded(b_), node);
+    if (constant.empty()) {
+      return {Blame::Kind::model, 0, "", node,
+              "without passes and with reference kernels the models themselves differ, and no one "
+              "constant makes up for it"};
     }
+    return {Blame::Kind::model, 0, constant, node,
+            fmt::format("the models differ: with A's constant {} of {}, B agrees there", constant,
+                        node)};
   }
-  return {};
-}
 
-Blame blame_models(const Side& a, const Side& b, Inputs inputs, const Progress& progress) {
-  if (progress) progress("both models, plain");
-  const Comparison comparison = compare(plain(a), plain(b), inputs);
-  if (comparison.agree) return {};
-  const std::string node = node_of(comparison);
-  const std::string constant = differing_constant(a.graph, b.graph, node);
-  return {
-      Blame::Kind::model, 0, constant, node,
-      constant.empty()
-          ? "without passes and with reference kernels the models themselves differ"
-          : fmt::format("the models differ: constant {} of {} is not the same", constant, node)};
-}
+ private:
+  Comparison differing(const Side& a, const Side& b, const std::string& trial) const {
+    if (progress_) progress_(trial);
+    return compare(a, b, inputs_);
+  }
+
+  /// The same model with its constants folded into each other, its nodes still apart.
+  static Side folded(Side side) {
+    for (const ir::NodeId id : side.graph.order()) {
+      ir::Node& node = side.graph.node(id);
+      if (node.sources.empty()) node.sources = {node.name};
+    }
+    ir::infer_types(side.graph);
+    ir::PassOptions options;
+    options.off = {"fuse"};
+    ir::run_passes(side.graph, ir::all_passes(), options);
+    return side;
+  }
+
+  static bool differs_at(const Comparison& comparison, const std::string& name) {
+    return std::ranges::any_of(comparison.layers, [&](const Layer& layer) {
+      return layer.diverges && (layer.node == name || std::ranges::count(layer.sources, name) > 0);
+    });
+  }
+
+  /// The first constant of the node that ends its difference when B takes A's.
+  std::string guilty_constant(const Side& a, const Side& b, const std::string& name) const {
+    const ir::NodeId in_a = find_source(a.graph, name), in_b = find_source(b.graph, name);
+    if (in_a == ir::no_node || in_b == ir::no_node) return {};
+    const ir::Node &x = a.graph.node(in_a), &y = b.graph.node(in_b);
+    if (x.op != y.op || !differs_at(differing(a, b, "both, constants of " + name), name)) return {};
+    for (std::size_t i = 0; i < std::min(x.inputs.size(), y.inputs.size()); ++i) {
+      if (!a.graph.is_constant(x.inputs[i]) || !b.graph.is_constant(y.inputs[i])) continue;
+      const EncodedTensor& right = *a.graph.value(x.inputs[i]).constant;
+      const EncodedTensor& other = *b.graph.value(y.inputs[i]).constant;
+      if (right.dtype != other.dtype || right.shape != other.shape) continue;
+      if (identical(right.decode(), other.decode())) continue;
+      Side mended = b;
+      mended.graph.value(y.inputs[i]).constant = right;
+      const std::string constant = b.graph.value(y.inputs[i]).name;
+      const std::string trial = "B with A's constant " + constant;
+      if (!differs_at(differing(a, mended, trial), name)) return constant;
+    }
+    return {};
+  }
+
+  Side a_, b_;
+  Inputs inputs_;
+  const Progress& progress_;
+};
 
 }  // namespace
 
@@ -185,7 +235,7 @@ Blame bisect(const Side& a, const Side& b, std::span<const std::vector<Tensor>> 
       blame.kind != Blame::Kind::nothing) {
     return blame;
   }
-  return blame_models(a, b, inputs, progress);
+  return ModelBlame(a, b, inputs, progress).find();
 }
 
 std::string_view to_string(Blame::Kind kind) {

@@ -1,6 +1,7 @@
 #include "strata/check/rounding.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "strata/check/difference.hpp"
 #include "strata/ir/cost.hpp"
@@ -43,24 +44,35 @@ double Rounding::own_error(const ir::Node& node, ir::ValueId value, double magni
     const bool region = node.op->domain == "strata" && node.op->name == "Fused";
     return inexact_inputs || (region && std::ranges::any_of(node.inputs, is_inexact)) ? 1 : 0;
   }
-  double activations = 0, weights = 0, all = magnitude;
+  const ir::Cost cost = ir::node_cost(graph, node, binding_.dims());
+  // Of each kind, as far as the node has operands of it: those that are zero give exact products.
+  std::optional<double> activations, weights;
+  double all = magnitude, apart = magnitude;  // of all operands, and without weights
   for (const ir::ValueId id : node.inputs) {
     if (!is_inexact(id)) continue;
     const double size = find(id).magnitude;
     all = std::max(all, size);
-    if (!graph.is_constant(id)) activations = std::max(activations, size);
+    if (!graph.is_constant(id)) activations = std::max(activations.value_or(0), size);
     if (graph.is_constant(id) && graph.value(id).type.shape.size() > 1) {
-      weights = std::max(weights, size);
+      weights = std::max(weights.value_or(0), size);
+    } else {
+      apart = std::max(apart, size);
     }
   }
-  if (activations == 0) activations = all;
-  if (weights == 0) weights = all;
-  const ir::Cost cost = ir::node_cost(graph, node, binding_.dims());
+  // Moved, as it is or rounded to another type; scattered ones may be added.
+  if (cost.macs == 0 && cost.flops == 0) return ir::epsilon_of(type) * 2 * all;
   const std::int64_t elements =
       std::max(binding_.shapes()[ir::index(value)].elements(), std::int64_t(1));
-  const double products =
-      cost.macs == 0 ? 0 : ir::dot_tolerance(type, cost.macs / elements, activations, weights);
-  return products + ir::elementwise_tolerance(type, cost.flops / elements + 1, all);
+  const std::int64_t steps = cost.flops / elements + 1;
+  if (cost.macs == 0) return ir::elementwise_tolerance(type, steps, all);
+  const double products = ir::dot_tolerance(type, cost.macs / elements, activations.value_or(all),
+                                            weights.value_or(all));
+  constexpr std::int64_t sum_and_bias = 2;
+  const bool fused = node.op->domain == "strata" && node.op->name == "Fused";
+  // What follows a sum of products, alone or fused, only adds to it or makes it less.
+  return products + (!fused && steps > sum_and_bias
+                         ? ir::elementwise_tolerance(type, steps, all)
+                         : ir::epsilon_of(type) * 2 * double(steps) * apart);
 }
 
 double Rounding::add_result(std::size_t step, ir::ValueId value, const Tensor& tensor) {
@@ -72,9 +84,10 @@ double Rounding::add_result(std::size_t step, ir::ValueId value, const Tensor& t
     if (id == ir::no_value) continue;
     const Known& input = find(id);
     if (input.error == 0) continue;
-    // Errors grow at least as the values do.
+    // Errors grow at least as the values do, but where an input is nothing but error, two results
+    // of this size are no farther apart than that.
     const double growth = input.magnitude > 0 ? std::max(1.0, size / input.magnitude) : 1;
-    inherited += input.error * growth;
+    inherited += std::min(input.error * growth, std::max(input.error, 2 * size));
   }
   const double error = inherited + own_error(node, value, size, inherited > 0);
   known_[value] = {size, error};

@@ -150,6 +150,53 @@ TEST(Compare, AKernelIsFoundByName) {
   EXPECT_EQ(blame.node, comparison.first()->node);
 }
 
+TEST(Compare, FoldingIsNotBlamed) {
+  runtime::testing::Net net(7);
+  const auto x = net.input({1, 3, 9, 9});
+  const auto positive = [&](std::uint64_t seed) {
+    Tensor tensor = random_tensor({4}, seed);
+    for (float& value : tensor.mutable_data<float>()) value = 0.5f + std::fabs(value);
+    return net.builder().constant(tensor);
+  };
+  const auto conv = net.conv(x, 4, 3);
+  net.graph.outputs = {
+      net.op("BatchNormalization", {conv, positive(1), positive(2), positive(3), positive(4)})};
+  Side a, b;
+  a.graph = b.graph = std::move(net.graph);
+  const std::string norm = a.graph.node(nth(a.graph, "BatchNormalization", 0)).name;
+  for (const ir::NodeId id : b.graph.order()) b.graph.node(id).sources = {b.graph.node(id).name};
+  ir::infer_types(b.graph);
+  ir::run_passes(b.graph, ir::all_passes(), {.off = {"fuse"}});
+  const std::vector<std::vector<Tensor>> inputs{{random_tensor({1, 3, 9, 9}, 5)}};
+  EXPECT_TRUE(compare(a, b, inputs).agree);
+
+  // All weights differ by the folding; the fault is in the bias.
+  const ir::NodeId folded = nth(b.graph, "Conv", 0);
+  const ir::ValueId bias = b.graph.node(folded).inputs[2];
+  Tensor values = b.graph.value(bias).constant->decode().clone();
+  values.mutable_data<float>()[1] += 0.25f;
+  b.graph.value(bias).constant = EncodedTensor(values);
+  const Blame blame = bisect(a, b, inputs);
+  EXPECT_EQ(blame.kind, Blame::Kind::model);
+  EXPECT_EQ(blame.node, norm);
+  EXPECT_EQ(blame.name, b.graph.value(bias).name) << blame.reason;
+}
+
+TEST(Compare, NothingIsExcusedWhereNothingIsRounded) {
+  // Sums of zeros are exact whatever the weights, and moving them is.
+  runtime::testing::Net net(7);
+  const auto x = net.input({1, 3, 9, 9});
+  const auto w = net.builder().constant(random_tensor({4, 3, 3, 3}, 1, 1e3));
+  const auto y = net.op("Conv", {x, w});
+  net.graph.outputs = {net.op("Transpose", {y}, {{"perm", std::vector<std::int64_t>{0, 1, 3, 2}}})};
+  Side side;
+  side.graph = std::move(net.graph);
+  const std::vector<std::vector<Tensor>> zeros{{Tensor::zeros(DType::f32, {1, 3, 9, 9})}};
+  const Comparison comparison = compare(plain(side), plain(side), zeros);
+  ASSERT_EQ(comparison.layers.size(), 2u);
+  for (const Layer& layer : comparison.layers) EXPECT_EQ(layer.tolerance, 0) << layer.node;
+}
+
 TEST(Compare, NothingIsToBlameWhereSidesAgree) {
   EXPECT_EQ(bisect(healthy(), healthy(), some_inputs()).kind, Blame::Kind::nothing);
 }
