@@ -148,14 +148,24 @@ void print_json(const Options& options, const Measured& measured) {
   print_document(document);
 }
 
+/// The kernel of a step, and why it is none of the others.
+std::string choice_text(const runtime::Step& step) {
+  std::string text =
+      fmt::format("  {}\n    {}: taken\n", report::printable(step.name), step.row->name);
+  for (const runtime::Rejection& rejection : step.rejections) {
+    text += fmt::format("    {}: {}\n", rejection.row, rejection.reason);
+  }
+  return text;
+}
+
 void print_steps(const Measured& measured) {
-  report::Table table({{"step", "", report::Align::left, true},
-                       {"op"},
-                       {"kernel"},
+  report::Table table({{"step", "", report::Align::left, true, 20},
+                       {"op", "", report::Align::left, true, 10},
+                       {"kernel", "", report::Align::left, true, 12},
                        {"weights"},
                        {"time"},
                        {"modelled"}});
-  std::string rejected = "\nrejected kernels\n";
+  std::string choices = "\nkernels\n";
   std::size_t at = 0;
   for (const runtime::Program* program : measured.programs) {
     for (const runtime::Step& step : program->steps()) {
@@ -164,16 +174,12 @@ void print_steps(const Measured& measured) {
                      timed ? report::format_seconds(measured.step_seconds[at]) : "–",
                      report::format_seconds(step.estimate)});
       ++at;
-      if (step.rejections.empty()) continue;
-      rejected += fmt::format("  {}\n", report::printable(step.name));
-      for (const runtime::Rejection& rejection : step.rejections) {
-        rejected += fmt::format("    {}: {}\n", rejection.row, rejection.reason);
-      }
+      choices += choice_text(step);
     }
   }
   print("\n");
-  print(table);
-  print(rejected);
+  print(table, 80);
+  print_wrapped(choices);
 }
 
 std::string counters_text(const Measured& measured) {
@@ -230,7 +236,7 @@ void print_text(const Options& options, const Measured& measured) {
                       report::format_bytes(double(measured.arena_bytes)));
   if (options.counters) text += counters_text(measured);
   if (measured.interrupted) text += "interrupted: these are the figures until then\n";
-  print(text);
+  print_wrapped(text);
   if (options.explain) print_steps(measured);
 }
 
@@ -250,10 +256,12 @@ class Bench {
     const runtime::SessionOptions session_options = options_.plan.session(measured_.dims);
     measured_.isa = session_options.target.isa;
     watch.lap();
-    runtime::Session& session = session_.emplace(std::move(graph), session_options);
-    measured_.set_up.compile = watch.lap();
-    measured_.threads = session.threads();
-    session.is_static() ? measure_plan(session, session_options) : measure_segments(session);
+    at_sizes(measured_.dims, [&] {
+      runtime::Session& session = session_.emplace(std::move(graph), session_options);
+      measured_.set_up.compile = watch.lap();
+      measured_.threads = session.threads();
+      session.is_static() ? measure_plan(session, session_options) : measure_segments(session);
+    });
     measured_.interrupted = *stop_;
     return std::move(measured_);
   }
@@ -343,10 +351,10 @@ std::function<ExitCode()> declare(CLI::App& app) {
                "machine lets one read them");
   app.add_flag("--json", options->json, "print one JSON object");
   app.footer(
-      "Inputs are random numbers from a fixed seed. 'cold' is the first run after loading,\n"
-      "'warm' are the runs after it; at least 10 are made. All times are wall time. Where\n"
-      "sizes depend on data, whole runs are timed, and memory is the largest sum of the\n"
-      "segments' arenas. Counters are those of this program in user mode, energy that of all\n"
+      "Inputs are random numbers from a fixed seed. 'cold' is the first run after loading, "
+      "'warm' are the runs after it; at least 10 are made. All times are wall time. Where "
+      "sizes depend on data, whole runs are timed, and memory is the largest sum of the "
+      "segments' arenas. Counters are those of this program in user mode, energy that of all "
       "processors. Ctrl-C ends early with what was measured (exit code 130).");
   return [options] { return bench(*options); };
 }

@@ -91,7 +91,8 @@ check::Side make_side(ir::Graph graph, const Options& options, const SideOptions
   return own.plain || options.both.plain ? check::plain(std::move(side)) : side;
 }
 
-std::vector<std::vector<Tensor>> read_inputs(const Options& options, const ir::Graph& graph) {
+std::vector<std::vector<Tensor>> read_inputs(const Options& options, const ir::Graph& graph,
+                                             DimValues& dims) {
   std::vector<std::vector<Tensor>> inputs;
   if (!options.files.empty()) {
     for (RunInputs& run :
@@ -100,7 +101,7 @@ std::vector<std::vector<Tensor>> read_inputs(const Options& options, const ir::G
     }
     return inputs;
   }
-  const DimValues dims = runtime::typical_dims(graph, options.model.dim_values(graph));
+  dims = runtime::typical_dims(graph, options.model.dim_values(graph));
   std::vector<Shape> shapes;
   for (const ir::ValueId id : graph.inputs) {
     shapes.push_back(evaluate(graph.value(id).type.shape, dims));
@@ -124,7 +125,7 @@ std::string part(std::int64_t count, std::int64_t of) {
 }
 
 void print_outputs(const check::Comparison& comparison, int top) {
-  report::Table table({{"output", "", report::Align::left, true},
+  report::Table table({{"output", "", report::Align::left, true, 16},
                        {"max error"},
                        {"relative"},
                        {"SQNR", "dB"},
@@ -140,8 +141,8 @@ void print_outputs(const check::Comparison& comparison, int top) {
 }
 
 void print_layers(const check::Comparison& comparison, bool all) {
-  report::Table table({{"node", "", report::Align::left, true},
-                       {"op"},
+  report::Table table({{"node", "", report::Align::left, true, 20},
+                       {"op", "", report::Align::left, true},
                        {"total error"},
                        {"own error"},
                        {"rounding"},
@@ -199,17 +200,17 @@ void print_text(const Options& options, const check::Comparison& comparison,
                 const std::optional<check::Blame>& blame) {
   print_outputs(comparison, options.top);
   print_layers(comparison, options.layers);
-  print(fmt::format("\n{} run{}, {} nodes matched by name, {} without a counterpart\n",
-                    comparison.runs, comparison.runs == 1 ? "" : "s", comparison.layers.size(),
-                    comparison.unmatched));
-  print(verdict(options, comparison));
+  print_wrapped(fmt::format("\n{} run{}, {} nodes matched by name, {} without a counterpart\n",
+                            comparison.runs, comparison.runs == 1 ? "" : "s",
+                            comparison.layers.size(), comparison.unmatched));
+  print_wrapped(verdict(options, comparison));
   if (!blame) return;
   std::string text = fmt::format("to blame: {}", to_string(blame->kind));
   if (!blame->name.empty()) text += " " + report::printable(blame->name);
   if (blame->side) text += fmt::format(" of side {}", blame->side);
   if (!blame->node.empty()) text += ", first at " + report::printable(blame->node);
   if (!blame->reason.empty()) text += fmt::format("\n  ({})", report::printable(blame->reason));
-  print(text + "\n");
+  print_wrapped(text + "\n");
 }
 
 /// JSON has no infinity: null.
@@ -273,10 +274,12 @@ ExitCode compare(Options options) {
   if (!options.other.empty()) other.path = options.other;
   const check::Side a = make_side(options.model.load(), options, options.a);
   const check::Side b = make_side(other.load(), options, options.b);
-  const std::vector<std::vector<Tensor>> inputs = read_inputs(options, a.graph);
+  DimValues assumed;  // sizes of inputs that are made up
+  const std::vector<std::vector<Tensor>> inputs = read_inputs(options, a.graph, assumed);
   check::CompareOptions compare_options;
   compare_options.top = std::size_t(options.top);
-  const check::Comparison comparison = check::compare(a, b, inputs, compare_options);
+  const check::Comparison comparison =
+      at_sizes(assumed, [&] { return check::compare(a, b, inputs, compare_options); });
   std::optional<check::Blame> blame;
   if (options.bisect && !comparison.agree) {
     blame = check::bisect(a, b, inputs, [](const std::string& trial) {
@@ -317,11 +320,7 @@ std::function<ExitCode()> declare(CLI::App& app) {
   add_model_options(app, options->model, true);
   app.add_option("OTHER", options->other, "the other model; without it, the same one")
       ->type_name("FILE");
-  app.add_option("--input", options->files,
-                 "input files, as 'strata run' takes them: FILE or NAME=FILE; may be repeated")
-      ->type_name("FILE")
-      ->expected(1)
-      ->take_all();
+  add_input_files(app, options->files);
   add_input_options(app, options->input, false);
   app.add_option("--samples", options->samples, "without --input: random inputs to compare on")
       ->capture_default_str()
@@ -348,9 +347,9 @@ std::function<ExitCode()> declare(CLI::App& app) {
   app.add_flag("--json", options->json, "print one JSON object");
   app.footer(
       "Exit codes: 0 the sides agree, 1 they differ (or an error is told: bad input). A model "
-      "alone\n"
+      "alone "
       "is compared with its own plain meaning. 'own error' is what a node adds when both sides "
-      "get\n"
+      "get "
       "the same operands, 'rounding' how much of that is explained. See docs/compare.md.");
   return [options] { return compare(*options); };
 }

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "strata/base/error.hpp"
+#include "strata/formats/model_info.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/cost.hpp"
 #include "strata/ir/op.hpp"
@@ -123,15 +124,17 @@ std::vector<Part> gather_parts(const runtime::Session& session) {
 void plan(ir::Graph graph, const Options& options, const DimValues& dims, Facts& facts) {
   const runtime::SessionOptions session_options = options.plan.session(dims);
   try {
-    const runtime::Session session(std::move(graph), session_options);
-    facts.parts = gather_parts(session);
-    if (!session.is_static()) return;
-    runtime::BindOptions bind_options;
-    bind_options.threads = session.threads();
-    bind_options.memory_budget = session_options.memory_budget;
-    const auto binding = runtime::Binding::bind(session.shared_program(), dims, bind_options);
-    facts.memory.peak = binding->peak_bytes();
-    facts.memory.bound = binding->bound_bytes();
+    at_sizes(dims, [&] {
+      const runtime::Session session(std::move(graph), session_options);
+      facts.parts = gather_parts(session);
+      if (!session.is_static()) return;
+      runtime::BindOptions bind_options;
+      bind_options.threads = session.threads();
+      bind_options.memory_budget = session_options.memory_budget;
+      const auto binding = runtime::Binding::bind(session.shared_program(), dims, bind_options);
+      facts.memory.peak = binding->peak_bytes();
+      facts.memory.bound = binding->bound_bytes();
+    });
   } catch (const Error& error) {
     if (error.code() == ErrorCode::internal || error.code() == ErrorCode::usage) throw;
     facts.memory.problem = error.what();
@@ -179,8 +182,8 @@ std::string count_or_dash(const std::optional<ir::Cost>& cost) {
 
 report::Table node_table(const ir::Graph& graph, const Facts& facts, const DimValues& dims) {
   using report::Align;
-  report::Table table({{"node", "", Align::left, true},
-                       {"op", "", Align::left},
+  report::Table table({{"node", "", Align::left, true, 16},
+                       {"op", "", Align::left, true, 10},
                        {"output", "", Align::left, true},
                        {"parameters", "", Align::right},
                        {"bytes", "", Align::right},
@@ -201,6 +204,20 @@ report::Table node_table(const ir::Graph& graph, const Facts& facts, const DimVa
   return table;
 }
 
+/// What the file says of how it came to be.
+std::string origin_text(const formats::ModelInfo& info) {
+  std::string text;
+  const auto add = [&](std::string_view what, const std::string& value) {
+    if (!value.empty()) text += fmt::format("{:<8}{}\n", what, report::printable(value));
+  };
+  add("from",
+      info.producer_version.empty() ? info.producer : info.producer + " " + info.producer_version);
+  for (const auto& [key, value] : info.metadata) {
+    if (key == formats::command_key) add("by", value);
+  }
+  return text;
+}
+
 void print_text(const ir::Graph& graph, const Options& options, const Facts& facts,
                 const DimValues& dims) {
   std::string head = fmt::format("{}  {}\n", report::printable(options.model.path),
@@ -218,16 +235,18 @@ void print_text(const ir::Graph& graph, const Options& options, const Facts& fac
   for (const auto& [symbol, value] : dims.items()) {
     head += report::printable(fmt::format("with    {} = {}", symbol, value)) + '\n';
   }
-  print(head + '\n');
-  print(node_table(graph, facts, dims));
+  head += origin_text(formats::model_info(options.model.path));
+  print_wrapped(head + '\n');
+  print(node_table(graph, facts, dims), 80);
   const Memory& memory = facts.memory;
   if (memory.peak) {
-    print(fmt::format("\nmemory  {} for activations and scratch at its peak ({} alive at once)\n",
-                      format_bytes(double(*memory.peak)), format_bytes(double(*memory.bound))));
+    print_wrapped(
+        fmt::format("\nmemory  {} for activations and scratch at its peak ({} alive at once)\n",
+                    format_bytes(double(*memory.peak)), format_bytes(double(*memory.bound))));
   } else if (memory.problem.empty()) {
-    print(parts_text(facts.parts));
+    print_wrapped(parts_text(facts.parts));
   } else {
-    print(fmt::format("\nmemory  not planned: {}\n", report::printable(memory.problem)));
+    print_wrapped(fmt::format("\nmemory  not planned: {}\n", report::printable(memory.problem)));
   }
 }
 
@@ -279,6 +298,10 @@ void print_json(const ir::Graph& graph, const Options& options, const Facts& fac
   for (const ir::ValueId id : graph.outputs) {
     document["outputs"].push_back(describe(graph.value(id)));
   }
+  const formats::ModelInfo info = formats::model_info(options.model.path);
+  document["producer"] = info.producer;
+  document["metadata"] = nlohmann::json::array();
+  for (const auto& [key, value] : info.metadata) document["metadata"].push_back({key, value});
   for (const auto& [symbol, value] : dims.items()) document["dims"][symbol] = value;
   for (const NodeFacts& node : facts.nodes) document["nodes"].push_back(node_json(graph, node));
   if (facts.memory.peak) {
@@ -311,9 +334,9 @@ std::function<ExitCode()> declare(CLI::App& app) {
   add_plan_options(app, options->plan);
   app.add_flag("--json", options->json, "print one JSON object");
   app.footer(
-      "Nodes are those of the file, before any pass; parameters that several nodes share count\n"
-      "once. Memory is that of the plan after all passes, without weights, inputs and outputs.\n"
-      "Where sizes or branches depend on data, the plan is cut into segments: each is shown with\n"
+      "Nodes are those of the file, before any pass; parameters that several nodes share count "
+      "once. Memory is that of the plan after all passes, without weights, inputs and outputs. "
+      "Where sizes or branches depend on data, the plan is cut into segments: each is shown with "
       "the nodes whose operands decide.");
   return [options] {
     inspect(*options);

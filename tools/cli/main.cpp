@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <new>
@@ -19,7 +20,7 @@ constexpr const Command* commands[] = {
 #undef STRATA_COMMAND
 };
 
-/// Descriptions of options wrap within the terminal.
+/// Descriptions of options and footers wrap within the terminal.
 class Formatter : public CLI::Formatter {
  public:
   std::string make_option_desc(const CLI::Option* option) const override {
@@ -30,6 +31,12 @@ class Formatter : public CLI::Formatter {
     CLI::detail::format_help(out, sub->get_display_name(true), wrap(sub->get_description()),
                              get_column_width());
     return out.str();
+  }
+  std::string make_footer(const CLI::App* app) const override {
+    std::string text = app->get_footer();
+    std::ranges::replace(text, '\n', ' ');  // it is one paragraph
+    return text.empty() ? ""
+                        : "\n" + report::wrapped(text, report::terminal_width(stdout), 0) + "\n";
   }
 
  private:
@@ -83,9 +90,10 @@ int parse_and_run(int argc, char** argv) {
   formatter->column_width(30);
   app.formatter(formatter);
   app.footer(
-      "Exit codes: 0 success, 1 bad input, 2 wrong usage, 70 a defect in Strata,\n"
-      "130 interrupted by Ctrl-C or SIGTERM (what was measured until then is printed;\n"
-      "an interrupted 'optimize' that still delivers a model exits with 0).\n"
+      "Exit codes: 0 success, 1 bad input, 2 wrong usage (or a memory budget that does not "
+      "hold), 70 a defect in Strata, "
+      "130 interrupted by Ctrl-C or SIGTERM (what was measured until then is printed; "
+      "an interrupted 'optimize' that still delivers a model exits with 0). "
       "'strata COMMAND --help' explains a command.");
   std::function<ExitCode()> chosen;
   for (const Command* command : commands) {

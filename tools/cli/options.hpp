@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "strata/base/error.hpp"
 #include "strata/data/dataset.hpp"
 #include "strata/formats/load.hpp"
 #include "strata/runtime/session.hpp"
@@ -35,6 +36,17 @@ struct ModelOptions {
   DimValues dim_values(const ir::Graph& graph) const;
   void add_to(CommandLine& command) const;
 };
+/// Runs `body` at these sizes; an error that leaves it says which ones were taken and that --dim
+/// sets them.
+template <class Body>
+decltype(auto) at_sizes(const DimValues& dims, Body&& body) {
+  std::string text;
+  for (const auto& [symbol, value] : dims.items()) {
+    text += fmt::format("{}{} = {}", text.empty() ? "with " : ", ", symbol, value);
+  }
+  if (text.empty()) return std::forward<Body>(body)();
+  return with_context([&] { return text + " (--dim sets sizes)"; }, std::forward<Body>(body));
+}
 /// `with_dims`: also --dim, for commands that make up inputs.
 void add_model_options(CLI::App& app, ModelOptions& options, bool with_dims);
 

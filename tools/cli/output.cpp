@@ -16,6 +16,24 @@ void print(std::string_view text) {
   }
 }
 
+void print_wrapped(std::string_view text) {
+  const std::size_t width = report::terminal_width(stdout);
+  std::string out;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (report::display_width(line) <= width) {
+      out += std::string(line) + '\n';
+      continue;
+    }
+    constexpr std::size_t deeper = 2;
+    const std::size_t indent = line.find_first_not_of(' ');
+    out += std::string(line.substr(0, indent)) +
+           report::wrapped(line.substr(indent), width, indent + deeper) + '\n';
+  }
+  print(out);
+}
+
 void print(const report::Table& table, std::size_t width_in_files) {
   report::TableOptions options;
   options.width = width_in_files;

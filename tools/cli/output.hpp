@@ -14,6 +14,9 @@ namespace strata::cli {
 
 /// Writes to stdout; throws io if that fails (a full disk, a closed pipe).
 void print(std::string_view text);
+/// The same, each line broken at blanks where it is wider than the terminal (80 columns where there
+/// is none), the rest of it a little deeper.
+void print_wrapped(std::string_view text);
 /// As wide and as colourful as stdout allows; `width_in_files`: where it is no terminal, 0 for as
 /// wide as it gets.
 void print(const report::Table& table, std::size_t width_in_files = 0);

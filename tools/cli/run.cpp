@@ -88,13 +88,31 @@ void show(const Options& options, const runtime::Session& session, const RunInpu
   }
 }
 
+/// Before anything runs: the file's name says what is written.
+void check_output(const std::string& file, std::size_t runs, std::size_t outputs) {
+  if (runs != 1) fail(ErrorCode::usage, "--output: {} runs, one expected", runs);
+  if (file.ends_with(".npz") || (file.ends_with(".npy") && outputs == 1)) return;
+  fail(ErrorCode::usage,
+       "--output {}: a name that ends in .npz expected{}; the model gives {} output{}", file,
+       outputs == 1 ? ", or in .npy" : " (.npy holds one array)", outputs, outputs == 1 ? "" : "s");
+}
+
+void write(const std::string& file, const std::vector<std::string>& names,
+           const std::vector<Tensor>& outputs) {
+  if (file.ends_with(".npy")) {
+    data::write_npy(file, outputs[0]);
+    return;
+  }
+  std::vector<data::NamedTensor> arrays;
+  for (std::size_t k = 0; k < outputs.size(); ++k) arrays.push_back({names[k], outputs[k]});
+  data::write_npz(file, arrays);
+}
+
 void run_model(const Options& options) {
   ir::Graph graph = options.model.load();
   const std::vector<RunInputs> runs =
       read_run_inputs(options.files, graph, options.model.path, options.input);
-  if (!options.output.empty() && runs.size() != 1) {
-    fail(ErrorCode::usage, "--output: {} runs, one expected", runs.size());
-  }
+  if (!options.output.empty()) check_output(options.output, runs.size(), graph.outputs.size());
   data::DatasetOptions sidecars;
   sidecars.preprocess = options.input.preprocess;
   sidecars.model = options.model.path;
@@ -106,12 +124,7 @@ void run_model(const Options& options) {
                      [&] { return session.run(runs[i].tensors); });
     if (i > 0) print("\n");
     show(options, session, runs[i], outputs, names);
-    if (options.output.empty()) continue;
-    std::vector<data::NamedTensor> arrays;
-    for (std::size_t k = 0; k < outputs.size(); ++k) {
-      arrays.push_back({session.output_names()[k], outputs[k]});
-    }
-    data::write_npz(options.output, arrays);
+    if (!options.output.empty()) write(options.output, session.output_names(), outputs);
   }
 }
 
@@ -129,9 +142,10 @@ std::function<ExitCode()> declare(CLI::App& app) {
                  "the classes)")
       ->type_name("K")
       ->check(CLI::Range(1, 1 << 30));
-  app.add_option("--output", options->output, "write all outputs to this .npz")->type_name("FILE");
+  app.add_option("--output", options->output, "write all outputs to this .npz; one also to an .npy")
+      ->type_name("FILE");
   app.footer(
-      "Arrays go in as they are: float types are converted, and a missing batch axis is added.\n"
+      "Arrays go in as they are: float types are converted, and a missing batch axis is added. "
       "Pictures are prepared as docs/data.md says.");
   return [options] {
     run_model(*options);

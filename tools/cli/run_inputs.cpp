@@ -1,5 +1,7 @@
 #include "tools/cli/run_inputs.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include "strata/base/error.hpp"
 #include "strata/data/npy.hpp"
 #include "strata/image/image.hpp"
@@ -134,6 +136,16 @@ std::vector<RunInputs> read_run_inputs(const std::vector<std::string>& files,
   }
   for (const RunInputs& run : runs) reader.check_complete(run);
   return runs;
+}
+
+void add_input_files(CLI::App& app, std::vector<std::string>& files) {
+  app.add_option("--input", files,
+                 "input files, as 'strata run' takes them: FILE or NAME=FILE; may be repeated "
+                 "(default: random numbers)")
+      ->type_name("FILE")
+      ->expected(1)
+      ->take_all()
+      ->excludes(app.get_option("--dim"));
 }
 
 }  // namespace strata::cli

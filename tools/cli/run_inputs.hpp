@@ -21,4 +21,8 @@ std::vector<RunInputs> read_run_inputs(const std::vector<std::string>& files,
                                        const ir::Graph& graph, const std::string& model_path,
                                        const InputOptions& options);
 
+/// Declares --input, which takes the place of made-up inputs and so excludes --dim. Comes after the
+/// model's options.
+void add_input_files(CLI::App& app, std::vector<std::string>& files);
+
 }  // namespace strata::cli
