@@ -82,7 +82,7 @@ class InferContext {
 };
 
 /// Operands of a reference implementation. Outputs have the inferred type and shape; absent
-/// tensors stand for omitted operands. Allocates nothing.
+/// tensors stand for omitted operands. Allocates nothing, unless sizes of results follow from data.
 struct EvalArgs {
   const Node& node;
   std::span<const Tensor> inputs;

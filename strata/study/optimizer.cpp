@@ -211,7 +211,7 @@ class Search {
   void expect_fitting() const {
     if (best().rejected.empty()) return;
     const Candidate& least = least_memory();
-    fail(ErrorCode::unsupported, "no version fits; of {} tried{}, {} needs least: {}",
+    fail(ErrorCode::usage, "no version fits; of {} tried{}, {} needs least: {}",
          result_.candidates.size(), interrupted() ? " before the interrupt" : "", least.name,
          least.rejected);
   }
