@@ -234,7 +234,7 @@ void Graph::save_text(const std::string& path) {
 void Graph::save_onnx(const std::string& path, int opset, bool external_data) {
   const ir::Graph graph = compacted();
   py::gil_scoped_release release;
-  formats::save_onnx(graph, path, {.opset = opset, .external_data = external_data});
+  formats::save_onnx(graph, path, {.opset = opset, .external_data = external_data, .info = info_});
 }
 
 py::bytes Graph::onnx_bytes(int opset) {
@@ -244,7 +244,7 @@ void Graph::save_container(const std::string& path) {
   formats::save_container(graph, path, info_);
 }
 
-  return formats::onnx_bytes(compacted(), {.opset = opset});
+  return formats::onnx_bytes(compacted(), {.opset = opset, .info = info_});
 }
 
 bool Graph::identical_to(Graph& other) { return ir::identical(compacted(), other.compacted()); }

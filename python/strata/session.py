@@ -47,9 +47,9 @@ class NodeProfile(TypedDict):
     sources: list[str]
     """Names of the nodes of the user's model that it came from."""
     seconds: float
-    """Mean over the middle half of the timed runs by length."""
+    """Mean over the middle half of the runs by length, without the clock's own time."""
     share: float
-    """Of the sum of all steps."""
+    """Of the run."""
     gap: float
     """Seconds since the step before ended."""
     flops: float
@@ -63,9 +63,11 @@ class Profile(TypedDict):
 
     runs: int
     seconds: float
-    """A whole run that nobody looks into: mean over the middle half by length."""
-    traced_seconds: float
-    """The same of runs with their steps timed."""
+    """A whole run with its steps timed: the sum of steps, gaps and finish."""
+    plain_seconds: float
+    """A whole run that nobody looks into; one is made beside each of the others."""
+    gap_seconds: float
+    """Between the steps, in all."""
     finish_seconds: float
     """Copying results after the last step."""
     threads: int

@@ -188,4 +188,6 @@ def test_the_file_says_what_the_model_is():
         version=7,
         custom_metadata_map={"labels": "cat,dög", "empty": ""},
     )
+    saved = strata.Graph.load(proto.SerializeToString()).to_bytes()
+    assert strata.InferenceSession(saved).get_modelmeta() == meta
     assert strata.InferenceSession(ADD_ONE).get_modelmeta().producer_name == ""

@@ -7,6 +7,8 @@
 
 #include "strata/base/error.hpp"
 #include "strata/base/file.hpp"
+#include "strata/formats/save.hpp"
+#include "strata/ir/builder.hpp"
 
 namespace strata::formats {
 namespace {
@@ -52,6 +54,40 @@ TEST(ModelInfo, SaysWhatTheFileSays) {
   ASSERT_EQ(info.metadata.size(), 2u);
   EXPECT_EQ(info.metadata[0], std::pair(std::string("labels"), std::string("cat\xff")));
   EXPECT_EQ(info.metadata[1], std::pair(std::string(), std::string()));
+}
+
+TEST(ModelInfo, GoesAlongWithASavedGraph) {
+  ir::Graph graph;
+  const ir::ValueId x = graph.add_input("x", {DType::f32, {2}});
+  graph.outputs = {ir::Builder(graph).op("Relu", {x})};
+  EXPECT_EQ(read(onnx_bytes(graph)).producer, "strata");
+  SaveOptions options;
+  options.info = read(model());
+  const ModelInfo info = read(onnx_bytes(graph, options));
+  EXPECT_EQ(info.producer, options.info.producer);
+  EXPECT_EQ(info.producer_version, options.info.producer_version);
+  EXPECT_EQ(info.domain, options.info.domain);
+  EXPECT_EQ(info.description, options.info.description);
+  EXPECT_EQ(info.graph_description, options.info.graph_description);
+  EXPECT_EQ(info.version, options.info.version);
+  EXPECT_EQ(info.metadata, options.info.metadata);
+}
+
+TEST(ModelInfo, GoesAlongWithASavedGraph) {
+  ir::Graph graph;
+  const ir::ValueId x = graph.add_input("x", {DType::f32, {2}});
+  graph.outputs = {ir::Builder(graph).op("Relu", {x})};
+  EXPECT_EQ(read(onnx_bytes(graph)).producer, "strata");
+  SaveOptions options;
+  options.info = read(model());
+  const ModelInfo info = read(onnx_bytes(graph, options));
+  EXPECT_EQ(info.producer, options.info.producer);
+  EXPECT_EQ(info.producer_version, options.info.producer_version);
+  EXPECT_EQ(info.domain, options.info.domain);
+  EXPECT_EQ(info.description, options.info.description);
+  EXPECT_EQ(info.graph_description, options.info.graph_description);
+  EXPECT_EQ(info.version, options.info.version);
+  EXPECT_EQ(info.metadata, options.info.metadata);
 }
 
 TEST(ModelInfo, AnEmptyFileSaysNothing) {
