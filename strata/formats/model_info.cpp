@@ -39,6 +39,11 @@ std::pair<std::string, std::string> entry(Message message) {
 
 }  // namespace
 
+void set_command(ModelInfo& info, std::string command) {
+  std::erase_if(info.metadata, [](const auto& entry) { return entry.first == command_key; });
+  info.metadata.emplace_back(command_key, std::move(command));
+}
+
 ModelInfo model_info(const std::filesystem::path& path) {
   return with_context([&] { return fmt::format("reading {}", path.string()); },
                       [&] {

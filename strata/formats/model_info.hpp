@@ -23,6 +23,12 @@ struct ModelInfo {
   std::vector<std::pair<std::string, std::string>> metadata;
 };
 
+/// Key of the metadata entry that holds the command which wrote the file.
+constexpr std::string_view command_key = "strata.command";
+
+/// Replaces that entry, or adds it.
+void set_command(ModelInfo& info, std::string command);
+
 /// Reads past the network itself, so it costs little beside loading it. A text form of a graph says
 /// nothing. Throws as `load` does.
 ModelInfo model_info(const std::filesystem::path& path);

@@ -61,7 +61,7 @@ void write_model(const OptimizeOptions& options, const OptimizeOutcome& outcome,
   const ir::Graph version = evaluator.version(outcome.chosen().configuration);
   if (!is_container(options.output)) return formats::save_onnx(version, options.output);
   formats::ModelInfo info = formats::model_info(options.model);
-  info.metadata.emplace_back("strata.command", options.command);
+  formats::set_command(info, options.command);
   formats::save_container(version, options.output, info);
 }
 
