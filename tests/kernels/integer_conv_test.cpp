@@ -112,11 +112,13 @@ std::uint32_t sum_at(const Case& c, std::int64_t n, std::int64_t o, std::int64_t
         const std::int64_t channel = group * in + k;
         // A matrix has its channels last.
         const std::int64_t at = p.matrix
-                                    ? x * p.channels + channel
+                                    ? (n * p.width + x) * p.channels + channel
                                     : ((n * p.channels + channel) * p.height + y) * p.width + x;
         const std::int64_t tap = (k * p.kernel_h + i) * p.kernel_w + j;
-        const std::int64_t weight = p.transposed_weights ? tap * p.out_channels + o
-                                                         : o * in * p.kernel_h * p.kernel_w + tap;
+        const std::int64_t matrix = p.weight_matrices > 1 ? n * p.channels * p.out_channels : 0;
+        const std::int64_t weight =
+            matrix + (p.transposed_weights ? tap * p.out_channels + o
+                                           : o * in * p.kernel_h * p.kernel_w + tap);
         sum += std::uint32_t((c.x[std::size_t(at)] - p.x_zero) * (c.w[std::size_t(weight)] - zero));
       }
     }
@@ -165,13 +167,16 @@ std::string text_of(const IntegerConvProblem& p) {
 int check(const Case& c, std::uint64_t seed) {
   IntegerConvProblem p = c.problem;
   const Dims in =
-      p.matrix ? Dims{p.width, p.channels} : Dims{p.batch, p.channels, p.height, p.width};
-  const Dims out = p.matrix ? Dims{p.out_width, p.out_channels}
+      p.matrix ? Dims{p.batch, p.width, p.channels} : Dims{p.batch, p.channels, p.height, p.width};
+  const Dims out = p.matrix ? Dims{p.batch, p.out_width, p.out_channels}
                             : Dims{p.batch, p.out_channels, p.out_height, p.out_width};
-  const Plain x{in, bytes_of(c.x)};
+  std::vector<Plain> inputs{{in, bytes_of(c.x)}};
+  if (!p.constant_weights) {
+    inputs.push_back({{p.weight_matrices, p.channels, p.out_channels}, bytes_of(c.w)});
+  }
   const auto w = bytes_of(c.w), w_zero = bytes_of(c.w_zero);
   const bool sums = p.output == Output::i32;
-  const std::vector<const void*> constants{w.data(),
+  const std::vector<const void*> constants{p.constant_weights ? w.data() : nullptr,
                                            c.w_zero.empty() ? nullptr : w_zero.data(),
                                            sums ? nullptr : c.w_scale.data(),
                                            c.bias.empty() ? nullptr : c.bias.data(),
@@ -180,7 +185,7 @@ int check(const Case& c, std::uint64_t seed) {
   const auto reference = expected(c);
   return for_each_option(
       integer_conv_rows(), p, text_of(p) + fmt::format(" seed {}", seed), [&](const Row& row) {
-        const Plain got = run_row(row, p, {{x}}, out, constants, 1, sums ? 4 : 1);
+        const Plain got = run_row(row, p, inputs, out, constants, 1, sums ? 4 : 1);
         ASSERT_EQ(got.bytes.size(), reference.size());
         for (std::size_t i = 0; i < reference.size(); ++i) {
           ASSERT_EQ(int(got.bytes[i]), int(reference[i])) << "byte " << i;
@@ -292,6 +297,24 @@ TEST(IntegerConv, MatricesAndSums) {
     p.transposed_weights = seed % 2 == 0;
     Case c = random_case(p, seed, seed % 3 == 0);
     if (seed % 4 < 2) c.problem.output = Output::i32;
+    EXPECT_GT(check(c, seed), 0);
+  }
+}
+
+TEST(IntegerConv, WeightsThatAreActivations) {
+  for (std::uint64_t seed = 700; seed < 716; ++seed) {
+    IntegerConvProblem p;
+    p.matrix = p.transposed_weights = true;
+    p.batch = seed % 2 ? 3 : 1;
+    p.width = p.out_width = 5 + std::int64_t(seed % 7);
+    p.channels = 9 + std::int64_t(seed % 5);
+    p.out_channels = 12 + std::int64_t(seed % 3) * 17;
+    Case c = random_case(p, seed, seed % 3 == 0);
+    c.problem.constant_weights = false;
+    c.problem.weight_matrices = seed % 4 == 1 ? 3 : 1;
+    std::mt19937_64 random(seed);
+    c.w = random_codes(random, c.problem.weight_matrices * p.channels * p.out_channels,
+                       c.problem.w_signed);
     EXPECT_GT(check(c, seed), 0);
   }
 }

@@ -51,8 +51,9 @@ struct SumOperands {
   std::int64_t taps;            ///< weights of one channel
   std::int64_t rows_per_group;  ///< entries of the axes of w before `axis` that share channels
 };
-/// Complains unless sums in 32 bits hold whatever x may be, by channel and bound. Weights that
-/// are not constant are taken to be the worst; biases that are not constant to be 0.
+/// Complains unless sums in 32 bits hold whatever x may be, by channel and bound, or wrap as
+/// ONNX's. Weights that are not constant are taken to be the worst; biases that are not constant to
+/// be 0.
 void expect_sums_fit(const InferContext& context, const SumOperands& operands);
 
 /// Calls f with the C++ type of i8 or u8, or also i16.

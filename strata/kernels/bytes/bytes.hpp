@@ -6,6 +6,7 @@
 #include "strata/kernels/elementwise/elementwise.hpp"
 #include "strata/kernels/pool/pool.hpp"
 #include "strata/kernels/row.hpp"
+#include "strata/tensor/tflite_arithmetic.hpp"
 
 namespace strata::kernels {
 
@@ -18,35 +19,68 @@ struct ByteTableProblem : Problem {
   int rank = 0;
 };
 
-/// Between f32 and codes u8 or i8: code = clamp(R(x / scale) + zero), x = (code - zero) * scale
-/// (tensor's onnx_arithmetic). Scales and zero points are single, or one for each place of the
-/// middle axis of (outer, extent, inner). in: {X}; out: {Y}.
+/// How numbers are divided by their scale and rounded: R(x / scale), A(x / scale) or
+/// R(x * (1 / scale)); R rounds half to even, A half away from zero.
+enum class QuantizeRule : std::uint8_t { divide_even, divide_away, multiply_even };
+
+/// Between f32 and codes u8 or i8: code = clamp(rule + zero), x = (code - zero) * scale, or
+/// code * scale - zero * scale where `apart`. Scales and zero points are single, or one for each
+/// place of the middle axis of (outer, extent, inner). in: {X}; out: {Y}.
 /// constants: {scales f32, zero points as codes, or null: all 0}.
 struct QuantizeProblem : Problem {
   explicit QuantizeProblem(ProblemKind which) : Problem(which) {}  ///< quantize or dequantize
   bool is_signed = false;
   bool per_channel = false;
+  QuantizeRule rule = QuantizeRule::divide_even;
+  bool apart = false;
   std::int64_t outer = 1, extent = 1, inner = 1;  ///< per_channel: in place of dims
   std::array<std::int64_t, 8> dims{};
   int rank = 0;
 };
 
-/// Sums and products of codes on different grids, broadcast; both and the result have one type:
-/// add: clamp(R(fma(a, a_ratio, fma(b, b_ratio, constant)))),
-/// multiply: clamp(R(f32((a - a_zero) * (b - b_zero)) * scale + y_zero)).
+/// Sums and products of codes on different grids, broadcast; both and the result have one type.
 /// in: {A, B}; out: {Y}.
 struct ByteBinaryProblem : BinaryProblem {
+  using AddRatios = onnx_arithmetic::AddRatios;
   ByteBinaryProblem() { kind = ProblemKind::byte_binary; }
+
+  enum class Form : std::uint8_t {
+    float_sum,      ///< onnx_arithmetic::add
+    float_product,  ///< onnx_arithmetic::multiply
+    integer_sum,    ///< FixedSum of XNNPACK: ((constant + a * a_factor + b * b_factor) >> shift) +
+                    ///< y_zero
+    fixed_sum,      ///< FixedSum of the other modes
+    product,        ///< product_of: a Rescale of the products
+  };
+  Form form = Form::float_sum;
   bool is_signed = false;
-  float a_ratio = 1, b_ratio = 1, constant = 0;
-  std::int32_t a_zero = 0, b_zero = 0;
-  float scale = 1, y_zero = 0;
+  AddRatios ratios{};
+  float scale = 1;
+  FixedSum sum{};
+  Rescale rescale{};
+  std::int32_t a_zero = 0, b_zero = 0, y_zero = 0;
 };
 
-/// Maxima of codes; the geometry is that of other pools. in: {X}; out: {Y}.
+/// How the sum of a window's codes becomes a code.
+struct ByteAverage {
+  enum class Rule : std::uint8_t {
+    literal,  ///< the mean of the numbers in f32 steps, by the result's scale, with its zero point
+    rounded,  ///< average_of: x and y are on one grid
+    mean,     ///< FixedMean: all windows have as many codes
+  };
+  Rule rule = Rule::literal;
+  QuantizedOperand x{}, y{};
+  FixedMean mean{};
+  QuantizedRange range{};
+};
+
+/// Maxima and averages of codes; the geometry is that of other pools, and padding counts for
+/// nothing. in: {X}; out: {Y}.
 struct BytePoolProblem : PoolProblem {
   BytePoolProblem() { kind = ProblemKind::byte_pool; }
   bool is_signed = false;
+  bool flat_output = false;  ///< Y is (N,C), for windows of the whole plane
+  ByteAverage average{};
 };
 
 std::span<const Row> byte_rows();

@@ -1,8 +1,7 @@
 #pragma once
 
 #include "strata/kernels/bytes/runs.hpp"
-#include "strata/kernels/integer/ints.hpp"
-#include "strata/kernels/integer/rounding.hpp"
+#include "strata/kernels/integer/rescale.hpp"
 
 namespace strata::kernels::STRATA_INTS_NAMESPACE {
 namespace {
@@ -15,15 +14,45 @@ Bounds bounds_of(bool is_signed, std::int32_t zero) {
   return {float((is_signed ? -128 : 0) - zero), float((is_signed ? 127 : 255) - zero)};
 }
 
-void quantize_run(const float* x, std::uint8_t* y, std::int64_t count,
-                  const QuantizeRun& run) noexcept {
+/// A of v within bounds.
+Ints round_away_within(Floats v, const Bounds& bounds) {
+  v = smaller(larger(v, broadcast(bounds.low)), broadcast(bounds.high));
+  const Ints whole = __builtin_convertvector(v, Ints);
+  const Floats rest = v - __builtin_convertvector(whole, Floats);
+  return whole + (rest >= 0.5f ? Ints{} + 1 : Ints{}) - (rest <= -0.5f ? Ints{} + 1 : Ints{});
+}
+
+template <QuantizeRun::Rule rule>
+void quantize_by(const float* x, std::uint8_t* y, std::int64_t count, const QuantizeRun& run) {
   const Bounds bounds = bounds_of(run.is_signed, run.zero);
+  const float inverse = 1.0f / run.scale;
+  const EvenRounding even(bounds.low, bounds.high, run.zero);
   for (std::int64_t i = 0; i < count; i += int_lanes) {
     const int lanes = count - i < int_lanes ? int(count - i) : int_lanes;
     const Floats v = lanes == int_lanes ? load_any<Floats>(x + i) : load_any<Floats>(x + i, lanes);
-    const Ints codes = round_within(v / run.scale, bounds.low, bounds.high) + run.zero;
+    Ints codes;
+    if constexpr (rule == QuantizeRun::Rule::divide_even) {
+      codes = even(v / run.scale);
+    } else if constexpr (rule == QuantizeRun::Rule::divide_away) {
+      codes = round_away_within(v / run.scale, bounds) + run.zero;
+    } else {
+      codes = even(v * inverse);
+    }
     const Bytes bytes = __builtin_convertvector(codes, Bytes);
     lanes == int_lanes ? store_any(y + i, bytes) : store_any(y + i, bytes, lanes);
+  }
+}
+
+void quantize_run(const float* x, std::uint8_t* y, std::int64_t count,
+                  const QuantizeRun& run) noexcept {
+  using Rule = QuantizeRun::Rule;
+  switch (run.rule) {
+    case Rule::divide_even:
+      return quantize_by<Rule::divide_even>(x, y, count, run);
+    case Rule::divide_away:
+      return quantize_by<Rule::divide_away>(x, y, count, run);
+    case Rule::multiply_even:
+      return quantize_by<Rule::multiply_even>(x, y, count, run);
   }
 }
 
@@ -41,10 +70,12 @@ template <bool Signed>
 
 template <bool Signed>
 void dequantize_codes(const std::uint8_t* x, float* y, std::int64_t count, const QuantizeRun& run) {
+  const float shift = -float(run.zero) * run.scale;
   for (std::int64_t i = 0; i < count; i += int_lanes) {
     const int lanes = count - i < int_lanes ? int(count - i) : int_lanes;
-    const Ints difference = load_codes<Signed>(x + i, lanes) - run.zero;
-    const Floats v = __builtin_convertvector(difference, Floats) * run.scale;
+    const Ints codes = load_codes<Signed>(x + i, lanes);
+    const Floats v = run.apart ? rounded(__builtin_convertvector(codes, Floats) * run.scale) + shift
+                               : __builtin_convertvector(codes - run.zero, Floats) * run.scale;
     lanes == int_lanes ? store_any(y + i, v) : store_any(y + i, v, lanes);
   }
 }
@@ -55,25 +86,38 @@ void dequantize_run(const std::uint8_t* x, float* y, std::int64_t count,
                 : dequantize_codes<false>(x, y, count, run);
 }
 
-struct Sum {
-  const ByteBinaryProblem& p;
-  [[gnu::always_inline]] Floats operator()(Ints a, Ints b) const {
-    const Floats inner =
-        fused(__builtin_convertvector(b, Floats), Floats{} + p.b_ratio, Floats{} + p.constant);
-    return fused(__builtin_convertvector(a, Floats), Floats{} + p.a_ratio, inner);
+template <ByteBinaryRun::Form form>
+[[gnu::always_inline]] inline Ints combine(const ByteBinaryRun& run, Ints a, Ints b) {
+  using Form = ByteBinaryRun::Form;
+  const auto whole = [](std::int32_t n) { return Ints{} + n; };
+  const EvenRounding even(float(run.epilogue.low + run.epilogue.zero),
+                          float(run.epilogue.high + run.epilogue.zero), 0);
+  if constexpr (form == Form::float_sum) {
+    const Floats inner = fused(__builtin_convertvector(b, Floats), broadcast(run.b_ratio),
+                               broadcast(run.sum_constant));
+    const Floats sum = fused(__builtin_convertvector(a, Floats), broadcast(run.a_ratio), inner);
+    return even(sum);
+  } else if constexpr (form == Form::float_product) {
+    const Ints product = (a - run.a_zero) * (b - run.b_zero);
+    const Floats scaled = rounded(__builtin_convertvector(product, Floats) * run.scale);
+    return even(scaled + run.float_zero);
+  } else if constexpr (form == Form::integer_sum) {
+    return clamp((a * run.a_factor + b * run.b_factor + run.constant) >> run.shift, run.epilogue);
+  } else if constexpr (form == Form::fixed_sum) {
+    const Ints left = multiply_fixed((a - run.a_zero) << run.left_shift, whole(run.a.multiplier),
+                                     whole(run.a.word));
+    const Ints right = multiply_fixed((b - run.b_zero) << run.left_shift, whole(run.b.multiplier),
+                                      whole(run.b.word));
+    return clamp(multiply_fixed(left + right, whole(run.y.multiplier), whole(run.y.word)),
+                 run.epilogue);
+  } else {
+    const Ints product = (a - run.a_zero) * (b - run.b_zero);
+    return rescale(product, whole(run.y.multiplier), whole(run.y.word), run.epilogue);
   }
-};
-struct Product {
-  const ByteBinaryProblem& p;
-  [[gnu::always_inline]] Floats operator()(Ints a, Ints b) const {
-    const Ints product = (a - p.a_zero) * (b - p.b_zero);
-    return rounded(__builtin_convertvector(product, Floats) * p.scale) + p.y_zero;
-  }
-};
+}
 
-template <bool Signed, class Op>
-void binary_codes(const Op& op, const ByteBinaryRow& row) {
-  const Bounds bounds = bounds_of(Signed, 0);
+template <ByteBinaryRun::Form form, bool Signed>
+void binary_codes(const ByteBinaryRun& run, const ByteBinaryRow& row) {
   const auto single = [](const std::uint8_t* p) {
     return Ints{} + (Signed ? int(std::int8_t(*p)) : int(*p));
   };
@@ -82,35 +126,72 @@ void binary_codes(const Op& op, const ByteBinaryRow& row) {
     const int lanes = row.count - i < int_lanes ? int(row.count - i) : int_lanes;
     const Ints a = row.stream_a ? load_codes<Signed>(row.a + i, lanes) : one_a;
     const Ints b = row.stream_b ? load_codes<Signed>(row.b + i, lanes) : one_b;
-    const Ints codes = round_within(op(a, b), bounds.low, bounds.high);
-    const Bytes bytes = __builtin_convertvector(codes, Bytes);
+    const Bytes bytes = __builtin_convertvector(combine<form>(run, a, b), Bytes);
     lanes == int_lanes ? store_any(row.y + i, bytes) : store_any(row.y + i, bytes, lanes);
   }
 }
 
-void binary_run(const ByteBinaryProblem& p, const ByteBinaryRow& row) noexcept {
-  if (p.function == Binary::add) {
-    p.is_signed ? binary_codes<true>(Sum{p}, row) : binary_codes<false>(Sum{p}, row);
-  } else {
-    p.is_signed ? binary_codes<true>(Product{p}, row) : binary_codes<false>(Product{p}, row);
+template <ByteBinaryRun::Form form>
+void binary_form(const ByteBinaryRun& run, const ByteBinaryRow& row) {
+  run.is_signed ? binary_codes<form, true>(run, row) : binary_codes<form, false>(run, row);
+}
+
+void binary_run(const ByteBinaryRun& run, const ByteBinaryRow& row) noexcept {
+  using Form = ByteBinaryRun::Form;
+  switch (run.form) {
+    case Form::float_sum:
+      return binary_form<Form::float_sum>(run, row);
+    case Form::float_product:
+      return binary_form<Form::float_product>(run, row);
+    case Form::integer_sum:
+      return binary_form<Form::integer_sum>(run, row);
+    case Form::fixed_sum:
+      return binary_form<Form::fixed_sum>(run, row);
+    case Form::product:
+      return binary_form<Form::product>(run, row);
   }
 }
 
 template <class Byte>
-void maximum_of(const Byte* __restrict x, std::int64_t x_step, Byte* __restrict y,
-                std::int64_t count) {
-  if (x_step == 1) {
-    for (std::int64_t i = 0; i < count; ++i) y[i] = y[i] < x[i] ? x[i] : y[i];
-  } else {
-    for (std::int64_t i = 0; i < count; ++i) y[i] = y[i] < x[i * x_step] ? x[i * x_step] : y[i];
+void sum_of(const Byte* x, std::int32_t* sums, const PixelRun& run) {
+  for (std::int64_t p = 0; p < run.pixels; ++p) {
+    const Byte* __restrict from = x + p * run.x_step;
+    std::int32_t* __restrict to = sums + p * run.y_step;
+    for (std::int64_t i = 0; i < run.count; ++i) to[i] += from[i];
   }
 }
 
-void maximum_run(const std::uint8_t* x, std::int64_t x_step, std::uint8_t* y, std::int64_t count,
-                 bool is_signed) noexcept {
-  if (!is_signed) return maximum_of(x, x_step, y, count);
-  maximum_of(reinterpret_cast<const std::int8_t*>(x), x_step, reinterpret_cast<std::int8_t*>(y),
-             count);
+void sum_run(const std::uint8_t* x, std::int32_t* sums, const PixelRun& run) noexcept {
+  if (!run.is_signed) return sum_of(x, sums, run);
+  sum_of(reinterpret_cast<const std::int8_t*>(x), sums, run);
+}
+
+template <class V>
+void maximum_of(const std::uint8_t* x, std::uint8_t* y, const PixelRun& run) {
+  constexpr std::int64_t lanes = sizeof(V);
+  for (std::int64_t p = 0; p < run.pixels; ++p, x += run.x_step, y += run.y_step) {
+    for (std::int64_t i = 0; i < run.count; i += lanes) {
+      const int n = run.count - i < lanes ? int(run.count - i) : int(lanes);
+      const V a = (V)load_bytes(x + i, n), b = (V)load_bytes(y + i, n);
+      store_bytes(y + i, (WideBytes)(a > b ? a : b), n);
+    }
+  }
+}
+
+/// Pixels of one element.
+template <class Byte>
+void maximum_of_places(const Byte* __restrict x, Byte* __restrict y, const PixelRun& run) {
+  for (std::int64_t p = 0; p < run.pixels; ++p) {
+    y[p] = y[p] < x[p * run.x_step] ? x[p * run.x_step] : y[p];
+  }
+}
+
+void maximum_run(const std::uint8_t* x, std::uint8_t* y, const PixelRun& run) noexcept {
+  if (run.count > 1 && run.is_signed) return maximum_of<WideSignedBytes>(x, y, run);
+  if (run.count > 1) return maximum_of<WideBytes>(x, y, run);
+  if (!run.is_signed) return maximum_of_places(x, y, run);
+  maximum_of_places(reinterpret_cast<const std::int8_t*>(x), reinterpret_cast<std::int8_t*>(y),
+                    run);
 }
 
 }  // namespace
@@ -118,6 +199,7 @@ void maximum_run(const std::uint8_t* x, std::int64_t x_step, std::uint8_t* y, st
 constinit const ByteKernels byte_kernels = {.quantize = quantize_run,
                                             .dequantize = dequantize_run,
                                             .binary = binary_run,
-                                            .maximum = maximum_run};
+                                            .maximum = maximum_run,
+                                            .sum = sum_run};
 
 }  // namespace strata::kernels::STRATA_INTS_NAMESPACE

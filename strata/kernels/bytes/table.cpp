@@ -2,9 +2,12 @@
 #include <cstring>
 
 #include "strata/kernels/built.hpp"
+#include "strata/kernels/bytes/bytes.hpp"
+#include "strata/kernels/bytes/pool.hpp"
 #include "strata/kernels/bytes/runs.hpp"
 #include "strata/kernels/cost.hpp"
 #include "strata/kernels/elementwise/binary_plan.hpp"
+#include "strata/kernels/integer/constants.hpp"
 
 namespace strata::kernels {
 namespace {
@@ -107,7 +110,8 @@ void for_each_run(const Args& args, std::int64_t begin, std::int64_t end, F&& f)
   for (std::int64_t u = begin; u < end; ++u) {
     const std::int64_t channel = p.per_channel ? u % p.extent : 0;
     f(u * unit, std::min(unit, elements - u * unit),
-      QuantizeRun{scales[channel], zeros[channel], p.is_signed});
+      QuantizeRun{scales[channel], zeros[channel], p.is_signed, QuantizeRun::Rule(p.rule),
+                  p.apart});
   }
 }
 
@@ -132,10 +136,40 @@ std::uint32_t binary_in_place(const Problem& problem) {
   const ByteBinaryProblem& p = binary(problem);
   return std::uint32_t(p.a_dims == p.out_dims) | std::uint32_t(p.b_dims == p.out_dims) << 1;
 }
+ByteBinaryRun::Fixed fixed(FixedMultiplier m) {
+  return {m.multiplier, fixed_word(std::max(m.shift, 0), std::max(-m.shift, 0), true)};
+}
+
+ByteBinaryRun binary_run_of(const ByteBinaryProblem& p) {
+  const std::int32_t low = p.is_signed ? -128 : 0;
+  const IntegerRuleOf rule = integer_rule(p.rescale);
+  ByteBinaryRun run{.form = ByteBinaryRun::Form(p.form),
+                    .is_signed = p.is_signed,
+                    .a_ratio = p.ratios.a,
+                    .b_ratio = p.ratios.b,
+                    .sum_constant = p.ratios.constant,
+                    .scale = p.scale,
+                    .float_zero = float(p.y_zero),
+                    .a_zero = p.a_zero,
+                    .b_zero = p.b_zero,
+                    .a_factor = std::int32_t(p.sum.a_factor),
+                    .b_factor = std::int32_t(p.sum.b_factor),
+                    .constant = std::int32_t(p.sum.constant),
+                    .shift = p.sum.shift,
+                    .left_shift = p.sum.left_shift,
+                    .a = fixed(p.sum.a),
+                    .b = fixed(p.sum.b),
+                    .y = fixed(p.sum.y),
+                    .epilogue = {rule.rule, low - p.y_zero, low + 255 - p.y_zero, p.y_zero}};
+  if (p.form == ByteBinaryProblem::Form::product) run.y = {rule.first, rule.second};
+  return run;
+}
+
 void run_binary_units(const ByteKernels& kernels, const Args& args, std::int64_t begin,
                       std::int64_t end) {
   const ByteBinaryProblem& p = binary(*args.problem);
   const BinaryPlan plan = plan_binary(p);
+  const ByteBinaryRun numbers = binary_run_of(p);
   const auto* a = static_cast<const std::uint8_t*>(args.in[0]);
   const auto* b = static_cast<const std::uint8_t*>(args.in[1]);
   auto* y = static_cast<std::uint8_t*>(args.out[0]);
@@ -154,78 +188,8 @@ void run_binary_units(const ByteKernels& kernels, const Args& args, std::int64_t
     }
     const std::int64_t count = std::min(plan.columns, inner.extent - column);
     for (std::int64_t r = 0; r < std::min(plan.rows, rows.extent - row); ++r) {
-      kernels.binary(p, {a + at_a + r * rows.a, b + at_b + r * rows.b, y + at_y + r * inner.extent,
-                         count, inner.a != 0, inner.b != 0});
-    }
-  }
-}
-
-// Maxima.
-
-const BytePoolProblem& pool(const Problem& problem) {
-  return static_cast<const BytePoolProblem&>(problem);
-}
-void pool_layouts(const Problem&, std::vector<OperandLayouts>& options) {
-  options.push_back({{channels_last_layout}, {channels_last_layout}});
-  options.push_back({{plain_layout}, {plain_layout}});
-}
-CostEstimate pool_cost(const Problem& problem, const Machine& machine, Isa isa) {
-  const BytePoolProblem& p = pool(problem);
-  const double planes = double(p.batch * p.channels);
-  const double out = planes * double(p.out_height * p.out_width);
-  const double taps = out * double(p.kernel_h) * double(p.kernel_w);
-  const bool vectors = !p.layouts.in[0].is_plain();
-  return estimate(vectors ? isa : Isa::baseline, taps * (vectors ? 1 : 20),
-                  planes * double(p.height * p.width) + out, machine);
-}
-/// A unit is a row of the output, of all channels or of one.
-std::int64_t pool_units(const Problem& problem, int) {
-  const BytePoolProblem& p = pool(problem);
-  return p.batch * p.out_height * (p.layouts.in[0].is_plain() ? p.channels : 1);
-}
-
-/// Outputs of a row that read a column that exists: [first, last).
-struct Reach {
-  std::int64_t first, last;
-};
-Reach reach(const BytePoolProblem& p, std::int64_t tap) {
-  const std::int64_t offset = tap * p.dilation_w - p.pad_left;
-  const std::int64_t first = offset >= 0 ? 0 : (-offset + p.stride_w - 1) / p.stride_w;
-  const std::int64_t past = p.width - offset;
-  const std::int64_t last = past <= 0 ? 0 : (past + p.stride_w - 1) / p.stride_w;
-  return {std::min(first, p.out_width),
-          std::clamp(last, std::min(first, p.out_width), p.out_width)};
-}
-
-void run_pool_units(const ByteKernels& kernels, const Args& args, std::int64_t begin,
-                    std::int64_t end) {
-  const BytePoolProblem& p = pool(*args.problem);
-  const bool plain = p.layouts.in[0].is_plain();
-  const std::int64_t pixel = plain ? 1 : p.channels;
-  const auto* x = static_cast<const std::uint8_t*>(args.in[0]);
-  auto* y = static_cast<std::uint8_t*>(args.out[0]);
-  for (std::int64_t u = begin; u < end; ++u) {
-    const std::int64_t image = u / p.out_height, row = u % p.out_height;
-    std::uint8_t* to = y + u * p.out_width * pixel;
-    std::memset(to, p.is_signed ? 0x80 : 0, std::size_t(p.out_width * pixel));
-    for (std::int64_t i = 0; i < p.kernel_h; ++i) {
-      const std::int64_t in_row = row * p.stride_h - p.pad_top + i * p.dilation_h;
-      if (in_row < 0 || in_row >= p.height) continue;
-      const std::uint8_t* from = x + (image * p.height + in_row) * p.width * pixel;
-      for (std::int64_t j = 0; j < p.kernel_w; ++j) {
-        const Reach range = reach(p, j);
-        const std::int64_t column = range.first * p.stride_w - p.pad_left + j * p.dilation_w;
-        if (plain || p.stride_w == 1) {
-          const std::int64_t step = plain ? p.stride_w : 1;
-          kernels.maximum(from + column * pixel, step, to + range.first * pixel,
-                          (range.last - range.first) * pixel, p.is_signed);
-          continue;
-        }
-        for (std::int64_t o = range.first; o < range.last; ++o) {
-          kernels.maximum(from + (column + (o - range.first) * p.stride_w) * pixel, 1,
-                          to + o * pixel, pixel, p.is_signed);
-        }
-      }
+      kernels.binary(numbers, {a + at_a + r * rows.a, b + at_b + r * rows.b,
+                               y + at_y + r * inner.extent, count, inner.a != 0, inner.b != 0});
     }
   }
 }
@@ -254,7 +218,7 @@ struct Of {
     return nullptr;
   }
   static const char* pool(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
-    run_pool_units(Kernels, args, begin, end);
+    run_byte_pool(Kernels, args, begin, end);
     return nullptr;
   }
 
@@ -291,9 +255,10 @@ struct Of {
             .kind = ProblemKind::byte_pool,
             .isa = Set,
             .rejects = accept,
-            .layouts = pool_layouts,
-            .cost = cost<pool_cost>,
-            .units = pool_units,
+            .layouts = byte_pool_layouts,
+            .cost = cost<byte_pool_cost>,
+            .worker_scratch_bytes = byte_pool_worker_bytes,
+            .units = byte_pool_units,
             .run = pool};
   }
 };

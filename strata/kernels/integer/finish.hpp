@@ -1,106 +1,54 @@
 #pragma once
 
-#include "strata/kernels/integer/rounding.hpp"
-#include "strata/kernels/integer/tile.hpp"
+#include "strata/kernels/integer/rescale.hpp"
 
-/// From sums to codes, by vectors: tensor's Rescale.
+/// From the sums of tiles to results.
 namespace strata::kernels::STRATA_INTS_NAMESPACE {
 namespace {
 
-constexpr int half_lanes = int_lanes / 2;
-using HalfInts = std::int32_t __attribute__((vector_size(4 * half_lanes)));
-using HalfWords = std::uint32_t __attribute__((vector_size(4 * half_lanes)));
-using Longs = std::int64_t __attribute__((vector_size(8 * half_lanes)));
-using Words = std::uint64_t __attribute__((vector_size(8 * half_lanes)));
-using Doubles = double __attribute__((vector_size(8 * half_lanes)));
-
-/// Both halves of vectors through f, which takes and gives HalfInts.
-template <class F>
-[[gnu::always_inline]] inline Ints by_halves(F&& f, const Ints& a, const Ints& b, const Ints& c) {
-  HalfInts in[3][2], out[2];
-  __builtin_memcpy(in[0], &a, sizeof a);
-  __builtin_memcpy(in[1], &b, sizeof b);
-  __builtin_memcpy(in[2], &c, sizeof c);
-  for (int i = 0; i < 2; ++i) out[i] = f(in[0][i], in[1][i], in[2][i]);
-  Ints y;
-  __builtin_memcpy(&y, out, sizeof y);
-  return y;
-}
-
-[[gnu::always_inline]] inline Ints clamp(Ints v, const IntegerEpilogue& e) {
-  v = v > e.low ? v : Ints{} + e.low;
-  return (v < e.high ? v : Ints{} + e.high) + e.zero;
-}
-
-/// fixed_point.hpp's multiply_away or multiply_up. The product with a multiplier that is not
-/// negative never saturates, and its rounding is that of adding half and shifting; bits 31 to 62 of
-/// the sum are the result.
-[[gnu::always_inline]] inline Ints multiply_fixed(Ints sum, Ints multiplier, Ints shifts) {
-  const Ints left = sum << (shifts & 255);
-  const Ints x = by_halves(
-      [](HalfInts a, HalfInts b, HalfInts) {
-        const Longs product = __builtin_convertvector(a, Longs) * __builtin_convertvector(b, Longs);
-        const Words shifted = (Words)(product + (std::int64_t(1) << 30)) >> 31;
-        return (HalfInts) __builtin_convertvector(shifted, HalfWords);
-      },
-      left, multiplier, multiplier);
-  const Ints right = shifts >> 8 & 255;
-  const Ints mask = ((Ints{} + 1) << right) - 1;
-  const Ints threshold = (mask >> 1) + (shifts >> 16 & (x < 0 ? Ints{} + 1 : Ints{}));
-  return (x >> right) + ((x & mask) > threshold ? Ints{} + 1 : Ints{});
-}
-
-/// A of the product with an f64: what is cut off decides, its sign included.
-[[gnu::always_inline]] inline Ints multiply_real(Ints sum, Ints lower, Ints upper,
-                                                 const IntegerEpilogue& e) {
-  return by_halves(
-      [&](HalfInts a, HalfInts low, HalfInts high) {
-        const Words bits = __builtin_convertvector((HalfWords)low, Words) |
-                           __builtin_convertvector((HalfWords)high, Words) << 32;
-        Doubles v = __builtin_convertvector(a, Doubles) * (Doubles)bits;
-        const double least = e.low, most = e.high;
-        v = v > least ? v : Doubles{} + least;
-        v = v < most ? v : Doubles{} + most;
-        const HalfInts whole = __builtin_convertvector(v, HalfInts);
-        const Doubles rest = v - __builtin_convertvector(whole, Doubles);
-        const Longs up = rest >= 0.5 ? Longs{} + 1 : Longs{};
-        const Longs down = rest <= -0.5 ? Longs{} + 1 : Longs{};
-        return whole + __builtin_convertvector(up - down, HalfInts);
-      },
-      sum, lower, upper);
-}
-
-/// The codes of one vector of sums.
 [[gnu::always_inline]] inline Ints rescale(Ints sum, IntegerWords words, std::ptrdiff_t lane,
                                            const IntegerEpilogue& e) {
-  const Ints first = load_any<Ints>(words.first + lane);
-  if (e.rule == IntegerRule::float_even) {
-    const Floats v = __builtin_convertvector(sum, Floats) * (Floats)first;
-    return round_within(v, float(e.low), float(e.high)) + e.zero;
+  return rescale(sum, load_any<Ints>(words.first + lane), load_any<Ints>(words.second + lane), e);
+}
+
+/// Sums of one vector of lanes, at all positions, through f(sum, position), which gives what is
+/// stored as elements of Stored.
+template <class Stored, class F>
+[[gnu::always_inline]] inline void finish_vector(const IntegerFinish& f, int v, F&& result) {
+  const std::ptrdiff_t lane = v * int_lanes;
+  const int lanes = v + 1 < f.vectors ? int_lanes : f.last_lanes;
+  const Ints bias = load_any<Ints>(f.bias + lane);
+  const std::int32_t* sums = f.sums + lane;
+  constexpr std::ptrdiff_t size = std::ptrdiff_t(sizeof(Stored)) / int_lanes;
+  for (int p = 0; p < f.positions;) {
+    std::uint8_t* y = f.y + (p / f.columns * f.y_row + lane) * size;
+    for (int c = 0; c < f.columns; ++c, ++p) {
+      const Ints sum = load_any<Ints>(sums) + bias;
+      const Stored stored = __builtin_convertvector(result(sum, p), Stored);
+      lanes == int_lanes ? store_any(y, stored) : store_any(y, stored, lanes);
+      sums += f.vectors * int_lanes;
+      y += f.y_column * size;
+    }
   }
-  const Ints second = load_any<Ints>(words.second + lane);
-  if (e.rule == IntegerRule::fixed) return clamp(multiply_fixed(sum, first, second), e);
-  return multiply_real(sum, first, second, e) + e.zero;
 }
 
 void finish_tile(const IntegerFinish& f) noexcept {
-  for (int p = 0; p < f.positions; ++p) {
-    const std::ptrdiff_t at = p / f.columns * f.y_row + p % f.columns * f.y_column;
-    for (int v = 0; v < f.vectors; ++v) {
-      const std::ptrdiff_t lane = v * int_lanes;
-      const int lanes = v + 1 < f.vectors ? int_lanes : f.last_lanes;
-      Ints sum =
-          load_any<Ints>(f.sums + p * f.vectors * int_lanes + lane) + load_any<Ints>(f.bias + lane);
-      if (f.window_sums) sum -= load_any<Ints>(f.w_zero + lane) * f.window_sums[p];
-      if (f.epilogue.rule == IntegerRule::sums) {
-        std::uint8_t* y = f.y + (at + lane) * 4;
-        lanes == int_lanes ? store_any(y, sum) : store_any(y, sum, lanes);
-        continue;
-      }
-      const Ints codes = rescale(sum, f.words, lane, f.epilogue);
-      const Bytes bytes = __builtin_convertvector(codes, Bytes);
-      std::uint8_t* y = f.y + at + lane;
-      lanes == int_lanes ? store_any(y, bytes) : store_any(y, bytes, lanes);
+  const IntegerEpilogue e = f.epilogue;
+  for (int v = 0; v < f.vectors; ++v) {
+    const std::ptrdiff_t lane = v * int_lanes;
+    const auto complete = [&](Ints sum, int p) {
+      return f.window_sums ? sum - load_any<Ints>(f.w_zero + lane) * f.window_sums[p] : sum;
+    };
+    if (e.rule == IntegerRule::sums) {
+      finish_vector<Ints>(f, v, complete);
+    } else if (e.rule == IntegerRule::float_even && !f.window_sums) {
+      const Floats scale = (Floats)load_any<Ints>(f.words.first + lane);
+      const EvenRounding rounding = even_rounding(e);
+      finish_vector<Bytes>(
+          f, v, [scale, rounding](Ints sum, int) { return rescale_even(sum, scale, rounding); });
+    } else {
+      finish_vector<Bytes>(
+          f, v, [&](Ints sum, int p) { return rescale(complete(sum, p), f.words, lane, e); });
     }
   }
 }

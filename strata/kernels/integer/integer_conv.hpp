@@ -14,7 +14,9 @@ namespace strata::kernels {
 /// scales, the arithmetic and the kind of sum. A matrix of M rows is an image of height 1 and width
 /// M whose plain layout has channels last. in: {X (N,C,H,W)}; out: {Y (N,O,OH,OW)}. constants: {w,
 /// w_zero or null, w_scale f32 or null, B i32 or null, x_scale f32, y_scale f32}; x_scale and
-/// y_scale have one element, w_zero and w_scale one or one per output channel.
+/// y_scale have one element, w_zero and w_scale one or one per output channel. Weights of matrices
+/// may be an activation instead, in[1]: (C, O), or one such matrix for each image; then the first
+/// constant is null.
 struct IntegerConvProblem : Problem {
   IntegerConvProblem() : Problem(ProblemKind::integer_conv) {}
 
@@ -29,6 +31,8 @@ struct IntegerConvProblem : Problem {
   std::int64_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
   bool matrix = false;              ///< X is (M, C), Y is (M, O)
   bool transposed_weights = false;  ///< of a matrix: w is (C, O), else (O, C/G, KH, KW)
+  bool constant_weights = true;
+  std::int64_t weight_matrices = 1;  ///< that are no constants: 1, or `batch`
   bool x_signed = false, w_signed = false;
   bool w_zero_per_channel = false, w_scale_per_channel = false;
   std::int32_t x_zero = 0, y_zero = 0;

@@ -56,14 +56,81 @@ std::uint32_t pack_lane(const IntegerPlan& plan, const IntegerConvProblem& p,
   return taps * std::uint32_t(x_zero) * std::uint32_t(zero) - std::uint32_t(x_zero) * sum;
 }
 
+/// Where the numbers per lane lie: behind the weights, where those are constants.
+std::size_t lanes_at(const IntegerPlan& plan) {
+  return plan.packs ? 0 : integer_weight_bytes(plan);
+}
+
+/// A panel of columns of a matrix (C, O).
+struct MatrixPanel {
+  const IntegerPlan& plan;
+  const IntegerConvProblem& p;
+  const std::uint8_t* w;      // at the panel's first column
+  const std::int32_t* zeros;  // of the lanes, as bytes i8 have them
+  int valid;
+
+  std::int32_t weight(std::int64_t row, int lane) const {
+    const std::uint8_t byte = w[row * p.out_channels + lane];
+    return p.w_signed ? std::int32_t(std::int8_t(byte)) : std::int32_t(byte) - 128;
+  }
+
+  /// The rows from this one on that make a word, for all lanes; adds them to the lanes' sums. Rows
+  /// beyond the last hold the zero points.
+  void pack(std::int64_t row, std::uint8_t* to, std::uint32_t* sums) const {
+    for (int i = 0; i < plan.word_elements; ++i) {
+      const bool exists = row + i < p.channels;
+      for (int lane = 0; lane < valid; ++lane) {
+        const std::int32_t code = exists ? weight(row + i, lane) : zeros[lane];
+        if (exists) sums[lane] += std::uint32_t(code);
+        if (plan.word_elements == 4) {
+          to[4 * lane + i] = std::uint8_t(code);
+        } else {
+          const auto difference = std::int16_t(code - zeros[lane]);
+          std::memcpy(to + 4 * lane + 2 * i, &difference, sizeof difference);
+        }
+      }
+    }
+  }
+};
+
 }  // namespace
+
+void pack_integer_panels(const IntegerPlan& plan, const IntegerConvProblem& p,
+                         const std::uint8_t* w, const std::byte* packed, std::byte* to,
+                         std::int64_t begin, std::int64_t end) noexcept {
+  constexpr int most_lanes = 32;
+  const auto* of_lanes = reinterpret_cast<const std::int32_t*>(packed);
+  const std::uint32_t x_zero = std::uint32_t(p.x_zero + (p.x_signed ? 128 : 0));
+  for (std::int64_t u = begin; u < end; ++u) {
+    const std::int64_t matrix = u / plan.panels, panel = u % plan.panels;
+    const std::int64_t first = panel * 2 * plan.lanes;
+    const int lanes = (panel + 1 < plan.panels ? 2 : plan.last_vectors) * plan.lanes;
+    const std::int32_t* zeros = of_lanes + 3 * plan.lane_count + first;
+    const MatrixPanel source{plan, p, w + matrix * p.channels * p.out_channels + first, zeros,
+                             int(std::min<std::int64_t>(lanes, p.out_channels - first))};
+    auto* weights = reinterpret_cast<std::uint8_t*>(to + std::size_t(matrix) * plan.matrix_bytes);
+    auto* bias = reinterpret_cast<std::uint32_t*>(weights + integer_weight_bytes(plan)) + first;
+    std::uint32_t sums[most_lanes] = {};
+    std::uint8_t* at = weights + first * plan.reduction * 4;
+    std::memset(at, 0, std::size_t(lanes) * std::size_t(plan.reduction) * 4);
+    for (int word = 0; word < plan.reduction; ++word, at += 4 * lanes) {
+      source.pack(std::int64_t(word) * plan.word_elements, at, sums);
+    }
+    for (int lane = 0; lane < lanes; ++lane) {
+      bias[lane] = std::uint32_t(of_lanes[first + lane]);
+      if (plan.word_elements != 4) continue;
+      bias[lane] += std::uint32_t(p.channels) * x_zero * std::uint32_t(zeros[lane]);
+      bias[lane] -= x_zero * sums[lane];
+    }
+  }
+}
 
 std::size_t integer_weight_bytes(const IntegerPlan& plan) {
   return (std::size_t(plan.lane_count) * std::size_t(plan.reduction) * 4 + 63) / 64 * 64;
 }
 
 std::size_t integer_packed_bytes(const IntegerPlan& plan) {
-  return integer_weight_bytes(plan) + 4 * std::size_t(plan.lane_count) * 4;
+  return lanes_at(plan) + 4 * std::size_t(plan.lane_count) * 4;
 }
 
 void pack_integer(const IntegerPlan& plan, const IntegerConvProblem& p, const Constants& constants,
@@ -71,7 +138,7 @@ void pack_integer(const IntegerPlan& plan, const IntegerConvProblem& p, const Co
   const IntegerConstants reader(p, constants);
   std::memset(packed, 0, integer_packed_bytes(plan));
   std::byte* panel = packed;
-  auto* bias = reinterpret_cast<std::uint32_t*>(packed + integer_weight_bytes(plan));
+  auto* bias = reinterpret_cast<std::uint32_t*>(packed + lanes_at(plan));
   auto* first_word = reinterpret_cast<std::int32_t*>(bias + plan.lane_count);
   auto* second_word = first_word + plan.lane_count;
   auto* zero = second_word + plan.lane_count;
@@ -84,8 +151,10 @@ void pack_integer(const IntegerPlan& plan, const IntegerConvProblem& p, const Co
     const int lanes = vectors * plan.lanes;
     for (std::int64_t lane = 0; lane < std::min<std::int64_t>(lanes, channels - first); ++lane) {
       const std::int64_t o = i / plan.panels * channels + first + lane;
-      bias[lane] =
-          pack_lane(plan, p, reader, o, lanes, panel + lane * 4) + std::uint32_t(reader.bias(o));
+      if (p.constant_weights) {
+        bias[lane] = pack_lane(plan, p, reader, o, lanes, panel + lane * 4);
+      }
+      bias[lane] += std::uint32_t(reader.bias(o));
       if (rescaled) {
         const IntegerRuleOf rule = integer_rule(reader.rescale(o));
         first_word[lane] = rule.first;
@@ -93,7 +162,7 @@ void pack_integer(const IntegerPlan& plan, const IntegerConvProblem& p, const Co
       }
       zero[lane] = reader.weight_zero(o) - shift;
     }
-    panel += std::size_t(lanes) * std::size_t(plan.reduction) * 4;
+    if (p.constant_weights) panel += std::size_t(lanes) * std::size_t(plan.reduction) * 4;
     bias += lanes;
     first_word += lanes;
     second_word += lanes;

@@ -52,7 +52,8 @@ void plan_input(IntegerPlan& plan, const IntegerConvProblem& p, bool bytes) {
   plan.x_group = plan.group_elements * element;
   // The last word of a row reads on behind it.
   constexpr std::int64_t margin = 64;
-  plan.prepared_bytes = plan.prepared ? std::size_t(p.batch * plan.x_image + margin) : 0;
+  plan.prepared_bytes =
+      plan.prepared ? std::size_t(round_up(p.batch * plan.x_image + margin, 64)) : 0;
 }
 
 void plan_output(IntegerPlan& plan, const IntegerConvProblem& p) {
@@ -100,13 +101,31 @@ IntegerPlan plan_integer(const IntegerConvProblem& p, const IntegerKernels& kern
   plan_input(plan, p, bytes);
   plan_output(plan, p);
   plan_tiles(plan, p, kernels.positions);
+  if (!p.constant_weights) {
+    plan.packs = true;
+    plan.matrix_bytes =
+        std::size_t(round_up(std::int64_t(integer_weight_bytes(plan)) + 4 * plan.lane_count, 64));
+    plan.matrices_bytes = std::size_t(p.weight_matrices) * plan.matrix_bytes;
+  }
   return plan;
 }
 
+IntegerPhase integer_phase(const IntegerPlan& plan, int phase) {
+  if (plan.prepared && phase-- == 0) return IntegerPhase::prepare;
+  if (plan.packs && phase-- == 0) return IntegerPhase::pack;
+  return phase == 0 ? IntegerPhase::tiles : IntegerPhase::transpose;
+}
+
 std::int64_t integer_units(const IntegerPlan& plan, const IntegerConvProblem& p, int phase) {
-  if (plan.prepared && phase == 0) return p.batch * plan.prepared_height;
-  if (phase == int(plan.prepared)) {
-    return plan.tiles > 0 ? p.batch * p.groups * plan.blocks * plan.panels : 0;
+  switch (integer_phase(plan, phase)) {
+    case IntegerPhase::prepare:
+      return p.batch * plan.prepared_height;
+    case IntegerPhase::pack:
+      return p.weight_matrices * plan.panels;
+    case IntegerPhase::tiles:
+      return plan.tiles > 0 ? p.batch * p.groups * plan.blocks * plan.panels : 0;
+    case IntegerPhase::transpose:
+      break;
   }
   return p.batch * divide_up(p.out_channels, transpose_channels);
 }

@@ -8,9 +8,9 @@ namespace strata::kernels {
 /// How an integer convolution runs; worked out at each call, from sizes only. Output channels go in
 /// panels of two vectors (the last of a group may have one).
 /// Phases: prepare (a copy of the input as tiles read it, where the input is not that already),
-/// then tiles, then transpose (where the output is planar). Packed: per group and panel the weights
-/// (reduction, panel lanes) in words; then for all panels' lanes the biases, the words
-/// of the rule and the zero points of weights, i32.
+/// pack (where weights are no constants), tiles, transpose (where the output is planar). Packed:
+/// per group and panel the weights (reduction, panel lanes) in words; then for all panels' lanes
+/// the biases, the words of the rule and the zero points of weights, i32.
 struct IntegerPlan {
   IntegerTileShape shape;
   int lanes = 0, word_elements = 0;
@@ -31,9 +31,15 @@ struct IntegerPlan {
   int blocks = 0;  ///< runs of tiles; a work unit is a block with one panel of weights
   std::ptrdiff_t x_image = 0, x_group = 0;  ///< bytes
   std::size_t prepared_bytes = 0, transposed_bytes = 0;
+  bool packs = false;              ///< weights while running
+  std::size_t matrix_bytes = 0;    ///< of one matrix packed so, its biases behind the weights
+  std::size_t matrices_bytes = 0;  ///< of all
 
-  int phases() const { return 1 + prepared + transposed; }
+  int phases() const { return 1 + prepared + packs + transposed; }
 };
+
+enum class IntegerPhase : std::uint8_t { prepare, pack, tiles, transpose };
+IntegerPhase integer_phase(const IntegerPlan& plan, int phase);
 
 /// Output channels that a unit of the last phase moves.
 constexpr std::int64_t transpose_channels = 16;
@@ -45,6 +51,10 @@ std::size_t integer_weight_bytes(const IntegerPlan& plan);
 std::size_t integer_packed_bytes(const IntegerPlan& plan);
 void pack_integer(const IntegerPlan& plan, const IntegerConvProblem& p, const Constants& constants,
                   std::byte* packed);
+/// Packs panels [begin, end) of weights that are no constants, counted over all matrices.
+void pack_integer_panels(const IntegerPlan& plan, const IntegerConvProblem& p,
+                         const std::uint8_t* w, const std::byte* packed, std::byte* to,
+                         std::int64_t begin, std::int64_t end) noexcept;
 void run_integer(const IntegerPlan& plan, const IntegerKernels& kernels, const Args& args,
                  int phase, std::int64_t begin, std::int64_t end) noexcept;
 

@@ -35,8 +35,10 @@ void prepare(const IntegerPlan& plan, const IntegerKernels& kernels, const Integ
 struct Operands {
   const std::uint8_t* x;
   std::uint8_t* y;
-  const std::uint8_t* weights;
-  const std::int32_t* bias;
+  const std::byte* weights;
+  const std::byte* bias;  // i32, of all lanes
+  std::size_t matrix;     // bytes between the weights, and the biases, of images
+  const std::int32_t* words;
 };
 
 struct Unit {
@@ -57,16 +59,18 @@ void run_unit(const IntegerPlan& plan, const IntegerKernels& kernels, const Inte
   finish.epilogue = integer_epilogue(p);
   finish.sums = sums;
   finish.window_sums = plan.window_sums ? window_sums : nullptr;
-  finish.bias = o.bias + lane;
-  finish.words = {finish.bias + plan.lane_count, finish.bias + 2 * plan.lane_count};
-  finish.w_zero = finish.bias + 3 * plan.lane_count;
+  const std::size_t matrix = std::size_t(unit.image) * o.matrix;
+  finish.bias = reinterpret_cast<const std::int32_t*>(o.bias + matrix) + lane;
+  const std::int32_t* words = o.words + lane;
+  finish.words = {words, words + plan.lane_count};
+  finish.w_zero = words + 2 * plan.lane_count;
   finish.y_column = p.out_channels;
   finish.y_row = plan.out_width * p.out_channels;
   finish.vectors = last ? plan.last_vectors : 2;
   finish.last_lanes = last ? plan.last_lanes : plan.lanes;
 
   IntegerTile tile;
-  tile.w = o.weights + lane * plan.reduction * 4;
+  tile.w = reinterpret_cast<const std::uint8_t*>(o.weights + matrix) + lane * plan.reduction * 4;
   tile.sums = sums;
   tile.window_sums = plan.window_sums ? window_sums : nullptr;
   const std::uint8_t* x = o.x + unit.image * plan.x_image + unit.group * plan.x_group;
@@ -121,19 +125,29 @@ void run_integer(const IntegerPlan& plan, const IntegerKernels& kernels, const A
   const auto& p = static_cast<const IntegerConvProblem&>(*args.problem);
   const auto* x = static_cast<const std::uint8_t*>(args.in[0]);
   auto* scratch = reinterpret_cast<std::uint8_t*>(args.scratch);
-  if (plan.prepared) {
-    if (phase == 0) return prepare(plan, kernels, p, x, scratch, begin, end);
-    x = scratch;
+  std::byte* matrices = args.scratch + plan.prepared_bytes;
+  std::byte* unordered = matrices + plan.matrices_bytes;
+  switch (integer_phase(plan, phase)) {
+    case IntegerPhase::prepare:
+      return prepare(plan, kernels, p, x, scratch, begin, end);
+    case IntegerPhase::pack:
+      return pack_integer_panels(plan, p, static_cast<const std::uint8_t*>(args.in[1]), args.packed,
+                                 matrices, begin, end);
+    case IntegerPhase::transpose:
+      return transpose(plan, p, unordered, static_cast<std::byte*>(args.out[0]), begin, end);
+    case IntegerPhase::tiles:
+      break;
   }
-  auto* y = static_cast<std::uint8_t*>(args.out[0]);
-  auto* unordered = reinterpret_cast<std::byte*>(scratch + plan.prepared_bytes);
-  if (phase == 1 + int(plan.prepared)) {
-    return transpose(plan, p, unordered, static_cast<std::byte*>(args.out[0]), begin, end);
-  }
-  if (plan.transposed) y = reinterpret_cast<std::uint8_t*>(unordered);
-  const auto* packed = reinterpret_cast<const std::uint8_t*>(args.packed);
-  const Operands operands{
-      x, y, packed, reinterpret_cast<const std::int32_t*>(packed + integer_weight_bytes(plan))};
+  const std::size_t weight_bytes = integer_weight_bytes(plan);
+  const std::byte* weights = plan.packs ? matrices : args.packed;
+  const std::byte* lanes = plan.packs ? args.packed : args.packed + weight_bytes;
+  void* y = plan.transposed ? unordered : args.out[0];
+  const Operands operands{.x = plan.prepared ? scratch : x,
+                          .y = static_cast<std::uint8_t*>(y),
+                          .weights = weights,
+                          .bias = weights + weight_bytes,
+                          .matrix = p.weight_matrices > 1 ? plan.matrix_bytes : 0,
+                          .words = reinterpret_cast<const std::int32_t*>(lanes) + plan.lane_count};
   for (std::int64_t u = begin; u < end; ++u) {
     const std::int64_t rest = u / plan.panels / plan.blocks;
     run_unit(plan, kernels, p, operands,

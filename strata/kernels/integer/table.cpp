@@ -43,7 +43,7 @@ std::uint64_t packed_form(const Problem& problem) {
   form = form << 2 | std::uint64_t(p.arithmetic);
   form = form << 9 | std::uint64_t(p.x_zero + 128);
   for (const bool bit :
-       {p.x_signed, p.transposed_weights, p.dilation_w == 1,
+       {p.x_signed, p.transposed_weights, p.dilation_w == 1, p.constant_weights,
         p.output == IntegerConvProblem::Output::i32, p.output == IntegerConvProblem::Output::i8}) {
     form = form << 1 | std::uint64_t(bit);
   }
@@ -58,12 +58,14 @@ struct Direct {
   static const char* rejects(const Problem& problem) {
     const IntegerConvProblem& p = conv(problem);
     if (!fits_int(p)) return "a size beyond 2^30";
+    if (!p.constant_weights && !p.transposed_weights)
+      return "weights of this order are no constant";
     return p.pad_top < 0 || p.pad_left < 0 ? "negative padding" : nullptr;
   }
 
   static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
-    options.push_back({{plain_layout}, {plain_layout}});
     const IntegerConvProblem& p = conv(problem);
+    options.push_back({std::vector<Layout>(p.constant_weights ? 1 : 2), {plain_layout}});
     if (p.matrix) return;
     options.push_back({{channels_last_layout}, {channels_last_layout}});
     options.push_back({{plain_layout}, {channels_last_layout}});
@@ -79,9 +81,10 @@ struct Direct {
     const double tiles = double(p.batch * p.groups) * n.tiles * n.panels;
     double cycles = positions * vectors * (n.reduction * product_cycles + 5) + 60 * tiles;
     if (n.prepared) cycles += elements_in(p) * (n.x_planar ? 1 : 0.2);
+    if (n.packs) cycles += 4.0 * double(p.weight_matrices * p.channels * p.out_channels);
     if (n.transposed) cycles += 2 * elements_out(p);
     const double bytes = elements_in(p) + elements_out(p) * n.out_size +
-                         2 * double(n.prepared_bytes + n.transposed_bytes) +
+                         2 * double(n.prepared_bytes + n.matrices_bytes + n.transposed_bytes) +
                          double(integer_packed_bytes(n));
     return {call_seconds + cycles / cycles_per_second + bytes / bytes_per_second};
   }
@@ -94,7 +97,7 @@ struct Direct {
   }
   static std::size_t scratch_bytes(const Problem& problem) {
     const IntegerPlan n = plan(problem);
-    return n.prepared_bytes + n.transposed_bytes;
+    return n.prepared_bytes + n.matrices_bytes + n.transposed_bytes;
   }
   static int phases(const Problem& problem) { return plan(problem).phases(); }
   static std::int64_t units(const Problem& problem, int phase) {

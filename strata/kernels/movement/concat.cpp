@@ -56,14 +56,21 @@ CostEstimate cost(const Problem& problem, const Machine& machine) {
   const ConcatProblem& p = concat(problem);
   const Stretches out = stretches(p, p.out_dims);
   const double copies = double(out.outer) * double(p.in_dims.size());
-  const double bytes = 2 * double(out.outer) * double(out.inner) * double(p.element_size);
-  return estimate(Isa::baseline, 40 * copies, bytes, machine);
+  const double elements = double(out.outer) * double(out.inner);
+  const double lookups = p.tables.empty() ? 0 : 8 * elements;
+  const double bytes = 2 * elements * double(p.element_size);
+  return estimate(Isa::baseline, 40 * copies + lookups, bytes, machine);
 }
 
 /// A unit is one stretch of one tensor.
 std::int64_t units(const Problem& problem, int) {
   const ConcatProblem& p = concat(problem);
   return stretches(p, p.out_dims).outer * std::int64_t(p.in_dims.size());
+}
+
+void translate(const std::array<std::uint8_t, 256>& table, const std::byte* x, std::byte* y,
+               std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) y[i] = std::byte(table[std::size_t(x[i])]);
 }
 
 const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
@@ -79,8 +86,12 @@ const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noe
     const std::int64_t from = std::clamp<std::int64_t>(begin - first, 0, out.outer);
     const std::int64_t to = std::clamp<std::int64_t>(end - first, 0, out.outer);
     for (std::int64_t o = from; inner > 0 && o < to; ++o) {
-      std::memcpy(y + (o * out.inner + before) * size, x + o * inner * size,
-                  std::size_t(inner * size));
+      std::byte* target = y + (o * out.inner + before) * size;
+      if (p.tables.empty()) {
+        std::memcpy(target, x + o * inner * size, std::size_t(inner * size));
+      } else {
+        translate(p.tables[i], x + o * inner, target, inner);
+      }
     }
     before += inner;
   }

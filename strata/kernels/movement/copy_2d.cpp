@@ -72,25 +72,62 @@ using Four = std::uint32_t __attribute__((vector_size(16)));
   for (int j = 0; j < 4; ++j) std::memcpy(out + j * out_stride, &rows[j], sizeof(Four));
 }
 
+using Sixteen = std::uint8_t __attribute__((vector_size(16)));
+using Eight = std::uint16_t __attribute__((vector_size(16)));
+
+/// The first eight bytes of two rows, by turns.
+[[gnu::always_inline]] inline Eight pairs_of(const std::byte* a, const std::byte* b) {
+  Sixteen first{}, second{};
+  std::memcpy(&first, a, 8);
+  std::memcpy(&second, b, 8);
+  return (Eight)__builtin_shufflevector(first, second, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6,
+                                        22, 7, 23);
+}
+
+/// Transposes 8 x 8 bytes; strides in bytes.
+[[gnu::always_inline]] inline void transpose_8x8(const std::byte* in, std::int64_t in_stride,
+                                                 std::byte* out, std::int64_t out_stride) {
+  const Eight a = pairs_of(in, in + in_stride);
+  const Eight b = pairs_of(in + 2 * in_stride, in + 3 * in_stride);
+  const Eight c = pairs_of(in + 4 * in_stride, in + 5 * in_stride);
+  const Eight d = pairs_of(in + 6 * in_stride, in + 7 * in_stride);
+  const auto low = [](Eight x, Eight y) {
+    return (Four)__builtin_shufflevector(x, y, 0, 8, 1, 9, 2, 10, 3, 11);
+  };
+  const auto high = [](Eight x, Eight y) {
+    return (Four)__builtin_shufflevector(x, y, 4, 12, 5, 13, 6, 14, 7, 15);
+  };
+  const Four ab[2] = {low(a, b), high(a, b)}, cd[2] = {low(c, d), high(c, d)};
+  for (int half = 0; half < 2; ++half) {
+    const Four columns[2] = {__builtin_shufflevector(ab[half], cd[half], 0, 4, 1, 5),
+                             __builtin_shufflevector(ab[half], cd[half], 2, 6, 3, 7)};
+    for (int j = 0; j < 4; ++j) {
+      std::memcpy(out + (4 * half + j) * out_stride,
+                  reinterpret_cast<const std::byte*>(&columns[j / 2]) + j % 2 * 8, 8);
+    }
+  }
+}
+
 /// Either X is contiguous along rows and Y along columns, or the reverse. Strides in bytes.
+template <std::int64_t Side, std::size_t Size, auto Transpose>
 void transpose_tiles(const Copy2d s, const std::byte* in, std::byte* out) {
-  const std::int64_t rows = s.rows / 4 * 4;
-  const std::int64_t columns = s.columns / 4 * 4;
-  const std::int64_t in_stride = s.in_row == 4 ? s.in_column : s.in_row;
-  const std::int64_t out_stride = s.out_row == 4 ? s.out_column : s.out_row;
-  for (std::int64_t c = 0; c < columns; c += 4) {
-    for (std::int64_t r = 0; r < rows; r += 4) {
-      transpose_4x4(in + r * s.in_row + c * s.in_column, in_stride,
-                    out + r * s.out_row + c * s.out_column, out_stride);
+  const std::int64_t rows = s.rows / Side * Side;
+  const std::int64_t columns = s.columns / Side * Side;
+  const std::int64_t in_stride = s.in_row == Size ? s.in_column : s.in_row;
+  const std::int64_t out_stride = s.out_row == Size ? s.out_column : s.out_row;
+  for (std::int64_t c = 0; c < columns; c += Side) {
+    for (std::int64_t r = 0; r < rows; r += Side) {
+      Transpose(in + r * s.in_row + c * s.in_column, in_stride,
+                out + r * s.out_row + c * s.out_column, out_stride);
     }
   }
   Copy2d bottom = s;
   bottom.rows -= rows;
-  copy_elements<4>(bottom, in + rows * s.in_row, out + rows * s.out_row);
+  copy_elements<Size>(bottom, in + rows * s.in_row, out + rows * s.out_row);
   Copy2d right = s;
   right.rows = rows;
   right.columns -= columns;
-  copy_elements<4>(right, in + columns * s.in_column, out + columns * s.out_column);
+  copy_elements<Size>(right, in + columns * s.in_column, out + columns * s.out_column);
 }
 
 }  // namespace
@@ -111,13 +148,15 @@ void copy_2d(const Copy2d& copy, std::size_t element_size, const std::byte* in, 
   if (in_rows && out_rows) {
     return copy_runs(s.columns, std::size_t(s.rows * size), s.in_column, s.out_column, in, out);
   }
+  const bool turns = (in_rows && out_columns) || (in_columns && out_rows);
   switch (element_size) {
     case 1:
+      if (turns && s.rows >= 8) return transpose_tiles<8, 1, transpose_8x8>(s, in, out);
       return copy_elements<1>(s, in, out);
     case 2:
       return copy_elements<2>(s, in, out);
     case 4:
-      if ((in_rows && out_columns) || (in_columns && out_rows)) return transpose_tiles(s, in, out);
+      if (turns) return transpose_tiles<4, 4, transpose_4x4>(s, in, out);
       return copy_elements<4>(s, in, out);
     case 8:
       return copy_elements<8>(s, in, out);

@@ -9,13 +9,15 @@
 namespace strata::kernels {
 
 /// Joins tensors of `element_size` bytes along `axis`. Offered layouts: plain, channels-last, and
-/// channel-blocked where every boundary is a multiple of the block. in: all; out: {Y}.
+/// channel-blocked where every boundary is a multiple of the block. Where there are tables, tensor
+/// i is of bytes that go through table i. in: all; out: {Y}.
 struct ConcatProblem : Problem {
   ConcatProblem() : Problem(ProblemKind::concat) {}
   std::size_t element_size = 4;
   int axis = 0;
   int rank = 0;
   std::vector<std::array<std::int64_t, 8>> in_dims;
+  std::vector<std::array<std::uint8_t, 256>> tables;
   std::array<std::int64_t, 8> out_dims{};
 };
 

@@ -2,11 +2,12 @@
 #include "strata/kernels/bytes/bytes.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <cstdlib>
+#include <limits>
 
 #include "strata/ir/op.hpp"
-#include "strata/runtime/lowering.hpp"
-#include "strata/tensor/integer_arithmetic.hpp"
+#include "strata/kernels/movement/movement.hpp"
+#include "strata/runtime/lowering/grids.hpp"
 
 namespace strata::runtime {
 namespace {
@@ -15,16 +16,9 @@ using kernels::ByteBinaryProblem;
 using kernels::ByteTableProblem;
 using kernels::ProblemKind;
 using kernels::QuantizeProblem;
+using kernels::QuantizeRule;
 
 bool is_byte(DType type) { return type == DType::i8 || type == DType::u8; }
-
-std::string arithmetic_of(const LowerContext& context) {
-  return context.node().attributes.string("arithmetic", "onnx");
-}
-
-Tensor decoded(const LowerContext& context, std::size_t i) {
-  return context.graph().value(context.input(i)).constant->decode();
-}
 
 void set_dims(std::array<std::int64_t, 8>& dims, const Shape& shape, int rank) {
   dims.fill(1);
@@ -41,8 +35,8 @@ void set_channels(QuantizeProblem& problem, const Shape& x, int axis) {
   problem.inner = x.elements(axis + 1, x.rank());
 }
 
-std::unique_ptr<kernels::Problem> lower_scaled(const LowerContext& context, Operands& operands,
-                                               ProblemKind kind, DType codes) {
+std::unique_ptr<QuantizeProblem> lower_scaled(const LowerContext& context, Operands& operands,
+                                              ProblemKind kind, DType codes) {
   const ir::Attributes& attributes = context.node().attributes;
   if (!is_byte(codes) || context.dtype(context.input(1)) != DType::f32 ||
       !context.is_constant(context.input(1)) || attributes.integer("block_size", 0) != 0 ||
@@ -72,57 +66,74 @@ std::unique_ptr<kernels::Problem> lower_quantize(const LowerContext& context, Op
   const ir::Attributes& attributes = context.node().attributes;
   const bool f32_division =
       !attributes.has("precision") || attributes.dtype("precision") == DType::f32;
-  if (context.dtype(context.input(0)) != DType::f32 || !f32_division ||
-      arithmetic_of(context) != "onnx") {
-    return nullptr;
+  if (context.dtype(context.input(0)) != DType::f32 || !f32_division) return nullptr;
+  auto problem =
+      lower_scaled(context, operands, ProblemKind::quantize, context.dtype(context.output()));
+  if (problem && arithmetic_of(context) != Arithmetic::onnx) {
+    const bool reference = arithmetic_of(context) == Arithmetic::tflite_reference;
+    problem->rule = reference ? QuantizeRule::divide_away : QuantizeRule::multiply_even;
   }
-  return lower_scaled(context, operands, ProblemKind::quantize, context.dtype(context.output()));
+  return problem;
 }
 
 std::unique_ptr<kernels::Problem> lower_dequantize(const LowerContext& context,
                                                    Operands& operands) {
-  if (context.dtype(context.output()) != DType::f32 ||
-      arithmetic_of(context) == "tflite_optimized") {
-    return nullptr;
-  }
-  return lower_scaled(context, operands, ProblemKind::dequantize, context.dtype(context.input(0)));
+  if (context.dtype(context.output()) != DType::f32) return nullptr;
+  auto problem =
+      lower_scaled(context, operands, ProblemKind::dequantize, context.dtype(context.input(0)));
+  if (problem) problem->apart = arithmetic_of(context) == Arithmetic::tflite_optimized;
+  return problem;
 }
 
 // Sums and products.
 
-struct Quantization {
-  std::size_t scale, zero;
-};
+enum class Function { add, subtract, multiply };
 
-std::optional<QuantizedOperand> quantization(const LowerContext& context, Quantization at) {
-  for (const std::size_t i : {at.scale, at.zero}) {
-    if (!context.has_input(i) || !context.is_constant(context.input(i))) return std::nullopt;
-  }
-  return QuantizedOperand{decoded(context, at.scale).data<float>()[0],
-                          std::int32_t(context.integers(at.zero)->front())};
+/// Whether the sums of XNNPACK's arithmetic have 32 bits.
+bool has_narrow_sums(const FixedSum& sum) {
+  const std::int64_t most =
+      std::abs(sum.constant) + 255 * std::abs(sum.a_factor) + 255 * std::abs(sum.b_factor);
+  return most <= std::numeric_limits<std::int32_t>::max();
 }
 
-std::unique_ptr<kernels::Problem> lower_binary(const LowerContext& context, Operands& operands,
-                                               kernels::Binary function) {
+/// The numbers of a sum or product; false if kernels do not know the arithmetic.
+bool set_numbers(ByteBinaryProblem& problem, Function function, Arithmetic arithmetic,
+                 QuantizedOperand a, QuantizedOperand b, QuantizedOperand y, DType type) {
+  using Form = ByteBinaryProblem::Form;
+  problem.is_signed = type == DType::i8;
+  problem.a_zero = a.zero_point;
+  problem.b_zero = b.zero_point;
+  problem.y_zero = y.zero_point;
+  const int sign = function == Function::subtract ? -1 : 1;
+  if (arithmetic == Arithmetic::onnx) {
+    problem.form = function == Function::multiply ? Form::float_product : Form::float_sum;
+    problem.ratios = onnx_arithmetic::add_ratios(a, {float(sign) * b.scale, b.zero_point}, y);
+    problem.scale = onnx_arithmetic::requantize_scale(a.scale, b.scale, y.scale);
+    return true;
+  }
+  if (function == Function::multiply) {
+    problem.form = Form::product;
+    problem.rescale = product_of(arithmetic, a, b, y, *quantized_range(type));
+    return true;
+  }
+  const bool integers = arithmetic == Arithmetic::tflite_xnnpack;
+  problem.form = integers ? Form::integer_sum : Form::fixed_sum;
+  problem.sum = sum_of(arithmetic, a, b, sign, y, type);
+  return !integers || has_narrow_sums(problem.sum);
+}
+
+template <Function function>
+std::unique_ptr<kernels::Problem> lower_binary(const LowerContext& context, Operands& operands) {
   const ir::ValueId a = context.input(0), b = context.input(3);
   const Shape& y = context.shape(context.output());
-  const auto of_a = quantization(context, {1, 2}), of_b = quantization(context, {4, 5}),
-             of_y = quantization(context, {6, 7});
-  if (!of_a || !of_b || !of_y || !is_byte(context.dtype(a)) || arithmetic_of(context) != "onnx" ||
-      y.rank() > 8) {
+  const auto of_a = constant_grid(context, 1, 2), of_b = constant_grid(context, 4, 5),
+             of_y = constant_grid(context, 6, 7);
+  const DType type = context.dtype(a);
+  if (!of_a || !of_b || !of_y || !is_byte(type) || y.rank() > 8) return nullptr;
+  auto problem = std::make_unique<ByteBinaryProblem>();
+  if (!set_numbers(*problem, function, arithmetic_of(context), *of_a, *of_b, *of_y, type)) {
     return nullptr;
   }
-  auto problem = std::make_unique<ByteBinaryProblem>();
-  problem->function = function;
-  problem->is_signed = context.dtype(a) == DType::i8;
-  const auto ratios = onnx_arithmetic::add_ratios(*of_a, *of_b, *of_y);
-  problem->a_ratio = ratios.a;
-  problem->b_ratio = ratios.b;
-  problem->constant = ratios.constant;
-  problem->a_zero = of_a->zero_point;
-  problem->b_zero = of_b->zero_point;
-  problem->scale = onnx_arithmetic::requantize_scale(of_a->scale, of_b->scale, of_y->scale);
-  problem->y_zero = float(of_y->zero_point);
   problem->rank = y.rank();
   set_dims(problem->a_dims, context.shape(a), y.rank());
   set_dims(problem->b_dims, context.shape(b), y.rank());
@@ -132,42 +143,7 @@ std::unique_ptr<kernels::Problem> lower_binary(const LowerContext& context, Oper
   return problem;
 }
 
-std::unique_ptr<kernels::Problem> lower_add(const LowerContext& context, Operands& operands) {
-  return lower_binary(context, operands, kernels::Binary::add);
-}
-std::unique_ptr<kernels::Problem> lower_multiply(const LowerContext& context, Operands& operands) {
-  return lower_binary(context, operands, kernels::Binary::mul);
-}
-
-// Tables: the op's reference says what becomes of each code.
-
-/// Operands beside the first: constants of one element.
-bool fill_table(const LowerContext& context, std::array<std::uint8_t, 256>& table) {
-  const ir::Node& node = context.node();
-  const DType type = context.dtype(context.input(0));
-  std::vector<Tensor> inputs;
-  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-    if (i > 0 && context.has_input(i)) {
-      if (!context.is_constant(context.input(i))) return false;
-      if (context.shape(context.input(i)).elements() != 1) return false;
-      inputs.push_back(decoded(context, i));
-    } else {
-      inputs.emplace_back();
-    }
-  }
-  inputs[0] = Tensor::zeros(type, {256});
-  auto* codes = static_cast<std::uint8_t*>(inputs[0].mutable_raw());
-  for (int i = 0; i < 256; ++i) codes[i] = std::uint8_t(i);
-  Tensor result = Tensor::zeros(context.dtype(context.output()), {256});
-  std::vector<std::byte> scratch;
-  if (node.op->scratch_bytes) {
-    const std::vector<Shape> shapes(inputs.size(), Shape{256});
-    scratch.resize(node.op->scratch_bytes({node, shapes, std::span(shapes).first(1)}));
-  }
-  if (!node.op->reference({node, inputs, std::span(&result, 1), scratch.data()})) return false;
-  std::memcpy(table.data(), result.raw(), table.size());
-  return true;
-}
+// Tables.
 
 std::unique_ptr<kernels::Problem> lower_table(const LowerContext& context, Operands& operands) {
   const Shape& x = context.shape(context.input(0));
@@ -175,8 +151,10 @@ std::unique_ptr<kernels::Problem> lower_table(const LowerContext& context, Opera
       !context.node().op->reference || x.rank() > 8) {
     return nullptr;
   }
+  const auto table = code_table(context);
+  if (!table) return nullptr;
   auto problem = std::make_unique<ByteTableProblem>();
-  if (!fill_table(context, problem->table)) return nullptr;
+  problem->table = *table;
   problem->rank = x.rank();
   set_dims(problem->dims, x, x.rank());
   operands.in = {context.input(0)};
@@ -184,11 +162,40 @@ std::unique_ptr<kernels::Problem> lower_table(const LowerContext& context, Opera
   return problem;
 }
 
+/// Parts whose grid is the result's are copied, others go through a table.
+std::unique_ptr<kernels::Problem> lower_concat(const LowerContext& context, Operands& operands) {
+  const Shape& y = context.shape(context.output());
+  if (!is_byte(context.dtype(context.output())) || y.rank() > 8) return nullptr;
+  const auto to = constant_grid(context, 0, 1);
+  if (!to) return nullptr;
+  auto problem = std::make_unique<kernels::ConcatProblem>();
+  problem->element_size = 1;
+  problem->rank = y.rank();
+  const std::int64_t axis = context.node().attributes.integer("axis", 0);
+  problem->axis = int(axis < 0 ? axis + y.rank() : axis);
+  std::ranges::copy(y, problem->out_dims.begin());
+  bool same_grid = true;
+  for (std::size_t i = 2; i < context.node().inputs.size(); i += 3) {
+    const auto from = constant_grid(context, i + 1, i + 2);
+    if (!from) return nullptr;
+    const ir::ValueId part = context.input(i);
+    std::ranges::copy(context.shape(part), problem->in_dims.emplace_back().begin());
+    operands.in.push_back(part);
+    problem->tables.push_back(concat_code_table(context, i));
+    same_grid &= from->scale == to->scale && from->zero_point == to->zero_point;
+  }
+  if (same_grid) problem->tables.clear();
+  operands.out = {context.output()};
+  return problem;
+}
+
 constexpr Lowering table[] = {
     {"QuantizeLinear", lower_quantize},
     {"DequantizeLinear", lower_dequantize},
-    {"strata.QLinearAdd", lower_add},
-    {"strata.QLinearMul", lower_multiply},
+    {"strata.QLinearAdd", lower_binary<Function::add>},
+    {"strata.QLinearSub", lower_binary<Function::subtract>},
+    {"strata.QLinearMul", lower_binary<Function::multiply>},
+    {"strata.QLinearConcat", lower_concat},
     {"Clip", lower_table},
     {"strata.QLinearIdentity", lower_table},
     {"strata.QLinearSigmoid", lower_table},

@@ -42,13 +42,14 @@ std::unique_ptr<IntegerConvProblem> quantization(const LowerContext& context, co
                                                  Operands& operands) {
   const ir::ValueId x = context.input(at.x), w = context.input(at.w);
   if (!is_byte(context.dtype(x)) || !is_byte(context.dtype(w))) return nullptr;
-  if (!all_constant(context, {int(at.x_zero), int(at.w), int(at.w_zero), at.x_scale, at.w_scale,
-                              at.y_scale, at.y_zero, at.bias})) {
+  if (!all_constant(context, {int(at.x_zero), int(at.w_zero), at.x_scale, at.w_scale, at.y_scale,
+                              at.y_zero, at.bias})) {
     return nullptr;
   }
   const auto arithmetic = arithmetic_named(context.node().attributes.string("arithmetic", "onnx"));
   if (!arithmetic) return nullptr;
   auto problem = std::make_unique<IntegerConvProblem>();
+  problem->constant_weights = context.is_constant(w);
   problem->arithmetic = *arithmetic;
   problem->x_signed = context.dtype(x) == DType::i8;
   problem->w_signed = context.dtype(w) == DType::i8;
@@ -72,10 +73,15 @@ std::unique_ptr<IntegerConvProblem> quantization(const LowerContext& context, co
         std::ranges::any_of(zeros, [&](std::int64_t zero) { return zero != neutral; });
   }
   operands.in = {x};
+  if (!problem->constant_weights) operands.in.push_back(w);
   operands.out = {context.output()};
-  operands.constants = {constant(context, int(at.w)),  constant(context, int(at.w_zero)),
-                        constant(context, at.w_scale), constant(context, at.bias),
-                        constant(context, at.x_scale), constant(context, at.y_scale)};
+  operands.constants = {
+      problem->constant_weights ? constant(context, int(at.w)) : ConstantOperand{},
+      constant(context, int(at.w_zero)),
+      constant(context, at.w_scale),
+      constant(context, at.bias),
+      constant(context, at.x_scale),
+      constant(context, at.y_scale)};
   return problem;
 }
 
@@ -84,7 +90,7 @@ std::unique_ptr<kernels::Problem> lower_conv(const LowerContext& context, Operan
   const Shape& x = context.shape(context.input(at.x));
   if ((x.rank() != 3 && x.rank() != 4)) return nullptr;
   auto problem = quantization(context, at, operands);
-  if (!problem) return nullptr;
+  if (!problem || !problem->constant_weights) return nullptr;
   set_geometry(*problem, context.node().attributes, x, context.shape(context.input(at.w)),
                context.shape(context.output()));
   if (problem->groups == problem->channels && problem->channels > 1) {
@@ -112,28 +118,44 @@ std::unique_ptr<kernels::Problem> lower_conv_integer(const LowerContext& context
   return lower_conv(context, operands, {.x = 0, .x_zero = 2, .w = 1, .w_zero = 3});
 }
 
-/// A product with one matrix of weights for all rows of x.
+/// One matrix of weights for all rows of x, or one for each matrix of x.
+bool set_matrices(IntegerConvProblem& problem, const Shape& x, const Shape& w) {
+  if (w.elements(0, w.rank() - 2) == 1) {
+    problem.width = problem.out_width = x.elements(0, x.rank() - 1);
+    return true;
+  }
+  if (problem.constant_weights || x.rank() != w.rank()) return false;
+  for (int axis = 0; axis < x.rank() - 2; ++axis) {
+    if (x[axis] != w[axis]) return false;
+  }
+  problem.width = problem.out_width = x[-2];
+  problem.batch = problem.weight_matrices = x.elements(0, x.rank() - 2);
+  return true;
+}
+
 std::unique_ptr<kernels::Problem> lower_product(const LowerContext& context, Operands& operands,
                                                 const Places& at, SumOf sum) {
   const Shape& x = context.shape(context.input(at.x));
   const Shape& w = context.shape(context.input(at.w));
-  if (x.rank() < 1 || w.rank() != 2) return nullptr;
-  // One zero point and scale for all rows.
-  for (const int i : {int(at.x_zero), at.x_scale}) {
-    if (i >= 0 && context.has_input(std::size_t(i)) &&
-        context.shape(context.input(std::size_t(i))).elements() != 1) {
-      return nullptr;
-    }
-  }
+  if (x.rank() < 1 || w.rank() < 2 || w.elements() == 0) return nullptr;
+  // One zero point and scale for all rows, those of columns as vectors.
+  const auto elements = [&](int i) {
+    return i >= 0 && context.has_input(std::size_t(i))
+               ? context.shape(context.input(std::size_t(i))).elements()
+               : 1;
+  };
+  if (elements(int(at.x_zero)) != 1 || elements(at.x_scale) != 1) return nullptr;
   auto problem = quantization(context, at, operands);
   if (!problem) return nullptr;
-  const bool transposed_weights = sum == SumOf::matmul;
   problem->matrix = true;
   problem->sum = sum;
-  problem->transposed_weights = transposed_weights;
+  problem->transposed_weights = sum == SumOf::matmul;
   problem->channels = x[-1];
-  problem->width = problem->out_width = x.elements(0, x.rank() - 1);
-  problem->out_channels = transposed_weights ? w[1] : w[0];
+  problem->out_channels = problem->transposed_weights ? w[-1] : w[0];
+  for (const int i : {int(at.w_zero), at.w_scale}) {
+    if (elements(i) != 1 && elements(i) != problem->out_channels) return nullptr;
+  }
+  if (!set_matrices(*problem, x, w)) return nullptr;
   return problem;
 }
 

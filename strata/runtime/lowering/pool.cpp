@@ -4,11 +4,14 @@
 
 #include "strata/kernels/bytes/bytes.hpp"
 #include "strata/runtime/lowering.hpp"
+#include "strata/runtime/lowering/grids.hpp"
 #include "strata/runtime/lowering/window.hpp"
 
 namespace strata::runtime {
 namespace {
 
+using kernels::ByteAverage;
+using kernels::BytePoolProblem;
 using kernels::PoolProblem;
 
 std::unique_ptr<PoolProblem> plane(const LowerContext& context, PoolProblem::Function function) {
@@ -19,7 +22,7 @@ std::unique_ptr<PoolProblem> plane(const LowerContext& context, PoolProblem::Fun
   std::unique_ptr<PoolProblem> problem;
   if (codes) {
     if (function != PoolProblem::Function::max) return nullptr;
-    auto of_bytes = std::make_unique<kernels::BytePoolProblem>();
+    auto of_bytes = std::make_unique<BytePoolProblem>();
     of_bytes->is_signed = type == DType::i8;
     problem = std::move(of_bytes);
   } else {
@@ -40,29 +43,85 @@ std::unique_ptr<kernels::Problem> finish(const LowerContext& context, Operands& 
   return problem;
 }
 
+void set_window(const LowerContext& context, PoolProblem& problem) {
+  const ir::Attributes& attributes = context.node().attributes;
+  const Shape& y = context.shape(context.output());
+  const auto kernel = attributes.integers("kernel_shape");
+  problem.out_height = y[2];
+  problem.out_width = y[3];
+  problem.kernel_h = kernel[0];
+  problem.kernel_w = kernel[1];
+  const WindowAxis v = window_axis(attributes, 0, 2, problem.height, kernel[0], y[2]);
+  const WindowAxis h = window_axis(attributes, 1, 2, problem.width, kernel[1], y[3]);
+  problem.stride_h = v.stride;
+  problem.dilation_h = v.dilation;
+  problem.pad_top = v.pad_begin;
+  problem.pad_bottom = v.pad_end;
+  problem.stride_w = h.stride;
+  problem.dilation_w = h.dilation;
+  problem.pad_left = h.pad_begin;
+  problem.pad_right = h.pad_end;
+  problem.count_include_pad = attributes.integer("count_include_pad", 0) != 0;
+}
+
 template <PoolProblem::Function function>
 std::unique_ptr<kernels::Problem> lower_window(const LowerContext& context, Operands& operands) {
   if (context.node().outputs.size() > 1 && context.output(1) != ir::no_value) return nullptr;
   auto problem = plane(context, function);
   if (!problem) return nullptr;
-  const ir::Attributes& attributes = context.node().attributes;
-  const Shape& y = context.shape(context.output());
-  const auto kernel = attributes.integers("kernel_shape");
-  problem->out_height = y[2];
-  problem->out_width = y[3];
-  problem->kernel_h = kernel[0];
-  problem->kernel_w = kernel[1];
-  const WindowAxis v = window_axis(attributes, 0, 2, problem->height, kernel[0], y[2]);
-  const WindowAxis h = window_axis(attributes, 1, 2, problem->width, kernel[1], y[3]);
-  problem->stride_h = v.stride;
-  problem->dilation_h = v.dilation;
-  problem->pad_top = v.pad_begin;
-  problem->pad_bottom = v.pad_end;
-  problem->stride_w = h.stride;
-  problem->dilation_w = h.dilation;
-  problem->pad_left = h.pad_begin;
-  problem->pad_right = h.pad_end;
-  problem->count_include_pad = attributes.integer("count_include_pad", 0) != 0;
+  set_window(context, *problem);
+  return finish(context, operands, std::move(problem));
+}
+
+/// Sizes of the input and the grids of codes; null unless kernels know them.
+std::unique_ptr<BytePoolProblem> code_average(const LowerContext& context) {
+  const Shape& x = context.shape(context.input(0));
+  const DType type = context.dtype(context.input(0));
+  if (x.rank() != 4 || (type != DType::i8 && type != DType::u8)) return nullptr;
+  const auto of_x = constant_grid(context, 1, 2), of_y = constant_grid(context, 3, 4);
+  if (!of_x || !of_y) return nullptr;
+  auto problem = std::make_unique<BytePoolProblem>();
+  problem->function = PoolProblem::Function::average;
+  problem->is_signed = type == DType::i8;
+  problem->batch = x[0];
+  problem->channels = x[1];
+  problem->height = x[2];
+  problem->width = x[3];
+  problem->average.x = *of_x;
+  problem->average.y = *of_y;
+  problem->average.range = *quantized_range(type);
+  return problem;
+}
+
+std::unique_ptr<kernels::Problem> lower_code_window(const LowerContext& context,
+                                                    Operands& operands) {
+  auto problem = code_average(context);
+  if (!problem) return nullptr;
+  set_window(context, *problem);
+  problem->average.rule = arithmetic_of(context) == Arithmetic::onnx ? ByteAverage::Rule::literal
+                                                                     : ByteAverage::Rule::rounded;
+  return finish(context, operands, std::move(problem));
+}
+
+/// Means over height and width.
+std::unique_ptr<kernels::Problem> lower_code_mean(const LowerContext& context, Operands& operands) {
+  auto problem = code_average(context);
+  if (!problem) return nullptr;
+  std::vector<std::int64_t> axes = context.node().attributes.integers("axes");
+  for (std::int64_t& axis : axes) axis += axis < 0 ? 4 : 0;
+  std::ranges::sort(axes);
+  if (axes != std::vector<std::int64_t>{2, 3}) return nullptr;
+  problem->out_height = problem->out_width = 1;
+  problem->kernel_h = problem->height;
+  problem->kernel_w = problem->width;
+  problem->flat_output = context.shape(context.output()).rank() != 4;
+  kernels::ByteAverage& average = problem->average;
+  const Arithmetic arithmetic = arithmetic_of(context);
+  if (arithmetic != Arithmetic::onnx) {
+    average.rule = ByteAverage::Rule::mean;
+    average.mean =
+        mean_of(arithmetic, average.x, problem->height * problem->width, average.y, average.range);
+  }
   return finish(context, operands, std::move(problem));
 }
 
@@ -108,6 +167,8 @@ constexpr Lowering table[] = {
     {"GlobalMaxPool", lower_global<PoolProblem::Function::max>},
     {"GlobalAveragePool", lower_global<PoolProblem::Function::average>},
     {"ReduceMean", lower_mean},
+    {"strata.QLinearAveragePool", lower_code_window},
+    {"strata.QLinearReduceMean", lower_code_mean},
 };
 
 }  // namespace
