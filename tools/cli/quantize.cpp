@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "strata/base/error.hpp"
 #include "strata/compress/quantize/encode_layers.hpp"
@@ -21,6 +22,7 @@
 #include "tools/cli/interrupt.hpp"
 #include "tools/cli/options.hpp"
 #include "tools/cli/output.hpp"
+#include "tools/cli/post_training.hpp"
 
 namespace strata::cli {
 namespace {
@@ -36,6 +38,7 @@ struct Options {
   InputOptions input;
   std::string weights;
   std::vector<std::string> layers;
+  PostTrainingFlags post_training;
   std::string output;
   std::string data;
   std::int64_t limit = 0;
@@ -189,6 +192,7 @@ std::string command_of(const Options& options) {
   options.model.add_to(command);
   command.option("--weights", options.weights);
   for (const std::string& layer : options.layers) command.option("--layers", layer);
+  options.post_training.add_to(command);
   command.option("--data", options.data);
   options.input.add_to(command);
   command.option("-o", options.output);
@@ -199,6 +203,8 @@ void save(const ir::Graph& graph, const Options& options) {
   if (!is_container(options)) {
     formats::SaveOptions save_options;
     save_options.sources = true;
+    save_options.narrow_weights =
+        options.post_training.given() && options.post_training.weight_bits <= 4;
     return formats::save_onnx(graph, options.output, save_options);
   }
   formats::ModelInfo info = formats::model_info(options.model.path);
@@ -252,6 +258,13 @@ void list_encodings(const ir::Graph& graph, const Options& options) {
   print(table, usual_width);
 }
 
+std::string written_text(const Options& options) {
+  return fmt::format("written   {}, {}; {} was {}\n", report::printable(options.output),
+                     format_bytes(double(std::filesystem::file_size(options.output))),
+                     report::printable(options.model.path),
+                     format_bytes(double(std::filesystem::file_size(options.model.path))));
+}
+
 std::string summary_text(std::span<const LayerChange> changes, const Options& options) {
   std::int64_t before = 0, after = 0;
   for (const LayerChange& c : changes) before += c.layer.stored_bytes, after += c.bytes;
@@ -261,14 +274,54 @@ std::string summary_text(std::span<const LayerChange> changes, const Options& op
     text += fmt::format("worst     {} as {}: {:.1f} dB\n", report::printable(c->layer.name),
                         c->after->name, c->sqnr_db);
   }
-  return text + fmt::format("written   {}, {}; {} was {}\n", report::printable(options.output),
-                            format_bytes(double(std::filesystem::file_size(options.output))),
-                            report::printable(options.model.path),
-                            format_bytes(double(std::filesystem::file_size(options.model.path))));
+  return text + written_text(options);
+}
+
+/// Before and after on --data, if given; nothing if interrupted.
+std::optional<Accuracies> effect(const ir::Graph& before, const ir::Graph& after,
+                                 const data::Dataset* dataset, const Options& options) {
+  Accuracies found;
+  if (!dataset) return found;
+  found.labelled = dataset->labelled();
+  found.before = evaluate(before, *dataset, options, "before");
+  if (found.before.complete) found.after = evaluate(after, *dataset, options, "after");
+  if (!found.before.complete || !found.after.complete) return std::nullopt;
+  return found;
+}
+
+ExitCode quantize_all(const Options& options) {
+  ir::Graph graph = options.model.load();
+  std::unique_ptr<data::Dataset> dataset;
+  if (!options.data.empty()) {
+    dataset = data::open_dataset(options.data, options.input.dataset(graph, options.model.path));
+  }
+  const PostTrainingOutcome outcome = quantize_activations(
+      std::move(graph), options.post_training, options.model, options.input, options.threads);
+  const auto found = outcome.complete
+                         ? effect(outcome.network.original, outcome.graph, dataset.get(), options)
+                         : std::nullopt;
+  if (!found) {
+    warn("interrupted: nothing was written");
+    return interrupted;
+  }
+  save(outcome.graph, options);
+  if (options.json) {
+    nlohmann::json document = {{"command", command_of(options)},
+                               {"output", options.output},
+                               {"bytes", std::filesystem::file_size(options.output)}};
+    describe(outcome, document);
+    if (dataset) document["data"] = effect_document(*found);
+    print_document(document);
+    return success;
+  }
+  print(outcome, options.post_training);
+  print(written_text(options) + (dataset ? effect_text(*found) : ""));
+  return success;
 }
 
 ExitCode quantize(const Options& options) {
   check_output(options);
+  if (options.post_training.given()) return quantize_all(options);
   if (options.list) {
     list_encodings(cleaned(options.model.load()), options);
     return success;
@@ -283,15 +336,10 @@ ExitCode quantize(const Options& options) {
   const ir::Graph original = graph;
   const std::vector<LayerChange> changes = compress::encode_layers(graph, rules);
   if (!is_container(options)) expect_onnx_stores(graph, changes);
-  Accuracies found;
-  if (dataset) {
-    found.labelled = dataset->labelled();
-    found.before = evaluate(original, *dataset, options, "before");
-    if (found.before.complete) found.after = evaluate(graph, *dataset, options, "after");
-    if (!found.before.complete || !found.after.complete) {
-      warn("interrupted: nothing was written");
-      return interrupted;
-    }
+  const auto found = effect(original, graph, dataset.get(), options);
+  if (!found) {
+    warn("interrupted: nothing was written");
+    return interrupted;
   }
   save(graph, options);
   if (options.json) {
@@ -301,12 +349,12 @@ ExitCode quantize(const Options& options) {
                                {"layers", nlohmann::json::array()}};
     for (const LayerChange& change : changes) document["layers"].push_back(change_document(change));
     if (const LayerChange* c = compress::worst(changes)) document["worst"] = c->layer.name;
-    if (dataset) document["data"] = effect_document(found);
+    if (dataset) document["data"] = effect_document(*found);
     print_document(document);
     return success;
   }
   print_changes(changes);
-  print(summary_text(changes, options) + (dataset ? effect_text(found) : ""));
+  print(summary_text(changes, options) + (dataset ? effect_text(*found) : ""));
   return success;
 }
 
@@ -323,6 +371,7 @@ std::function<ExitCode()> declare(CLI::App& app) {
       ->type_name("PATTERN[=ENCODING]")
       ->expected(1)
       ->take_all();
+  add_post_training_options(app, options->post_training);
   app.add_option("-o,--output", options->output,
                  "what to write: *.onnx where ONNX has the encodings, or *.strata for any")
       ->type_name("FILE");
@@ -342,14 +391,16 @@ std::function<ExitCode()> declare(CLI::App& app) {
                "write nothing: try every encoding on the layers and print what each costs");
   app.add_flag("--json", options->json, "print one JSON document");
   app.footer(
-      "Stores the weights of Conv, Gemm and MatMul in fewer bits; batch norms are folded first. "
+      "Stores the weights of Conv, Gemm and MatMul in fewer bits, or computes the network on "
+      "integers (--activations); batch norms are folded first. "
       "What is evaluated is what is written: the file decodes to the same numbers. "
-      "docs/encodings.md describes the encodings.");
+      "docs/encodings.md describes the encodings, docs/quantization.md the rest.");
   return [options] { return quantize(*options); };
 }
 
 }  // namespace
 
-const Command quantize_command{"quantize", "Store a model's weights in fewer bits", declare};
+const Command quantize_command{
+    "quantize", "Store a model's weights in fewer bits, or compute it on integers", declare};
 
 }  // namespace strata::cli

@@ -1,0 +1,297 @@
+#include "tools/cli/post_training.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "strata/base/error.hpp"
+#include "strata/ir/op.hpp"
+#include "strata/report/numbers.hpp"
+#include "strata/report/progress.hpp"
+#include "strata/report/text.hpp"
+#include "tools/cli/interrupt.hpp"
+#include "tools/cli/output.hpp"
+
+namespace strata::cli {
+namespace {
+
+constexpr std::size_t usual_width = 80;
+// Items that noise and selection are measured on: each layer asks for a run over all of them.
+constexpr std::size_t noise_items = 64;
+
+int activation_bits(const std::string& name) { return name[1] - '0'; }
+
+/// Items that lie evenly in the data.
+std::vector<std::int64_t> spread(std::int64_t size, std::int64_t count) {
+  std::vector<std::int64_t> items;
+  for (std::int64_t i = 0; i < std::min(count, size); ++i) {
+    items.push_back(i * size / std::min(count, size));
+  }
+  return items;
+}
+
+double most_drop(const std::string& text) {
+  try {
+    std::size_t used = 0;
+    const double points = std::stod(text, &used);
+    const std::string rest = text.substr(used);
+    if ((rest.empty() || rest == "%") && points >= 0 && points <= 100) return points / 100;
+  } catch (const std::exception&) {
+  }
+  fail(ErrorCode::usage, "--select: '{}' given, expected points from 0 to 100, as 0.5", text);
+}
+
+std::string decibels(double value) {
+  return std::isinf(value) ? "exact" : fmt::format("{:.1f}", value);
+}
+
+nlohmann::json decibels_document(double value) {
+  return std::isinf(value) ? nlohmann::json() : nlohmann::json(value);
+}
+
+const compress::LayerNoise* worst(const PostTrainingOutcome& outcome) {
+  const auto found = std::ranges::min_element(outcome.layers, {}, &compress::LayerNoise::decibels);
+  return found == outcome.layers.end() ? nullptr : &*found;
+}
+
+class Quantizer {
+ public:
+  Quantizer(const PostTrainingFlags& flags, int threads) : flags_(flags) {
+    noise_.threads = threads;
+    noise_.cancel = &watch_interrupts();
+  }
+
+  PostTrainingOutcome run(ir::Graph graph, const data::Dataset& dataset) {
+    const auto items = spread(dataset.size(), flags_.items);
+    PostTrainingOutcome outcome;
+    outcome.items = std::int64_t(items.size());
+    report::ProgressBar bar("calibrating", items.size());
+    outcome.network = quantize_post_training(std::move(graph), dataset, items, options(bar));
+    bar.finish();
+    outcome.complete = outcome.network.complete;
+    if (!outcome.complete) return outcome;
+    outcome.plan = outcome.network.plan;
+    if (!flags_.select.empty()) select(outcome, dataset, items);
+    if (!outcome.complete) return outcome;
+    const ir::Graph& original = outcome.network.original;
+    outcome.graph = quantized(original, outcome.plan);
+    const compress::Batches batches(original, dataset, some(items));
+    outcome.layers =
+        layer_noise(original, outcome.graph, outcome.plan, batches, noise_, &outcome.decibels);
+    outcome.complete = !*noise_.cancel;
+    return outcome;
+  }
+
+ private:
+  compress::PostTrainingOptions options(report::ProgressBar& bar) {
+    compress::PostTrainingOptions options;
+    options.weight_bits = flags_.weight_bits;
+    options.activation_bits = activation_bits(flags_.activations);
+    options.interval.method = compress::find_calibration_method(flags_.calibration);
+    options.interval.percentile = flags_.percentile;
+    options.equalize = flags_.equalize;
+    options.bias_correction = flags_.bias_correction;
+    options.reconstruct = flags_.reconstruct;
+    options.keep = flags_.keep;
+    options.calibration.threads = noise_.threads;
+    options.calibration.state = flags_.state;
+    options.calibration.cancel = noise_.cancel;
+    options.calibration.progress = [&bar](std::int64_t count) {
+      bar.advance(std::uint64_t(count));
+    };
+    return options;
+  }
+
+  std::vector<std::int64_t> some(const std::vector<std::int64_t>& items) const {
+    std::vector<std::int64_t> chosen;
+    for (const std::int64_t i : spread(std::int64_t(items.size()), noise_items)) {
+      chosen.push_back(items[std::size_t(i)]);
+    }
+    return chosen;
+  }
+
+  void select(PostTrainingOutcome& outcome, const data::Dataset& dataset,
+              const std::vector<std::int64_t>& items) {
+    const double drop = most_drop(flags_.select);
+    const ir::Graph& original = outcome.network.original;
+    report::ProgressBar bar("looking at layers", outcome.plan.units.size());
+    compress::NoiseOptions with_progress = noise_;
+    with_progress.progress = [&](const std::string&) { bar.advance(1); };
+    const auto layers = sensitivity(
+        original, outcome.plan, compress::Batches(original, dataset, some(items)), with_progress);
+    bar.finish();
+    outcome.selection =
+        explore_selection(original, outcome.plan, layers,
+                          compress::Batches(original, dataset, items), flags_.weight_bits, noise_);
+    outcome.complete = outcome.selection->complete && !*noise_.cancel;
+    if (!outcome.complete) return;
+    const auto& chosen = compress::select(*outcome.selection, drop);
+    for (const std::size_t unit : chosen.kept) {
+      outcome.kept.push_back(outcome.plan.units[unit].name);
+    }
+    outcome.plan = without(original, outcome.plan, chosen.kept);
+  }
+
+  const PostTrainingFlags& flags_;
+  compress::NoiseOptions noise_;
+};
+
+void print_selection(const PostTrainingOutcome& outcome) {
+  const compress::Selection& selection = *outcome.selection;
+  report::Table table({{"kept float", ""},
+                       {"MACs on integers", ""},
+                       {"weights", ""},
+                       {"SQNR", "dB"},
+                       {selection.labelled ? "right" : "as before", ""},
+                       {"Pareto front", "", report::Align::left},
+                       {"next to be kept", "", report::Align::left, true}});
+  for (const compress::SelectionPoint& point : selection.points) {
+    const bool last = &point == &selection.points.back();
+    std::string next;
+    if (!last) {
+      const std::size_t unit = (&point)[1].kept[point.kept.size()];
+      next = outcome.network.plan.units[unit].name;
+    }
+    table.add_row({std::to_string(point.kept.size()), report::format_percent(point.integer_macs),
+                   report::format_bytes(double(point.weight_bytes)), decibels(point.decibels),
+                   fmt::format("{} of {}", point.right, point.count), point.front ? "yes" : "",
+                   next});
+  }
+  print(table, usual_width);
+}
+
+}  // namespace
+
+void PostTrainingFlags::add_to(CommandLine& command) const {
+  if (!given()) return;
+  const PostTrainingFlags usual;
+  command.option("--activations", activations).option("--calibrate", calibrate);
+  if (calibration != usual.calibration) command.option("--calibration", calibration);
+  if (percentile != usual.percentile) {
+    command.option("--percentile", fmt::format("{}", percentile));
+  }
+  if (items != usual.items) command.option("--items", std::to_string(items));
+  if (weight_bits != usual.weight_bits)
+    command.option("--weight-bits", std::to_string(weight_bits));
+  command.flag("--equalize", equalize).flag("--bias-correction", bias_correction);
+  command.flag("--reconstruct", reconstruct);
+  for (const std::string& pattern : keep) command.option("--keep", pattern);
+  command.option("--select", select);
+}
+
+void add_post_training_options(CLI::App& app, PostTrainingFlags& flags) {
+  const std::string group = "Activations too";
+  const auto add = [&](CLI::Option* option) { return option->group(group); };
+  auto* activations =
+      add(app.add_option("--activations", flags.activations,
+                         "compute on integers of so many bits, weights and activations (i8, or "
+                         "fewer to see what comes of it); weights are as --weight-bits says")
+              ->type_name("TYPE")
+              ->check(CLI::IsMember({"i8", "i7", "i6", "i5", "i4", "i3", "i2"}))
+              ->excludes("--weights")
+              ->excludes("--layers"));
+  const auto needs = [&](CLI::Option* option) { return add(option)->needs(activations); };
+  auto* calibrate = needs(app.add_option("--calibrate", flags.calibrate,
+                                         "data that tell the ranges of activations; not those that "
+                                         "the result is judged by")
+                              ->type_name("PATH"));
+  activations->needs(calibrate);
+  needs(app.add_option("--calibration", flags.calibration,
+                       "how ranges follow: min-max, percentile, entropy or mse")
+            ->capture_default_str()
+            ->check(CLI::IsMember({"min-max", "percentile", "entropy", "mse"})));
+  needs(app.add_option("--percentile", flags.percentile,
+                       "numbers between the ends of a range, in percent, for 'percentile'")
+            ->capture_default_str()
+            ->check(CLI::Range(50.0, 100.0)));
+  needs(app.add_option("--items", flags.items, "calibrate with so many items, evenly spread")
+            ->type_name("N")
+            ->capture_default_str()
+            ->check(CLI::Range(std::int64_t(1), std::int64_t(1) << 30)));
+  needs(app.add_option("--weight-bits", flags.weight_bits, "of weights, a scale for each channel")
+            ->capture_default_str()
+            ->check(CLI::Range(2, 8)));
+  needs(app.add_flag("--equalize", flags.equalize,
+                     "first give channels of neighbouring layers like ranges"));
+  needs(app.add_flag("--bias-correction", flags.bias_correction,
+                     "let biases take over what quantizing shifts the means by"));
+  needs(app.add_flag("--reconstruct", flags.reconstruct,
+                     "choose the codes of weights by least squares on the calibration data, layer "
+                     "by layer; biases too"));
+  needs(app.add_option("--keep", flags.keep, "leave these nodes float, as 'conv1' or 'head*'")
+            ->type_name("PATTERN")
+            ->expected(1)
+            ->take_all());
+  needs(app.add_option("--select", flags.select,
+                       "leave float the most sensitive layers, as many as it takes to lose at most "
+                       "so many points on the calibration data")
+            ->type_name("POINTS"));
+  needs(app.add_option("--calibration-state", flags.state,
+                       "keep what calibration saw in this file and go on from there")
+            ->type_name("FILE"));
+}
+
+PostTrainingOutcome quantize_activations(ir::Graph graph, const PostTrainingFlags& flags,
+                                         const ModelOptions& model, const InputOptions& input,
+                                         int threads) {
+  if (!flags.select.empty()) most_drop(flags.select);
+  const auto dataset = data::open_dataset(flags.calibrate, input.dataset(graph, model.path));
+  return Quantizer(flags, threads).run(std::move(graph), *dataset);
+}
+
+void print(const PostTrainingOutcome& outcome, const PostTrainingFlags& flags) {
+  if (outcome.selection) print_selection(outcome);
+  report::Table table({{"layer", "", report::Align::left, true},
+                       {"op", "", report::Align::left},
+                       {"weights", "", report::Align::left},
+                       {"activations", "", report::Align::left},
+                       {"SQNR", "dB"}});
+  for (const compress::LayerNoise& layer : outcome.layers) {
+    const compress::Unit& unit = outcome.plan.units[layer.unit];
+    table.add_row({layer.layer, std::string(outcome.network.original.node(unit.main).op->name),
+                   unit.weighted() ? fmt::format("i{}", flags.weight_bits) : "", flags.activations,
+                   decibels(layer.decibels)});
+  }
+  print(table, usual_width);
+  std::string text;
+  if (const compress::LayerNoise* layer = worst(outcome)) {
+    text += fmt::format("worst     {}: {} dB\n", report::printable(layer->layer),
+                        decibels(layer->decibels));
+  }
+  text += fmt::format("outputs   {} dB, calibrated with {} items\n", decibels(outcome.decibels),
+                      report::format_count(outcome.items));
+  for (const std::string& name : outcome.kept) {
+    text += fmt::format("float     {}\n", report::printable(name));
+  }
+  print(text);
+}
+
+void describe(const PostTrainingOutcome& outcome, nlohmann::json& document) {
+  document["items"] = outcome.items;
+  document["equalized_pairs"] = outcome.network.equalized;
+  document["sqnr_db"] = decibels_document(outcome.decibels);
+  document["kept"] = outcome.kept;
+  document["layers"] = nlohmann::json::array();
+  for (const compress::LayerNoise& layer : outcome.layers) {
+    const compress::Unit& unit = outcome.plan.units[layer.unit];
+    document["layers"].push_back({{"layer", layer.layer},
+                                  {"op", outcome.network.original.node(unit.main).op->name},
+                                  {"sqnr_db", decibels_document(layer.decibels)}});
+  }
+  if (const compress::LayerNoise* layer = worst(outcome)) document["worst"] = layer->layer;
+  if (!outcome.selection) return;
+  document["selection"] = nlohmann::json::array();
+  for (const compress::SelectionPoint& point : outcome.selection->points) {
+    document["selection"].push_back({{"kept", point.kept.size()},
+                                     {"integer_macs", point.integer_macs},
+                                     {"weight_bytes", point.weight_bytes},
+                                     {"sqnr_db", decibels_document(point.decibels)},
+                                     {"right", point.right},
+                                     {"count", point.count},
+                                     {"front", point.front}});
+  }
+}
+
+}  // namespace strata::cli

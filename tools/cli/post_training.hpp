@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "strata/compress/quantize/noise.hpp"
+#include "strata/compress/quantize/post_training.hpp"
+#include "strata/compress/quantize/selection.hpp"
+#include "tools/cli/options.hpp"
+
+namespace strata::cli {
+
+/// Options of 'quantize' about activations: post-training quantization to integers.
+struct PostTrainingFlags {
+  std::string activations;  ///< empty: weights only
+  std::string calibrate;
+  std::string calibration = "mse";
+  double percentile = 99.99;
+  std::int64_t items = 256;
+  int weight_bits = 8;
+  bool equalize = false, bias_correction = false, reconstruct = false;
+  std::vector<std::string> keep;
+  std::string select;  ///< most points to lose; empty: nothing is selected
+  std::string state;
+
+  bool given() const { return !activations.empty(); }
+  void add_to(CommandLine& command) const;
+};
+void add_post_training_options(CLI::App& app, PostTrainingFlags& flags);
+
+/// A network on integers, and what is known about it.
+struct PostTrainingOutcome {
+  compress::PostTraining network;
+  compress::StaticPlan plan;  ///< what is left of the network's after selection
+  ir::Graph graph;
+  std::int64_t items = 0;
+  std::vector<compress::LayerNoise> layers;  ///< in the order of the graph
+  double decibels = 0;                       ///< of the outputs
+  std::optional<compress::Selection> selection;
+  std::vector<std::string> kept;  ///< layers that selection left float
+  bool complete = true;           ///< false: interrupted, and nothing else is set
+};
+PostTrainingOutcome quantize_activations(ir::Graph graph, const PostTrainingFlags& flags,
+                                         const ModelOptions& model, const InputOptions& input,
+                                         int threads);
+
+/// Tables of the layers and of the selection, and the lines under them.
+void print(const PostTrainingOutcome& outcome, const PostTrainingFlags& flags);
+void describe(const PostTrainingOutcome& outcome, nlohmann::json& document);
+
+}  // namespace strata::cli
