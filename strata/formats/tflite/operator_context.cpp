@@ -20,6 +20,8 @@ Tensor zero_points(const Quantization& quantization, DType type, const Shape& sh
   return result.cast(type);
 }
 
+std::string reference_word() { return std::string(to_string(Arithmetic::tflite_reference)); }
+
 }  // namespace
 
 OperatorContext::OperatorContext(const Model& model, const OperatorInfo& info, Values& values,
@@ -210,6 +212,25 @@ void OperatorContext::append_quantized(std::vector<ir::ValueId>& operands, std::
 
 void OperatorContext::append_output_parameters(std::vector<ir::ValueId>& operands, std::size_t i) {
   append_parameters(operands, output_quantization(i), output_type(i));
+}
+
+ir::ValueId OperatorContext::real_input(std::size_t i, Layout layout) {
+  if (!is_quantized(i)) return broadcast_input(i, layout);
+  std::vector<ir::ValueId> operands;
+  append_quantized(operands, i, layout);
+  return node("DequantizeLinear", std::move(operands), {{"arithmetic", reference_word()}});
+}
+
+void OperatorContext::emit_real(std::string_view op, std::vector<ir::ValueId> operands,
+                                ir::Attributes attributes, Layout layout,
+                                schema::Activation activation) {
+  if (!is_output_quantized()) {
+    return emit_activated(activation, op, std::move(operands), std::move(attributes), layout);
+  }
+  std::vector<ir::ValueId> result{node(op, std::move(operands), std::move(attributes))};
+  append_output_parameters(result);
+  emit_activated(activation, "QuantizeLinear", std::move(result),
+                 {{"arithmetic", reference_word()}}, layout);
 }
 
 std::string OperatorContext::arithmetic(bool delegated) const {

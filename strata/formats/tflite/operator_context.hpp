@@ -65,6 +65,12 @@ class OperatorContext {
   void append_parameters(std::vector<ir::ValueId>& operands, const Quantization& quantization,
                          DType type);
   void append_output_parameters(std::vector<ir::ValueId>& operands, std::size_t i = 0);
+  /// An operand as floats: what is quantized is brought to them, as the reference kernels do.
+  ir::ValueId real_input(std::size_t i, Layout layout);
+  /// A float result on the output's grid, if it has one: for ops of integers that the graph has
+  /// not.
+  void emit_real(std::string_view op, std::vector<ir::ValueId> inputs, ir::Attributes attributes,
+                 Layout layout, schema::Activation activation = {});
   /// The word for the attribute of integer ops; `delegated`: XNNPACK takes the operator.
   std::string arithmetic(bool delegated) const;
 

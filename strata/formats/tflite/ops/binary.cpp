@@ -19,6 +19,10 @@ std::vector<ir::ValueId> operands(OperatorContext& context, Layout layout) {
   return {context.broadcast_input(0, layout), context.broadcast_input(1, layout)};
 }
 
+std::vector<ir::ValueId> real_operands(OperatorContext& context, Layout layout) {
+  return {context.real_input(0, layout), context.real_input(1, layout)};
+}
+
 bool same_parameters(const OperatorContext& context) {
   return context.same_quantization(0) && context.same_quantization(1);
 }
@@ -32,8 +36,7 @@ void arithmetic(OperatorContext& context, std::string_view real, std::string_vie
     return context.emit_activated(activation, real, operands(context, layout), {}, layout);
   }
   if (quantized.empty()) {
-    fail(ErrorCode::unsupported, "operands of type {}; accepted: floats, i32, i64",
-         to_string(context.type(0)));
+    return context.emit_real(real, real_operands(context, layout), {}, layout, activation);
   }
   std::vector<ir::ValueId> list;
   context.append_quantized(list, 0, layout);
@@ -45,31 +48,19 @@ void arithmetic(OperatorContext& context, std::string_view real, std::string_vie
 
 void plain_binary(OperatorContext& context, std::string_view op) {
   const Layout layout = context.at_hand_all();
-  if (context.is_quantized(0)) {
-    fail(ErrorCode::unsupported, "operands of type {}; accepted: floats, i32, i64",
-         to_string(context.type(0)));
-  }
-  context.emit(op, operands(context, layout), {}, layout);
+  context.emit_real(op, real_operands(context, layout), {}, layout);
 }
 
 // Integers of one grid are ordered as what they stand for.
 void ordered_binary(OperatorContext& context, std::string_view op) {
   const Layout layout = context.at_hand_all();
-  if (context.is_quantized(0) && !same_parameters(context)) {
-    fail(ErrorCode::unsupported, "operands of different scales; accepted: the scale of the output");
-  }
+  if (context.is_quantized(0) && !same_parameters(context)) return plain_binary(context, op);
   context.emit(op, operands(context, layout), {}, layout);
 }
 
 void compare(OperatorContext& context, std::string_view op) {
   const Layout layout = context.at_hand_all();
-  if (context.is_quantized(0) || (context.is_quantized(1))) {
-    const auto a = context.quantization(0), b = context.quantization(1);
-    if (a.scale != b.scale || a.zero_point != b.zero_point) {
-      fail(ErrorCode::unsupported, "operands of different scales; accepted: one scale");
-    }
-  }
-  context.emit(op, operands(context, layout), {}, layout);
+  context.emit(op, real_operands(context, layout), {}, layout);
 }
 
 }  // namespace
@@ -105,7 +96,7 @@ void convert_less_equal(OperatorContext& context) { compare(context, "LessOrEqua
 
 void convert_not_equal(OperatorContext& context) {
   const Layout layout = context.at_hand_all();
-  context.emit("Not", {context.node("Equal", operands(context, layout))}, {}, layout);
+  context.emit("Not", {context.node("Equal", real_operands(context, layout))}, {}, layout);
 }
 
 void convert_floor_div(OperatorContext& context) {
@@ -120,20 +111,18 @@ void convert_floor_div(OperatorContext& context) {
 }
 
 void convert_squared_difference(OperatorContext& context) {
-  if (context.is_quantized(0)) return plain_binary(context, "Sub");
   const Layout layout = context.at_hand_all();
-  const ir::ValueId difference = context.node("Sub", operands(context, layout));
-  context.emit("Mul", {difference, difference}, {}, layout);
+  const ir::ValueId difference = context.node("Sub", real_operands(context, layout));
+  context.emit_real("Mul", {difference, difference}, {}, layout);
 }
 
 void convert_add_n(OperatorContext& context) {
-  if (context.is_quantized(0)) return plain_binary(context, "Add");
   const Layout layout = context.at_hand_all();
   std::vector<ir::ValueId> list;
   for (std::size_t i = 0; i < context.inputs(); ++i) {
-    list.push_back(context.broadcast_input(i, layout));
+    list.push_back(context.real_input(i, layout));
   }
-  context.emit("Sum", std::move(list), {}, layout);
+  context.emit_real("Sum", std::move(list), {}, layout);
 }
 
 void convert_select(OperatorContext& context) {

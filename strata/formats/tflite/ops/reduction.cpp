@@ -39,8 +39,9 @@ void reduce(OperatorContext& context, std::string_view real, std::string_view qu
   const ir::ValueId x = context.input(0, how.layout);
   const bool moves_grid = context.is_quantized(0) && !(ordered && context.same_quantization(0));
   if (moves_grid && quantized.empty()) {
-    fail(ErrorCode::unsupported, "an operand of type {}; accepted: floats, i32, i64",
-         to_string(context.type(0)));
+    return context.emit_real(real,
+                             {context.real_input(0, how.layout), context.integer_list(how.axes)},
+                             {{"keepdims", std::int64_t(how.keep)}}, result);
   }
   if (how.axes.empty() && !moves_grid) return context.emit_value(x, result);
   const auto keep = std::int64_t(how.keep);
@@ -48,10 +49,7 @@ void reduce(OperatorContext& context, std::string_view real, std::string_view qu
     return context.emit(real, {x, context.integer_list(std::move(how.axes))}, {{"keepdims", keep}},
                         result);
   }
-  // XNNPACK takes means over height and width, and over width alone.
-  const auto named = how.layout == Layout::image ? std::vector<std::int64_t>{2, 3}
-                                                 : std::vector<std::int64_t>{1, 2};
-  const bool delegated = context.rank(0) == 4 && how.axes == named && context.type(0) != DType::i16;
+  const bool delegated = context.type(0) != DType::i16;
   std::vector<ir::ValueId> operands{x};
   context.append_parameters(operands, context.quantization(0), context.type(0));
   context.append_output_parameters(operands);
@@ -107,25 +105,24 @@ void convert_softmax(OperatorContext& context) {
 
 void convert_log_softmax(OperatorContext& context) {
   const Layout layout = context.at_hand(0);
-  context.emit("LogSoftmax", {context.input(0, layout)},
-               {{"axis", context.axis_in(layout, -1, context.rank(0))}}, layout);
+  context.emit_real("LogSoftmax", {context.real_input(0, layout)},
+                    {{"axis", context.axis_in(layout, -1, context.rank(0))}}, layout);
 }
 
 void convert_l2_normalization(OperatorContext& context) {
-  if (context.is_quantized(0)) {
-    fail(ErrorCode::unsupported, "an operand of type {}; accepted: floats",
-         to_string(context.type(0)));
-  }
   const Layout layout = context.at_hand(0);
-  const ir::ValueId x = context.input(0, layout);
+  const ir::ValueId x = context.real_input(0, layout);
   const std::int64_t axis = context.axis_in(layout, -1, context.rank(0));
   const ir::ValueId sum = context.node("ReduceSumSquare", {x, context.integer_list({axis})},
                                        {{"keepdims", std::int64_t(1)}});
-  // Below this the reference kernel divides by its root.
+  // Below this the kernels divide by its root.
   constexpr double least = 1e-6;
-  const ir::ValueId bounded = context.node("Max", {sum, context.number(context.type(0), least)});
+  const ir::ValueId bounded =
+      context.node("Max", {sum, context.number(context.type_of(x).dtype, least)});
+  const std::vector<ir::ValueId> quotient{x, context.node("Sqrt", {bounded})};
+  if (context.is_output_quantized()) return context.emit_real("Div", quotient, {}, layout);
   context.emit_activated(context.options<schema::L2NormOptions>().fused_activation_function(),
-                         "Div", {x, context.node("Sqrt", {bounded})}, {}, layout);
+                         "Div", quotient, {}, layout);
 }
 
 void convert_local_response_normalization(OperatorContext& context) {

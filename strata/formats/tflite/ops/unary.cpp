@@ -14,18 +14,14 @@ float output_scale(const OperatorContext& context) {
   return context.output_quantization().scale[0];
 }
 
-/// `quantized`: the op for integers that stand for real numbers; empty: there is none.
+/// `quantized`: the op for integers that stand for real numbers; empty: it computes on floats.
 void unary(OperatorContext& context, std::string_view real, std::string_view quantized,
            ir::Attributes attributes = {}, bool delegated = false) {
   const Layout layout = context.at_hand(0);
+  if (!context.is_quantized(0) || quantized.empty()) {
+    return context.emit_real(real, {context.real_input(0, layout)}, std::move(attributes), layout);
+  }
   std::vector<ir::ValueId> operands{context.input(0, layout)};
-  if (!context.is_quantized(0)) {
-    return context.emit(real, std::move(operands), std::move(attributes), layout);
-  }
-  if (quantized.empty()) {
-    fail(ErrorCode::unsupported, "an operand of type {}; accepted: floats",
-         to_string(context.type(0)));
-  }
   context.append_parameters(operands, context.quantization(0), context.type(0));
   context.append_output_parameters(operands);
   attributes.set("arithmetic", context.arithmetic(delegated && is_byte(context.type(0))));
@@ -65,7 +61,7 @@ void convert_leaky_relu(OperatorContext& context) {
   unary(context, "LeakyRelu", "strata.QLinearLeakyRelu", {{"alpha", alpha}}, delegated);
 }
 void convert_elu(OperatorContext& context) {
-  unary(context, "Elu", "strata.QLinearElu", {{"alpha", 1.0f}}, context.type(0) == DType::i8);
+  unary(context, "Elu", "strata.QLinearElu", {}, context.type(0) == DType::i8);
 }
 void convert_gelu(OperatorContext& context) {
   const bool approximate = context.options<schema::GeluOptions>().approximate();
@@ -79,11 +75,10 @@ void convert_relu_n1_to_1(OperatorContext& context) {
 }
 
 void convert_relu_0_to_1(OperatorContext& context) {
-  if (context.is_quantized(0)) return unary(context, "", "");
   const Layout layout = context.at_hand(0);
-  const DType type = context.type(0);
-  context.emit("Clip", {context.input(0, layout), context.number(type, 0), context.number(type, 1)},
-               {}, layout);
+  const ir::ValueId x = context.real_input(0, layout);
+  const DType type = context.type_of(x).dtype;
+  context.emit_real("Clip", {x, context.number(type, 0), context.number(type, 1)}, {}, layout);
 }
 
 void convert_exp(OperatorContext& context) { unary(context, "Exp", "strata.QLinearExp"); }
@@ -100,23 +95,21 @@ void convert_round(OperatorContext& context) { unary(context, "Round", ""); }
 void convert_logical_not(OperatorContext& context) { unary(context, "Not", ""); }
 
 void convert_rsqrt(OperatorContext& context) {
-  if (context.is_quantized(0)) return unary(context, "", "");
   const Layout layout = context.at_hand(0);
-  const ir::ValueId root = context.node("Sqrt", {context.input(0, layout)});
-  context.emit("Reciprocal", {root}, {}, layout);
+  const ir::ValueId root = context.node("Sqrt", {context.real_input(0, layout)});
+  context.emit_real("Reciprocal", {root}, {}, layout);
 }
 
 void convert_square(OperatorContext& context) {
-  if (context.is_quantized(0)) return unary(context, "", "");
   const Layout layout = context.at_hand(0);
-  const ir::ValueId x = context.input(0, layout);
-  context.emit("Mul", {x, x}, {}, layout);
+  const ir::ValueId x = context.real_input(0, layout);
+  context.emit_real("Mul", {x, x}, {}, layout);
 }
 
 void convert_zeros_like(OperatorContext& context) {
   const Layout layout = context.at_hand(0);
-  const ir::ValueId x = context.input(0, layout);
-  context.emit("Sub", {x, x}, {}, layout);
+  const ir::ValueId x = context.real_input(0, layout);
+  context.emit_real("Sub", {x, x}, {}, layout);
 }
 
 void convert_cast(OperatorContext& context) {
