@@ -30,13 +30,12 @@ struct SaveOptions {
 /// beside its external data.
 void save_onnx(const ir::Graph& graph, const std::filesystem::path& path,
                const SaveOptions& options = {});
-/// The file's content, and its size without writing it.
-std::string onnx_bytes(const ir::Graph& graph, const SaveOptions& options = {});
 /// Whether ONNX stores the constant in its encoding; else it goes out decoded.
 bool onnx_stores(const EncodedTensor& constant);
+/// The file's content, and its size without writing it.
+std::string onnx_bytes(const ir::Graph& graph, const SaveOptions& options = {});
 std::int64_t onnx_size(const ir::Graph& graph, const SaveOptions& options = {});
 
-}  // namespace strata::formats
 /// Writes a graph, whatever it has, as Strata's container (docs/container.md): reading it gives the
 /// identical graph. Atomic.
 void save_container(const ir::Graph& graph, const std::filesystem::path& path,
@@ -45,3 +44,4 @@ void save_container(const ir::Graph& graph, const std::filesystem::path& path,
 std::string container_bytes(const ir::Graph& graph, const ModelInfo& info = {});
 std::int64_t container_size(const ir::Graph& graph, const ModelInfo& info = {});
 
+}  // namespace strata::formats

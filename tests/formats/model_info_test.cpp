@@ -73,23 +73,6 @@ TEST(ModelInfo, GoesAlongWithASavedGraph) {
   EXPECT_EQ(info.metadata, options.info.metadata);
 }
 
-TEST(ModelInfo, GoesAlongWithASavedGraph) {
-  ir::Graph graph;
-  const ir::ValueId x = graph.add_input("x", {DType::f32, {2}});
-  graph.outputs = {ir::Builder(graph).op("Relu", {x})};
-  EXPECT_EQ(read(onnx_bytes(graph)).producer, "strata");
-  SaveOptions options;
-  options.info = read(model());
-  const ModelInfo info = read(onnx_bytes(graph, options));
-  EXPECT_EQ(info.producer, options.info.producer);
-  EXPECT_EQ(info.producer_version, options.info.producer_version);
-  EXPECT_EQ(info.domain, options.info.domain);
-  EXPECT_EQ(info.description, options.info.description);
-  EXPECT_EQ(info.graph_description, options.info.graph_description);
-  EXPECT_EQ(info.version, options.info.version);
-  EXPECT_EQ(info.metadata, options.info.metadata);
-}
-
 TEST(ModelInfo, AnEmptyFileSaysNothing) {
   const ModelInfo info = read("");
   EXPECT_EQ(info.producer, "");

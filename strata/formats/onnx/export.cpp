@@ -42,9 +42,9 @@ class GraphWriter {
     for (MessageWriter& node : nodes_) w.message(1, std::move(node));
     w.text(2, graph_.name.empty() ? "graph" : graph_.name);
     for (MessageWriter& tensor : initializers_) w.message(5, std::move(tensor));
-    for (std::size_t i = 0; i < own_inputs_; ++i) {
     const std::string& description = options_.info.graph_description;
     if (!around_ && !description.empty()) w.text(10, description);
+    for (std::size_t i = 0; i < own_inputs_; ++i) {
       const ir::ValueId id = graph_.inputs[i];
       w.message(11, value_info(name(id), graph_.value(id).type));
     }
@@ -156,9 +156,9 @@ class GraphWriter {
       add_initializer(zero_points, form.zero_points);
       inputs.push_back(zero_points);
     }
-    if (!form.per_tensor() && form.axis != 1) attributes.set("axis", form.axis);
     ir::Attributes attributes;
     // 1 is ONNX's default.
+    if (!form.per_tensor() && form.axis != 1) attributes.set("axis", form.axis);
     if (form.block != 0) attributes.set("block_size", form.block);
     if (form.codes.shape() == graph_.value(id).constant->shape) {
       return add_decoding(id, "DequantizeLinear", inputs, std::move(attributes));
@@ -208,12 +208,12 @@ class GraphWriter {
     if (node.sources != ir::Sources{node.name}) text.sources = sources(node.sources);
     const std::vector<Body> bodies = node.op->control ? bodies_of(node) : std::vector<Body>();
     if (!bodies.empty()) text.attributes.erase("captures");
-    with_context([&] { return ir::describe(node); },
     if (const float clip = node.attributes.real("cell_clip", 0); clip != 0) {
       fail(ErrorCode::unsupported, "{}: its cells are clipped to {}, which ONNX cannot say",
            ir::describe(node), clip);
     }
     text.attributes.erase("cell_clip");
+    with_context([&] { return ir::describe(node); },
                  [&] {
                    nodes_.push_back(node_proto(text, [&](const std::string& attribute) {
                      const auto body = std::ranges::find(bodies, attribute, &Body::attribute);
@@ -290,9 +290,9 @@ void collect_need(const ir::Graph& graph, Need& need) {
     require(stored_opset(*value.constant).value_or(0), [&] {
       return fmt::format("{}, which is stored as {},", value.name, value.constant->encoding->name);
     });
-
   }
 }
+
 int opset_for(const ir::Graph& graph, const SaveOptions& options) {
   if (options.opset < 13 || options.opset > newest_opset) {
     fail(ErrorCode::usage, "opset {}, expected 13 to {}", options.opset, newest_opset);
@@ -306,7 +306,6 @@ int opset_for(const ir::Graph& graph, const SaveOptions& options) {
   return std::max(options.opset, need.opset);
 }
 
-}  // namespace
 /// Who made the model, and what he says about it.
 void write_head(const ModelInfo& info, MessageWriter& w) {
   w.text(2, info.producer.empty() ? "strata" : info.producer);
@@ -319,6 +318,7 @@ void write_head(const ModelInfo& info, MessageWriter& w) {
   text(6, info.description);
 }
 
+}  // namespace
 
 MessageWriter model_proto(const ir::Graph& graph, const SaveOptions& options,
                           ExternalWriter* external) {
@@ -333,13 +333,13 @@ MessageWriter model_proto(const ir::Graph& graph, const SaveOptions& options,
   write_head(options.info, w);
   w.message(7, GraphWriter(flat, options, external).write());
   w.message(8, std::move(opset_import));
-  return w;
-}
-
   for (const auto& [key, value] : options.info.metadata) {
     MessageWriter entry;
     entry.text(1, key);
     entry.text(2, value);
     w.message(14, std::move(entry));
   }
+  return w;
+}
+
 }  // namespace strata::formats::onnx
