@@ -21,6 +21,8 @@ struct SaveOptions {
   bool sources = false;
   /// What the file is to say about itself; without a producer it names Strata. For ONNX.
   ModelInfo info;
+  /// Integer weights whose codes all fit 4 bits go out in so many (opset 21).
+  bool narrow_weights = false;
 };
 
 /// Writes a graph as ONNX. Node and value names are kept, nodes of our own go out as what they are

@@ -113,6 +113,9 @@ class Inserter {
     if (own.empty()) own.push_back(graph_.value(codes).producer);
     const ValueId result = builder.op("DequantizeLinear", {codes, scale, zero_point});
     if (!ours) {
+      // What reading gives nodes that came from nowhere else.
+      Node& node = graph_.node(graph_.value(codes).producer);
+      if (node.sources.empty()) node.sources = {node.name};
       graph_.rename(codes, name + "_q");
       return result;
     }

@@ -9,6 +9,7 @@
 #include "strata/formats/onnx/older_form.hpp"
 #include "strata/formats/onnx/opset_of.hpp"
 #include "strata/formats/onnx/stored.hpp"
+#include "strata/formats/onnx/unfold_quantization.hpp"
 #include "strata/ir/op.hpp"
 
 namespace strata::formats::onnx {
@@ -322,7 +323,9 @@ void write_head(const ModelInfo& info, MessageWriter& w) {
 
 MessageWriter model_proto(const ir::Graph& graph, const SaveOptions& options,
                           ExternalWriter* external) {
-  ir::Graph flat = flatten(graph);
+  ir::Graph unfolded = graph;
+  unfold_quantization(unfolded, options.narrow_weights);
+  ir::Graph flat = flatten(unfolded);
   if (!options.raise_opset) use_older_forms(flat, options.opset);
   const int opset = opset_for(flat, options);
   MessageWriter opset_import;
