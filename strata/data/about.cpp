@@ -44,7 +44,7 @@ std::vector<std::int32_t> parse_list(const MappedFile& packed, const std::string
   const std::string_view bare = without_compression(name);
   if (spec.column) return parse_label_column(text_of(file), *spec.column);
   if (bare.ends_with(".npy")) return labels_from(parse_npy(file.bytes(), file.owner()));
-  if (bare.find("idx") != std::string_view::npos) return labels_from(parse_idx(file.bytes()));
+  if (has_idx_name(bare)) return labels_from(parse_idx(file.bytes()));
   return parse_labels(file.bytes(), spec.dtype);
 }
 

@@ -5,6 +5,7 @@
 
 #include "strata/base/error.hpp"
 #include "strata/base/file.hpp"
+#include "strata/data/idx.hpp"
 #include "strata/data/npy.hpp"
 #include "strata/data/sources.hpp"
 
@@ -120,13 +121,6 @@ bool is_archive(const std::string& name) {
   return std::ranges::any_of(suffixes, [&](std::string_view s) { return name.ends_with(s); });
 }
 
-/// "x.idx", "train-images-idx3-ubyte", compressed or not.
-bool is_idx(std::string_view name) {
-  name = without_compression(name);
-  return name.ends_with(".idx") || name.find("-idx") != std::string_view::npos ||
-         name.find(".idx") != std::string_view::npos;
-}
-
 std::unique_ptr<Dataset> open_any(const fs::path& path, const DatasetOptions& options) {
   const std::string name = path.filename().string();
   std::error_code error;
@@ -143,7 +137,7 @@ std::unique_ptr<Dataset> open_any(const fs::path& path, const DatasetOptions& op
     FileSet files = FileSet::in_archive(MappedFile::open(path), is_picture_or_clip);
     return open_files(std::move(files), FileKind::either, context);
   }
-  if (is_idx(name)) return open_idx(path, make_context(options, nullptr, true));
+  if (has_idx_name(name)) return open_idx(path, make_context(options, nullptr, true));
   if (name.ends_with(".bin")) {
     if (!options.labels.empty()) {
       fail(ErrorCode::usage, "CIFAR-10 records carry their labels; no others are accepted");

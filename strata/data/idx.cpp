@@ -8,6 +8,7 @@
 #include "strata/base/byte_reader.hpp"
 #include "strata/base/checked.hpp"
 #include "strata/base/error.hpp"
+#include "strata/data/archive.hpp"
 
 namespace strata::data {
 namespace {
@@ -64,6 +65,17 @@ Tensor parse_idx(std::span<const std::byte> bytes) {
     std::reverse(out + at, out + at + width);
   }
   return tensor;
+}
+
+bool has_idx_name(std::string_view name) {
+  name = without_compression(name);
+  for (const std::string_view start : {".idx", "-idx"}) {
+    const std::size_t at = name.find(start);
+    if (at == std::string_view::npos) continue;
+    const std::string_view rest = name.substr(at + start.size());
+    if (rest.empty() || (rest.front() >= '1' && rest.front() <= '9')) return true;
+  }
+  return false;
 }
 
 }  // namespace strata::data

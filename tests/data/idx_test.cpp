@@ -33,6 +33,16 @@ TEST(Idx, ReadsEveryTypeBigEndian) {
   EXPECT_EQ(parse_idx(bytes_of("\0\0\x0e\1\0\0\0\1\x40\4\0\0\0\0\0\0"s)).to_float()[0], 2.5f);
 }
 
+TEST(Idx, IsToldByItsName) {
+  for (const char* name : {"x.idx", "t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte",
+                           "train-labels-idx1-ubyte.gz", "x.idx.zst"}) {
+    EXPECT_TRUE(has_idx_name(name)) << name;
+  }
+  for (const char* name : {"x.idxs", "idx", "vidx3", "x-idx.bin", "labels.bin"}) {
+    EXPECT_FALSE(has_idx_name(name)) << name;
+  }
+}
+
 TEST(Idx, SurvivesDamage) {
   expect_prefixes_refused(pictures, parse_idx);
   expect_no_defect(pictures, parse_idx);

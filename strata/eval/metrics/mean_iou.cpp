@@ -33,46 +33,34 @@ struct ClassMap {
   std::vector<std::int32_t> labels;
 };
 
-/// Extents without those of 1.
-std::vector<std::int64_t> spread_axes(const Shape& shape) {
-  std::vector<std::int64_t> extents;
-  std::ranges::copy_if(shape, std::back_inserter(extents), [](std::int64_t e) { return e != 1; });
-  return extents;
-}
-
-ClassMap best_classes(const Tensor& output, std::span<const float> scores,
-                      data::ImageLayout layout) {
-  const Shape& shape = output.shape();
-  const bool planes = layout == data::ImageLayout::nchw;
-  ClassMap map{shape[planes ? 1 : 0], shape[planes ? 2 : 1], {}};
-  const std::int64_t area = map.height * map.width;
-  const std::int64_t classes = shape[planes ? 0 : 2];
-  std::vector<float> own(static_cast<std::size_t>(classes));
-  for (std::int64_t i = 0; i < area; ++i) {
-    for (std::int64_t c = 0; c < classes; ++c) {
-      own[std::size_t(c)] = scores[std::size_t(planes ? c * area + i : i * classes + c)];
-    }
-    map.labels.push_back(data::argmax(own));
-  }
-  return map;
+/// A class as a float; -1 for what is none.
+std::int32_t nearest_class(float value) {
+  return value >= -0.5f && value < float(most_classes) ? std::int32_t(std::lround(value)) : -1;
 }
 
 /// From [height,width] of classes, or scores with an axis of classes where the items have their
-/// channels.
+/// channels; an axis of one is classes already.
 ClassMap class_map(const Tensor& output, std::span<const float> values, data::ImageLayout layout) {
-  const std::vector<std::int64_t> extents = spread_axes(output.shape());
-  if (extents.size() == 2) {
-    ClassMap map{extents[0], extents[1], {}};
-    for (const float value : values) map.labels.push_back(std::int32_t(std::lround(value)));
-    return map;
-  }
-  if (output.shape().rank() != 3) {
+  const Shape& shape = output.shape();
+  const bool bare = shape.rank() == 2;
+  if (!bare && shape.rank() != 3) {
     fail(ErrorCode::usage,
          "the output is {} for each item; a class for each pixel, or scores of classes for each "
          "pixel, expected",
-         to_string(output.shape()));
+         to_string(shape));
   }
-  return best_classes(output, values, layout);
+  const bool planes = layout == data::ImageLayout::nchw;
+  const std::int64_t classes = bare ? 1 : shape[planes ? 0 : 2];
+  ClassMap map{shape[planes && !bare ? 1 : 0], shape[planes && !bare ? 2 : 1], {}};
+  const std::int64_t area = map.height * map.width;
+  std::vector<float> scores(static_cast<std::size_t>(classes));
+  for (std::int64_t i = 0; i < area; ++i) {
+    for (std::int64_t c = 0; c < classes; ++c) {
+      scores[std::size_t(c)] = values[std::size_t(planes ? c * area + i : i * classes + c)];
+    }
+    map.labels.push_back(classes == 1 ? nearest_class(scores[0]) : data::argmax(scores));
+  }
+  return map;
 }
 
 ItemPixels compare(const ClassMap& map, const data::Image& mask) {
