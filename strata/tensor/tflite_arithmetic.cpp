@@ -27,9 +27,10 @@ Rescale::Rule rule_of(const RescaleOf& of) {
     return Rule::real_away;
   }
   if (!optimized) return Rule::fixed_away;
+  const bool by_blocks = of.sum == SumOf::depthwise || of.sum == SumOf::transposed;
   const bool up = layer || of.sum == SumOf::convolution ||
                   (of.sum == SumOf::transposed && of.type == DType::u8) ||
-                  (of.sum == SumOf::depthwise && of.type == DType::i8 && of.in_block_of_8);
+                  (by_blocks && of.type == DType::i8 && of.in_block_of_8);
   return up ? Rule::fixed_up : Rule::fixed_away;
 }
 

@@ -47,6 +47,21 @@ TEST(TfliteArithmetic, ModesRoundHalvesDifferently) {
   EXPECT_EQ(quarter(tflite_reference, fully_connected, DType::i8, -10), -3);
 }
 
+// Optimised kernels take 8 channels at once, and round those otherwise than the rest.
+TEST(TfliteArithmetic, BlocksOfChannelsRoundUp) {
+  for (const SumOf sum : {SumOf::depthwise, SumOf::transposed}) {
+    RescaleOf of{.arithmetic = Arithmetic::tflite_optimized,
+                 .sum = sum,
+                 .type = DType::i8,
+                 .x_scale = 1,
+                 .w_scale = 1,
+                 .y = {1, 0}};
+    EXPECT_EQ(rescale_of(of).rule, Rescale::Rule::fixed_away);
+    of.in_block_of_8 = true;
+    EXPECT_EQ(rescale_of(of).rule, Rescale::Rule::fixed_up);
+  }
+}
+
 TEST(TfliteArithmetic, ReferenceLayersRoundOnceInDouble) {
   const Rescale layer =
       rescale(Arithmetic::tflite_reference, SumOf::fully_connected, DType::i8, 0.1f);

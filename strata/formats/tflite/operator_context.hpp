@@ -34,6 +34,8 @@ class OperatorContext {
   std::vector<std::int64_t> shape(std::size_t i) const;
   int rank(std::size_t i) const;
   std::string input_name(std::size_t i) const;
+  /// The file has its elements: known even to those who compute no shapes before a run.
+  bool is_stored(std::size_t i) const { return values_.info(input_tensor(i)).is_constant; }
 
   /// The form that need not be made: an image where the input is at hand as one only.
   Layout at_hand(std::size_t i) const;

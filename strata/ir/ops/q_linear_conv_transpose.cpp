@@ -115,7 +115,7 @@ void convolve(const EvalArgs& args) {
     const Rescale rescale = rescale_of({arithmetic_of(args.attributes()), SumOf::transposed,
                                         args.outputs[0].dtype(), sizeof(Sum) == 8, x_grid.scale,
                                         per_channel<float>(args.inputs[w_scale_at], filter),
-                                        grid(args, y_scale_at, y_zero_at)});
+                                        grid(args, y_scale_at, y_zero_at), filter < y[1] / 8 * 8});
     const Sum bias = args.has_input(bias_at) ? Sum(index_at(args.inputs[bias_at], filter)) : 0;
     for (std::int64_t row = 0; row < window[0].input * window[1].input; ++row) {
       for (std::int64_t at = 0; at < window[2].input; at += sums_at_once) {

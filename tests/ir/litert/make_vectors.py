@@ -175,7 +175,7 @@ def conv(draw, writer, depthwise=False, dtype=I8, bias_type=None):
 
 
 def transposed(draw, writer, dtype=I8):
-    channels, filters = draw.choice(1, 3, 8), draw.choice(1, 4)
+    channels, filters = draw.choice(1, 3, 8), draw.choice(1, 4, 9)
     k, stride = draw.choice((3, 2), (2, 2), (3, 1))
     h, w = (int(v) for v in draw.rng.integers(2, 5, 2))
     x = draw.quantized((1, h, w, channels), dtype)

@@ -36,7 +36,9 @@ bool is_byte(DType type) { return type == DType::i8 || type == DType::u8; }
 /// XNNPACK takes constant weights of 8 bits; of u8 only those whose scale is that of the first
 /// axis.
 bool is_delegated(const OperatorContext& context, const Operands& at) {
-  if (!is_byte(context.type(at.x)) || !context.constant_input(at.weights)) return false;
+  if (!is_byte(context.type(at.x)) || !context.is_stored(at.weights)) return false;
+  // Nor does it take a transposed convolution whose output shape is computed.
+  if (at.x != 0 && !context.is_stored(0)) return false;
   return context.type(at.weights) == DType::i8 ||
          context.model().quantization(context.input_tensor(at.weights)).axis == 0;
 }

@@ -22,8 +22,8 @@ Gemm fully_connected(OperatorContext& context, ir::ValueId rows) {
     gemm.operands.push_back(weights);
     context.append_parameters(gemm.operands, context.quantization(1, 0), context.type(1));
     context.append_output_parameters(gemm.operands);
-    gemm.attributes.set("arithmetic", context.arithmetic(is_byte(context.type(0)) &&
-                                                         context.constant_input(1).has_value()));
+    gemm.attributes.set("arithmetic",
+                        context.arithmetic(is_byte(context.type(0)) && context.is_stored(1)));
   } else if (is_byte(context.type(1))) {
     gemm.op = "strata.DynamicQuantGemm";
     gemm.operands.push_back(weights);
@@ -31,7 +31,7 @@ Gemm fully_connected(OperatorContext& context, ir::ValueId rows) {
     gemm.operands.push_back(context.constant(Tensor::from<float>(
         scales.scale.size() == 1 ? Shape{} : Shape{std::int64_t(scales.scale.size())},
         scales.scale)));
-    gemm.attributes.set("arithmetic", context.arithmetic(context.constant_input(1).has_value()));
+    gemm.attributes.set("arithmetic", context.arithmetic(context.is_stored(1)));
   } else {
     gemm.operands.push_back(weights);
     gemm.attributes.set("transB", std::int64_t(1));

@@ -39,7 +39,7 @@ void resize(OperatorContext& context, const Options& options, std::string_view m
   const ir::ValueId image = context.input(0, Layout::image);
   if (mode == "linear" && context.is_quantized(0)) {
     attributes.set("sizes", size);
-    attributes.set("arithmetic", context.arithmetic(true));
+    attributes.set("arithmetic", context.arithmetic(context.is_stored(1)));
     return context.emit("strata.QLinearResize", {image}, std::move(attributes), Layout::image);
   }
   if (mode == "nearest") {

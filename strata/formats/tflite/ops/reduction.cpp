@@ -49,7 +49,7 @@ void reduce(OperatorContext& context, std::string_view real, std::string_view qu
     return context.emit(real, {x, context.integer_list(std::move(how.axes))}, {{"keepdims", keep}},
                         result);
   }
-  const bool delegated = context.type(0) != DType::i16;
+  const bool delegated = context.type(0) != DType::i16 && context.is_stored(1);
   std::vector<ir::ValueId> operands{x};
   context.append_parameters(operands, context.quantization(0), context.type(0));
   context.append_output_parameters(operands);
