@@ -40,9 +40,10 @@ py::list record_list(const std::vector<ir::PassRecord>& records) {
   return list;
 }
 
-formats::LoadOptions load_options(const std::string& arithmetic) {
+formats::LoadOptions load_options(const std::string& arithmetic, bool literal) {
   formats::LoadOptions options;
   options.arithmetic = formats::model_arithmetic(arithmetic);
+  options.literal = literal;
   return options;
 }
 
@@ -51,18 +52,19 @@ formats::LoadOptions load_options(const std::string& arithmetic) {
 Graph::Graph(ir::Graph graph, formats::ModelInfo info)
     : graph_(std::move(graph)), info_(std::move(info)) {}
 
-std::shared_ptr<Graph> Graph::load(const std::string& path, const std::string& arithmetic) {
+std::shared_ptr<Graph> Graph::load(const std::string& path, const std::string& arithmetic,
+                                   bool literal) {
   py::gil_scoped_release release;
   if (path.find('\0') != std::string::npos) fail(ErrorCode::usage, "a path with a NUL byte given");
-  ir::Graph graph = formats::load(std::filesystem::path(path), load_options(arithmetic));
+  ir::Graph graph = formats::load(std::filesystem::path(path), load_options(arithmetic, literal));
   return std::make_shared<Graph>(std::move(graph), formats::model_info(path));
 }
 
 std::shared_ptr<Graph> Graph::from_bytes(const py::bytes& content,
-                                         const std::string& arithmetic) {
+                                         const std::string& arithmetic, bool literal) {
   const auto bytes = as_bytes(std::string_view(content));
   py::gil_scoped_release release;
-  ir::Graph graph = formats::load(bytes, load_options(arithmetic));
+  ir::Graph graph = formats::load(bytes, load_options(arithmetic, literal));
   return std::make_shared<Graph>(std::move(graph), formats::model_info(bytes));
 }
 
@@ -231,6 +233,12 @@ void Graph::save_text(const std::string& path) {
   with_context([&] { return fmt::format("writing {}", path); }, [&] { write_file(path, content); });
 }
 
+void Graph::save_container(const std::string& path) {
+  const ir::Graph graph = compacted();
+  py::gil_scoped_release release;
+  formats::save_container(graph, path, info_);
+}
+
 void Graph::save_onnx(const std::string& path, int opset, bool external_data) {
   const ir::Graph graph = compacted();
   py::gil_scoped_release release;
@@ -238,12 +246,6 @@ void Graph::save_onnx(const std::string& path, int opset, bool external_data) {
 }
 
 py::bytes Graph::onnx_bytes(int opset) {
-void Graph::save_container(const std::string& path) {
-  const ir::Graph graph = compacted();
-  py::gil_scoped_release release;
-  formats::save_container(graph, path, info_);
-}
-
   return formats::onnx_bytes(compacted(), {.opset = opset, .info = info_});
 }
 

@@ -21,8 +21,10 @@ class Graph {
   explicit Graph(ir::Graph graph, formats::ModelInfo info = {});
 
   /// Throw as formats::load does. Without the GIL.
-  static std::shared_ptr<Graph> load(const std::string& path, const std::string& arithmetic);
-  static std::shared_ptr<Graph> from_bytes(const pybind11::bytes& content);
+  static std::shared_ptr<Graph> load(const std::string& path, const std::string& arithmetic,
+                                     bool literal);
+  static std::shared_ptr<Graph> from_bytes(const pybind11::bytes& content,
+                                           const std::string& arithmetic, bool literal);
   static std::shared_ptr<Graph> from_text(const std::string& text);
 
   std::vector<NodeArg> inputs();

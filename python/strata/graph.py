@@ -133,7 +133,7 @@ class Graph:
         path_or_bytes: str | os.PathLike[str] | bytes, *, arithmetic: str | None = None
     ) -> Graph:
         """Reads a model: an ONNX file, its content, or a file in the text form (*.strata.txt)."""
-        return Graph(load(path_or_bytes, arithmetic))
+        return Graph(load(path_or_bytes, arithmetic, True))
 
     @staticmethod
     def from_text(text: str) -> Graph:
@@ -293,10 +293,10 @@ class Graph:
         external = _arguments.flag(external_data, "external_data")
         if encoded.endswith(b".strata.txt"):
             self._graph.save_text(encoded)
-        elif encoded.endswith(b".onnx"):
-            self._graph.save_onnx(encoded, _opset(opset), external)
         elif encoded.endswith(b".strata"):
             self._graph.save_container(encoded)
+        elif encoded.endswith(b".onnx"):
+            self._graph.save_onnx(encoded, _opset(opset), external)
         else:
             raise UsageError(
                 f"path: {os.fspath(path)!r} given, expected a name that ends in .onnx, "
@@ -330,13 +330,13 @@ def _records(records: list[dict[str, Any]]) -> list[PassRecord]:
     return [PassRecord(**record) for record in records]
 
 
-def load(model: Any, arithmetic: str | None = None) -> _strata.Graph:
+def load(model: Any, arithmetic: str | None = None, literal: bool = False) -> _strata.Graph:
     """The graph of a model given as path, content or Graph."""
     mode = _arguments.text("tflite_xnnpack" if arithmetic is None else arithmetic, "arithmetic")
     if isinstance(model, Graph):
         return model._graph
     if isinstance(model, bytes):
-        return _strata.Graph.from_bytes(model)
+        return _strata.Graph.from_bytes(model, mode, literal)
     try:
         path = os.fsencode(model)
     except TypeError:
@@ -344,7 +344,7 @@ def load(model: Any, arithmetic: str | None = None) -> _strata.Graph:
             f"path_or_bytes: a {type(model).__name__} given, expected a path (str or os.PathLike), "
             "the content of a model as bytes, or a strata.Graph"
         ) from None
-    return _strata.Graph.load(path)
+    return _strata.Graph.load(path, mode, literal)
 
 
 def passes() -> dict[str, str]:

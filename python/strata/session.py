@@ -167,10 +167,13 @@ class InferenceSession:
     kernels: by name of a node, the kernel that it must run with.
     isa: the newest instruction set to use: "baseline", "avx2", "avx512", "avx512_vnni",
     "avx512_bf16" or "neon".
-    """
-
     arithmetic: whose rounding integer ops of a TensorFlow Lite model follow: "tflite_xnnpack" (the
     default), "tflite_optimized" or "tflite_reference".
+    literal: True computes quantized ONNX models op by op on floats, as the standard says, instead
+    of on integers where quantizers surround an op (default: whether optimize is off). A
+    strata.Graph is run as it is.
+    """
+
     def __init__(
         self,
         path_or_bytes: str | os.PathLike[str] | bytes | Graph,
@@ -186,9 +189,10 @@ class InferenceSession:
         loop_limit: int = 10_000_000,
         kernels: Mapping[str, str] | None = None,
         isa: str | None = None,
+        arithmetic: str | None = None,
+        literal: bool | None = None,
     ) -> None:
         options = SessionOptions() if sess_options is None else sess_options
-        arithmetic: str | None = None,
         if not isinstance(options, SessionOptions):
             raise UsageError(
                 f"sess_options: {sess_options!r} given, expected a strata.SessionOptions; the "
@@ -201,7 +205,8 @@ class InferenceSession:
             optimize = level != GraphOptimizationLevel.ORT_DISABLE_ALL
             if level == GraphOptimizationLevel.ORT_ENABLE_BASIC:
                 off.append("fuse")
-        graph = load(path_or_bytes, arithmetic)
+        literal = not optimize if literal is None else _arguments.flag(literal, "literal")
+        graph = load(path_or_bytes, arithmetic, literal)
         self._metadata = ModelMetadata(**graph.info())
         self._session = _strata.Session(
             graph,

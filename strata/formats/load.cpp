@@ -9,6 +9,7 @@
 #include "strata/formats/onnx/import.hpp"
 #include "strata/formats/text_suffix.hpp"
 #include "strata/formats/tflite/import.hpp"
+#include "strata/ir/passes/fold_quantization.hpp"
 #include "strata/ir/text.hpp"
 #include "strata/ir/verify.hpp"
 #include "strata/tensor/tensor.hpp"
@@ -76,7 +77,9 @@ std::string printable(std::string_view text) {
 ir::Graph read_model(const MappedFile& file, const LoadOptions& options) {
   if (container::is_container(file.bytes())) return container::import_model(file, options);
   if (tflite::is_model(file.bytes())) return tflite::import_model(file, options);
-  return onnx::import_model(file, options);
+  ir::Graph graph = onnx::import_model(file, options);
+  if (!options.literal) ir::fold_quantization(graph);
+  return graph;
 }
 
 ir::Graph load_as(const MappedFile& file, const LoadOptions& options, std::string_view what,

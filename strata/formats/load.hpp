@@ -30,6 +30,10 @@ struct LoadOptions {
   /// runtime computes by default, tflite_optimized without the XNNPACK delegate, or
   /// tflite_reference.
   Arithmetic arithmetic = Arithmetic::tflite_xnnpack;
+  /// Whether ops of an ONNX model between DequantizeLinear and QuantizeLinear stay ops on floats,
+  /// as the standard says, instead of becoming ops on integers, as ONNX Runtime computes them: see
+  /// ir::fold_quantization.
+  bool literal = false;
 };
 
 /// By name, of those that LoadOptions takes; throws usage listing them.

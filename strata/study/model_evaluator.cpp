@@ -31,6 +31,9 @@ constexpr std::uint64_t largest_gap = 1 << 16;  // bytes
 /// Joins activations to the nodes before them: for running, not for the file.
 constexpr const char* execution_pass = "fuse";
 
+/// Grids of activations hardly change with more.
+constexpr std::size_t most_calibration_records = 128;
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -67,6 +70,8 @@ ModelEvaluator::ModelEvaluator(ir::Graph model, std::int64_t file_bytes,
          "compare and eval");
   }
   if (records_.empty()) fail(ErrorCode::usage, "no records to search with");
+  static_ = std::make_unique<StaticVersions>(
+      model_, dataset_, spread(records_, most_calibration_records), options_.eval_threads);
 }
 
 ModelEvaluator::~ModelEvaluator() = default;
@@ -99,10 +104,22 @@ SearchSpace ModelEvaluator::space(int most_threads) const {
   for (const Encoding* encoding : all_encodings()) {
     if (encoding->searched && has_form(*encoding)) space.encodings.emplace_back(encoding->name);
   }
+  if (has_static_layer()) {
+    for (const StaticScheme& scheme : static_schemes()) space.encodings.emplace_back(scheme.name);
+  }
   space.threads.clear();
   for (int threads = 1; threads < most_threads; threads *= 2) space.threads.push_back(threads);
   space.threads.push_back(std::max(most_threads, 1));
   return space;
+}
+
+bool ModelEvaluator::has_static_layer() const {
+  try {
+    return std::ranges::any_of(
+        layers_, [&](const compress::WeightLayer& layer) { return static_->has(layer.name); });
+  } catch (const Error&) {
+    return false;  // nothing in the model is computed on integers
+  }
 }
 
 /// ONNX writes decoded what it has no form for, which makes no file smaller.
@@ -136,13 +153,19 @@ const EncodedTensor& ModelEvaluator::encoded(std::size_t layer, const std::strin
 
 ir::Graph ModelEvaluator::version(const Configuration& configuration) const {
   ir::Graph graph = model_;
+  std::map<std::string, const StaticScheme*> static_layers;
   for (const auto& [name, encoding] : configuration.encodings) {
+    if (const StaticScheme* scheme = find_static_scheme(encoding)) {
+      static_layers.emplace(name, scheme);
+      continue;
+    }
     const auto layer = std::ranges::find(layers_, name, &compress::WeightLayer::name);
     if (layer == layers_.end()) {
       fail(ErrorCode::usage, "no layer with weights is named {}", name);
     }
     graph.value(layer->weight).constant = encoded(std::size_t(layer - layers_.begin()), encoding);
   }
+  if (!static_layers.empty()) return static_->version(graph, static_layers);
   return graph;
 }
 

@@ -15,6 +15,7 @@
 #include "strata/eval/runner.hpp"
 #include "strata/runtime/target.hpp"
 #include "strata/study/optimizer.hpp"
+#include "strata/study/static_versions.hpp"
 
 namespace strata::study {
 
@@ -82,6 +83,7 @@ class ModelEvaluator final : public Evaluator {
  private:
   struct Judged;
   bool has_form(const Encoding& encoding) const;
+  bool has_static_layer() const;
   const EncodedTensor& encoded(std::size_t layer, const std::string& encoding) const;
   std::shared_ptr<ThreadPool> pool(int threads);
   std::shared_ptr<const runtime::Program> program(const Configuration& configuration,
@@ -108,6 +110,7 @@ class ModelEvaluator final : public Evaluator {
   ModelEvaluatorOptions options_;
   std::vector<compress::WeightLayer> layers_;
   mutable std::map<std::pair<std::size_t, std::string>, EncodedTensor> encoded_;  // filled on use
+  std::unique_ptr<StaticVersions> static_;
   std::map<int, std::shared_ptr<ThreadPool>> pools_;
   eval::Measure measure_;
   eval::Evaluation default_evaluation_;  // of the search records

@@ -60,7 +60,10 @@ Format output_format(const Options& options) {
 
 void convert(const Options& options) {
   const Format format = output_format(options);
-  ir::Graph graph = options.model.load();
+  ModelOptions model = options.model;
+  // ONNX can say quantized groups as the file has them; elsewhere the graph is what runs.
+  if (format == Format::onnx && !options.optimize) model.literal = true;
+  ir::Graph graph = model.load();
   if (options.optimize) ir::optimize(graph);
   switch (format) {
     case Format::onnx:

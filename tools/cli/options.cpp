@@ -80,12 +80,16 @@ void add_model_options(CLI::App& app, ModelOptions& options, bool with_dims) {
                  "(default, what its runtime does), tflite_optimized (the same without XNNPACK) or "
                  "tflite_reference")
       ->type_name("MODE");
+  app.add_flag("--literal", options.literal,
+               "compute quantized ONNX models op by op on floats, as the standard says, instead of "
+               "on integers where quantizers surround an op");
 }
 
 ir::Graph ModelOptions::load() const {
   formats::LoadOptions load_options;
   if (follow_links) load_options.external = formats::ExternalData::follow_links;
   if (!arithmetic.empty()) load_options.arithmetic = formats::model_arithmetic(arithmetic);
+  load_options.literal = literal;
   return formats::load(path, load_options);
 }
 
@@ -114,6 +118,7 @@ DimValues ModelOptions::dim_values(const ir::Graph& graph) const {
 
 void ModelOptions::add_to(CommandLine& command) const {
   command.word(path).flag("--follow-links", follow_links).option("--arithmetic", arithmetic);
+  command.flag("--literal", literal);
   for (const std::string& dim : dims) command.option("--dim", dim);
 }
 
@@ -135,10 +140,11 @@ void add_plan_options(CLI::App& app, PlanOptions& options) {
       ->type_name("NODE=ROW")
       ->expected(1)
       ->take_all();
-  app.add_option("--memory-budget", options.memory_budget,
-                 "most bytes for activations and scratch, such as 64K or 1M; refuse to plan beyond. "
-                 "Where sizes depend on data, also for values between segments (default: the "
-                 "memory of this machine)")
+  app.add_option(
+         "--memory-budget", options.memory_budget,
+         "most bytes for activations and scratch, such as 64K or 1M; refuse to plan beyond. "
+         "Where sizes depend on data, also for values between segments (default: the "
+         "memory of this machine)")
       ->type_name("SIZE");
   app.add_option("--loop-limit", options.loop_limit,
                  "most iterations and branches in one run of a model with control flow")
@@ -182,7 +188,8 @@ void PlanOptions::add_to(CommandLine& command) const {
 void add_input_options(CLI::App& app, InputOptions& options, bool with_labels) {
   if (with_labels) {
     app.add_option("--labels", options.labels,
-                   "labels of data that bring none: an .npy for an .npy, a csv for pictures")
+                   "labels of data that bring none: an .npy or idx file for arrays, a csv for "
+                   "pictures and clips")
         ->type_name("FILE");
   }
   app.add_option("--preprocess", options.preprocess,
@@ -194,8 +201,8 @@ void add_input_options(CLI::App& app, InputOptions& options, bool with_labels) {
       {"crop", "pictures: HEIGHT,WIDTH cut from the centre, after --resize"},
       {"size", "pictures: resize to exactly HEIGHT,WIDTH"},
       {"interpolation", "pictures: bilinear (default) or bicubic"},
-      {"channels", "pictures: rgb (default), bgr or gray"},
-      {"layout", "pictures: nchw (default) or nhwc"},
+      {"channels", "pictures: rgb, bgr or gray (default: what the model takes)"},
+      {"layout", "pictures: nchw or nhwc (default: what the model takes)"},
       {"divide", "value = (pixel / divide - mean) / std; default 1"},
       {"mean", "one number or one for each channel, as 0.485,0.456,0.406; default 0"},
       {"std", "one number or one for each channel; default 1"}};

@@ -28,8 +28,9 @@ std::size_t parse_size(std::string_view option, std::string_view text);
 struct ModelOptions {
   std::string path;
   bool follow_links = false;
-  std::vector<std::string> dims;  // "NAME=VALUE"
   std::string arithmetic;
+  bool literal = false;
+  std::vector<std::string> dims;  // "NAME=VALUE"
 
   ir::Graph load() const;
   /// Throws usage for a malformed or unknown name.

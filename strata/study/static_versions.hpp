@@ -1,0 +1,52 @@
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "strata/compress/quantize/post_training.hpp"
+#include "strata/data/dataset.hpp"
+
+namespace strata::study {
+
+/// A way to compute a layer on integers whose grids were chosen before the run.
+struct StaticScheme {
+  std::string_view name;
+  std::string_view summary;
+  int weight_bits;
+  bool reconstruct;  ///< codes of weights chosen on data
+};
+/// The only list; a search space offers each to every layer that integers can compute.
+std::span<const StaticScheme> static_schemes();
+/// Null: a name of something else.
+const StaticScheme* find_static_scheme(std::string_view name);
+
+/// Versions of one float model whose layers are computed on integers, calibrated when the first
+/// one is asked for.
+class StaticVersions {
+ public:
+  /// Calibrates on these items. The graph and the data set live longer.
+  StaticVersions(const ir::Graph& model, const data::Dataset& dataset,
+                 std::vector<std::int64_t> items, int threads);
+
+  /// Whether the layer can be computed on integers at all.
+  bool has(std::string_view layer);
+  /// Layers by their scheme on integers, others with the weights of `model`, a copy of the graph
+  /// with constants replaced. Other ops follow where all they read are integers. Throws
+  /// unsupported naming a layer that integers cannot compute.
+  ir::Graph version(const ir::Graph& model,
+                    const std::map<std::string, const StaticScheme*>& layers);
+
+ private:
+  const compress::PostTraining& of(const StaticScheme& scheme);
+
+  const ir::Graph& model_;
+  const data::Dataset& dataset_;
+  std::vector<std::int64_t> items_;
+  int threads_;
+  std::map<std::string, compress::PostTraining, std::less<>> made_;  // by scheme
+};
+
+}  // namespace strata::study
