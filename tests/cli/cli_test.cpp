@@ -252,6 +252,30 @@ TEST(Quantize, EvaluatesWhatItWrites) {
   EXPECT_EQ(document["data"]["accuracy"], again["accuracy"]);
 }
 
+TEST(Quantize, ComputesOnIntegersWhatItWrites) {
+  const std::filesystem::path folder = testing::TempDir();
+  const std::string kws = source + "/demo/kws";
+  for (const char* name : {"integers.onnx", "integers.strata"}) {
+    const std::string output = (folder / name).string();
+    const nlohmann::json document = json_of(
+        "quantize --json --activations i8 --weight-bits 4 --reconstruct --items 64 "
+        "--select 50 --limit 100 --calibrate " +
+        kws + " --data " + kws + " -o " + output + " " + model);
+    EXPECT_EQ(document["kept"].size(), 0u);
+    EXPECT_EQ(document["selection"][0]["integer_macs"], 1.0);
+    EXPECT_GT(document["layers"].size(), 10u);
+    const nlohmann::json again = json_of("eval --json --limit 100 --data " + kws + " " + output);
+    EXPECT_EQ(document["data"]["accuracy"], again["accuracy"]);
+    const Outcome shown = strata("inspect " + output);
+    EXPECT_NE(shown.text.find("QLinearConv"), std::string::npos) << shown.text;
+  }
+  const std::string some = " --items 8 --calibrate " + kws + " -o " + (folder / "k.onnx").string();
+  expect_failure(2, "no node is named head*",
+                 "quantize --activations i8 --keep 'head*'" + some + " " + model);
+  expect_failure(2, "--select: 'much' given, expected points from 0 to 100",
+                 "quantize --activations i8 --select much" + some + " " + model);
+}
+
 TEST(Quantize, ListsWhatEachEncodingCosts) {
   const nlohmann::json document = json_of("quantize --list --json " + model);
   ASSERT_GT(document.size(), 20u);
@@ -300,6 +324,46 @@ TEST(Eval, ReachesTheKnownAccuracy) {
             std::string::npos)
       << text.text;
   EXPECT_EQ(text.text.find('\r'), std::string::npos) << "no bar where there is no terminal";
+}
+
+TEST(Eval, MeasuresWhatIsAskedFor) {
+  const std::string data = " --data " + source + "/demo/kws ";
+  const nlohmann::json document = json_of("eval --json --metric auc --metric top5 " + model + data);
+  EXPECT_GT(document["metrics"]["auc"]["value"], 0.9);
+  EXPECT_LT(document["metrics"]["auc"]["interval"][0], document["metrics"]["auc"]["value"]);
+  EXPECT_GT(document["metrics"]["top5"]["value"], 0.98);
+  EXPECT_FALSE(document.contains("correct")) << "top1 was not asked for";
+  expect_failure(2, "no metric 'f1', there are top1,", "eval --metric f1 " + model + data);
+  expect_failure(2, "no masks: give them as --truth", "eval --metric miou " + model + data);
+  expect_failure(2, "no boxes: give them as --truth", "eval --metric map " + model + data);
+}
+
+TEST(Eval, ComparesWithAReference) {
+  const std::filesystem::path folder = testing::TempDir();
+  const std::string small = (folder / "reference_i8.onnx").string();
+  ASSERT_EQ(strata("quantize --weights i8_channel -o " + small + " " + model).code, 0);
+  // Records alone: what is compared needs no labels.
+  std::ifstream from(source + "/demo/kws/mfcc_0_849.s8", std::ios::binary);
+  std::ofstream(folder / "records.s8", std::ios::binary) << from.rdbuf();
+  std::ofstream(folder / "records.toml")
+      << "[records]\nfile = 'records.s8'\ndtype = 'i8'\nshape = [1, 49, 10]\n"
+         "scale = 0.58470291\nzero_point = 83\n";
+  const std::string unlabelled = " --data " + (folder / "records.toml").string() + " ";
+  const nlohmann::json document = json_of("eval --json --reference " + model + unlabelled + small);
+  EXPECT_EQ(document["agreement"]["count"], 850);
+  EXPECT_GT(document["agreement"]["accuracy"], 0.97);
+  EXPECT_GT(document["output_error"]["relative"], 0);
+  EXPECT_LT(document["output_error"]["relative"], 0.1);
+  EXPECT_FALSE(document.contains("drop"));
+  const nlohmann::json labelled =
+      json_of("eval --json --reference " + model + " --data " + source + "/demo/kws " + small);
+  EXPECT_EQ(labelled["reference_accuracy"]["correct"], 773);
+  EXPECT_EQ(labelled["drop"]["lost"].get<int>() - labelled["drop"]["gained"].get<int>(),
+            773 - labelled["correct"].get<int>());
+  expect_failure(2, "the data have no labels; give --labels, or a model to agree with",
+                 "eval " + model + unlabelled);
+  expect_failure(2, "--reference compares outputs",
+                 "eval --metric auc --reference " + model + unlabelled + small);
 }
 
 TEST(Run, NamesClassesOfPictures) {

@@ -140,13 +140,13 @@ class Quantizer {
 
 void print_selection(const PostTrainingOutcome& outcome) {
   const compress::Selection& selection = *outcome.selection;
-  report::Table table({{"kept float", ""},
-                       {"MACs on integers", ""},
+  report::Table table({{"float", ""},
+                       {"int MACs", ""},
                        {"weights", ""},
                        {"SQNR", "dB"},
                        {selection.labelled ? "right" : "as before", ""},
-                       {"Pareto front", "", report::Align::left},
-                       {"next to be kept", "", report::Align::left, true}});
+                       {"front", "", report::Align::left},
+                       {"next to stay float", "", report::Align::left, true}});
   for (const compress::SelectionPoint& point : selection.points) {
     const bool last = &point == &selection.points.back();
     std::string next;
