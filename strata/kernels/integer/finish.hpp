@@ -41,11 +41,19 @@ void finish_tile(const IntegerFinish& f) noexcept {
     };
     if (e.rule == IntegerRule::sums) {
       finish_vector<Ints>(f, v, complete);
-    } else if (e.rule == IntegerRule::float_even && !f.window_sums) {
+    } else if (e.rule == IntegerRule::float_even) {
       const Floats scale = (Floats)load_any<Ints>(f.words.first + lane);
       const EvenRounding rounding = even_rounding(e);
-      finish_vector<Bytes>(
-          f, v, [scale, rounding](Ints sum, int) { return rescale_even(sum, scale, rounding); });
+      if (f.window_sums) {
+        finish_vector<Bytes>(f, v,
+                             [scale, rounding, zero = load_any<Ints>(f.w_zero + lane),
+                              windows = f.window_sums](Ints sum, int p) {
+                               return rescale_even(sum - zero * windows[p], scale, rounding);
+                             });
+      } else {
+        finish_vector<Bytes>(
+            f, v, [scale, rounding](Ints sum, int) { return rescale_even(sum, scale, rounding); });
+      }
     } else {
       finish_vector<Bytes>(
           f, v, [&](Ints sum, int p) { return rescale(complete(sum, p), f.words, lane, e); });
