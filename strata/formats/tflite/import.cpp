@@ -56,6 +56,7 @@ class Importer {
     for (std::size_t i = 0; i < operators.size(); ++i) add_operator(operators[i], i);
     add_outputs();
     values_.finish_states();
+    values_.log_wrong_axes();
     graph_.compact();
     return std::move(graph_);
   }

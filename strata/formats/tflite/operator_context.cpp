@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "strata/base/log.hpp"
 #include "strata/formats/tflite/options.hpp"
 #include "strata/tensor/integer_arithmetic.hpp"
 
@@ -152,29 +151,26 @@ bool OperatorContext::is_output_quantized(std::size_t i) const {
 }
 
 Quantization OperatorContext::quantization(std::size_t i, std::optional<int> axis) const {
-  return with_context(
-      [&] { return fmt::format("input {} (\"{}\")", i, input_name(i)); },
-      [&] {
-        Quantization found = model_.quantization(input_tensor(i));
-        const std::size_t count = found.scale.size();
-        if (count == 1) return found;
-        if (count == 0 || !axis) {
-          fail(ErrorCode::model, "it has {} scales; accepted: 1{}", count,
-               axis ? ", or one for each channel" : "");
-        }
-        const std::int64_t extent = shape(i).at(std::size_t(*axis));
-        if (std::int64_t(count) != extent) {
-          fail(ErrorCode::model, "it has {} scales; accepted: 1, or {} for axis {}", count, extent,
-               *axis);
-        }
-        if (found.axis != *axis) {
-          log_warning(
-              "{}: the scales of \"{}\" are said to be those of axis {}; read as of axis {}",
-              first_output_, input_name(i), found.axis, *axis);
-          found.axis = *axis;
-        }
-        return found;
-      });
+  return with_context([&] { return fmt::format("input {} (\"{}\")", i, input_name(i)); },
+                      [&] {
+                        Quantization found = model_.quantization(input_tensor(i));
+                        const std::size_t count = found.scale.size();
+                        if (count == 1) return found;
+                        if (count == 0 || !axis) {
+                          fail(ErrorCode::model, "it has {} scales; accepted: 1{}", count,
+                               axis ? ", or one for each channel" : "");
+                        }
+                        const std::int64_t extent = shape(i).at(std::size_t(*axis));
+                        if (std::int64_t(count) != extent) {
+                          fail(ErrorCode::model, "it has {} scales; accepted: 1, or {} for axis {}",
+                               count, extent, *axis);
+                        }
+                        if (found.axis != *axis) {
+                          values_.note_wrong_axis(input_tensor(i), found.axis, *axis);
+                          found.axis = *axis;
+                        }
+                        return found;
+                      });
 }
 
 Quantization OperatorContext::output_quantization(std::size_t i) const {

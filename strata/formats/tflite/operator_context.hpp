@@ -57,8 +57,8 @@ class OperatorContext {
   /// Integers that stand for real numbers: it has a scale.
   bool is_quantized(std::size_t i) const;
   bool is_output_quantized(std::size_t i = 0) const;
-  /// Throws model unless there is one scale; `axis`: or one for each entry of this axis (a warning
-  /// is logged where the file names another).
+  /// Throws model unless there is one scale; `axis`: or one for each entry of this axis (the
+  /// file's import warns where it names another).
   Quantization quantization(std::size_t i, std::optional<int> axis = std::nullopt) const;
   Quantization output_quantization(std::size_t i = 0) const;
   bool same_quantization(std::size_t i, std::size_t output = 0) const;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "strata/base/checked.hpp"
+#include "strata/base/log.hpp"
 
 namespace strata::formats::tflite {
 namespace {
@@ -296,6 +297,18 @@ void Values::add_input(std::int32_t tensor) {
 }
 
 void Values::mark_output(std::int32_t tensor) { entry(tensor).is_output = true; }
+
+void Values::note_wrong_axis(std::int32_t tensor, std::int64_t said, int read) {
+  if (wrong_axes_++ == 0) {
+    first_wrong_axis_ = fmt::format("\"{}\" says {}, read as of axis {}", name(tensor), said, read);
+  }
+}
+
+void Values::log_wrong_axes() const {
+  if (wrong_axes_ == 0) return;
+  log_warning("the scales of {} tensor{} name a wrong axis (first: {})", wrong_axes_,
+              wrong_axes_ == 1 ? "" : "s", first_wrong_axis_);
+}
 
 void Values::finish_states() {
   for (std::size_t i = 0; i < entries_.size(); ++i) {

@@ -60,6 +60,11 @@ class Values {
   /// Ties each state to what the last operator left in its variable.
   void finish_states();
 
+  /// Remembers scales that are said to be those of another axis than they are; `log_wrong_axes`
+  /// warns of all of them at once.
+  void note_wrong_axis(std::int32_t tensor, std::int64_t said, int read);
+  void log_wrong_axes() const;
+
   /// Counts bytes that are copied from the file; throws unsupported beyond what its size explains.
   void charge(std::int64_t bytes);
 
@@ -80,6 +85,8 @@ class Values {
   const Model& model_;
   ir::Graph& graph_;
   std::vector<Entry> entries_;
+  std::size_t wrong_axes_ = 0;
+  std::string first_wrong_axis_;
   std::int64_t copied_ = 0;
   std::int64_t most_copied_;
 };

@@ -72,7 +72,13 @@ void emit(OperatorContext& context, const Family& family, const Operands& at,
       attributes.set("arithmetic", context.arithmetic(attributes.integer("group", 1) == 1));
     }
   }
-  if (biased) operands.push_back(context.input(at.bias));
+  if (biased) {
+    operands.push_back(context.input(at.bias));
+    // What the scales of a bias say follows from the others'; only their axis may be wrong.
+    if (context.model().quantization(context.input_tensor(at.bias)).scale.size() > 1) {
+      context.quantization(at.bias, 0);
+    }
+  }
   context.emit_activated(activation, op, std::move(operands), std::move(attributes), Layout::image);
 }
 
