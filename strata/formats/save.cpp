@@ -6,6 +6,7 @@
 #include "strata/formats/container/container.hpp"
 #include "strata/formats/onnx/export.hpp"
 #include "strata/formats/onnx/stored.hpp"
+#include "strata/formats/tflite/export.hpp"
 
 namespace strata::formats {
 namespace {
@@ -112,5 +113,12 @@ std::string container_bytes(const ir::Graph& graph, const ModelInfo& info) {
 std::int64_t container_size(const ir::Graph& graph, const ModelInfo& info) {
   return std::int64_t(container::content_of(graph, info).size);
 }
+
+void save_tflite(const ir::Graph& graph, const fs::path& path) {
+  with_context([&] { return fmt::format("writing {}", path.string()); },
+               [&] { write_file(path, tflite_bytes(graph)); });
+}
+
+std::string tflite_bytes(const ir::Graph& graph) { return tflite::model_bytes(graph); }
 
 }  // namespace strata::formats

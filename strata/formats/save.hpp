@@ -46,4 +46,10 @@ void save_container(const ir::Graph& graph, const std::filesystem::path& path,
 std::string container_bytes(const ir::Graph& graph, const ModelInfo& info = {});
 std::int64_t container_size(const ir::Graph& graph, const ModelInfo& info = {});
 
+/// Writes a graph of known sizes as TensorFlow Lite: integer ops by their own operators, on the
+/// grids that their operands say. Which arithmetic computes them is then the runtime's choice.
+/// Atomic. Throws unsupported listing the ops that have no form there.
+void save_tflite(const ir::Graph& graph, const std::filesystem::path& path);
+std::string tflite_bytes(const ir::Graph& graph);
+
 }  // namespace strata::formats

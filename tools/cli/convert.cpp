@@ -8,10 +8,12 @@
 #include "strata/formats/onnx/import.hpp"
 #include "strata/formats/save.hpp"
 #include "strata/formats/text_suffix.hpp"
+#include "strata/ir/builder.hpp"
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/ir/text.hpp"
 #include "strata/report/numbers.hpp"
 #include "strata/report/text.hpp"
+#include "strata/runtime/sizes.hpp"
 #include "tools/cli/command.hpp"
 #include "tools/cli/options.hpp"
 #include "tools/cli/output.hpp"
@@ -19,7 +21,7 @@
 namespace strata::cli {
 namespace {
 
-constexpr std::string_view onnx_suffix = ".onnx";
+constexpr std::string_view onnx_suffix = ".onnx", tflite_suffix = ".tflite";
 using formats::container_suffix;
 using formats::text_suffix;
 
@@ -41,21 +43,38 @@ formats::SaveOptions save_options(const Options& options) {
   return save;
 }
 
-enum class Format { onnx, text, container };
+enum class Format { onnx, text, container, tflite };
 
 /// Before the model is read: that may take a while.
 Format output_format(const Options& options) {
   if (options.output.ends_with(onnx_suffix)) return Format::onnx;
   const bool text = options.output.ends_with(text_suffix);
-  if (!text && !options.output.ends_with(container_suffix)) {
-    fail(ErrorCode::usage, "{}: the name tells the format; accepted: *{}, *{}, *{}", options.output,
-         onnx_suffix, container_suffix, text_suffix);
+  const bool tflite = options.output.ends_with(tflite_suffix);
+  if (!text && !tflite && !options.output.ends_with(container_suffix)) {
+    fail(ErrorCode::usage, "{}: the name tells the format; accepted: *{}, *{}, *{}, *{}",
+         options.output, onnx_suffix, tflite_suffix, container_suffix, text_suffix);
   }
   if (options.opset != 0 || options.external_data) {
-    fail(ErrorCode::usage, "{}: --opset and --external-data are for ONNX; {} has neither",
-         options.output, text ? "the text form" : "the container");
+    fail(ErrorCode::usage, "{}: --opset and --external-data are for ONNX only", options.output);
   }
-  return text ? Format::text : Format::container;
+  return text ? Format::text : tflite ? Format::tflite : Format::container;
+}
+
+/// At sizes that are known, with what the format has no ops for computed or folded away.
+ir::Graph for_tflite(const Options& options, const ir::Graph& graph) {
+  const DimValues dims = runtime::typical_dims(graph, options.model.dim_values(graph));
+  std::vector<ir::TensorType> types;
+  for (const ir::ValueId id : graph.inputs) {
+    ir::TensorType type = graph.value(id).type;
+    const Shape shape = evaluate(type.shape, dims);
+    type.shape.assign(shape.begin(), shape.end());
+    types.push_back(std::move(type));
+  }
+  ir::Graph sized = ir::with_input_types(graph, types);
+  ir::PassOptions passes;
+  passes.off = {"fuse"};
+  ir::optimize(sized, passes);
+  return sized;
 }
 
 void convert(const Options& options) {
@@ -72,6 +91,9 @@ void convert(const Options& options) {
     case Format::text:
       write_file(options.output, ir::to_text(graph));
       break;
+    case Format::tflite:
+      formats::save_tflite(for_tflite(options, graph), options.output);
+      break;
     case Format::container:
       formats::save_container(graph, options.output, formats::model_info(options.model.path));
       break;
@@ -83,10 +105,11 @@ void convert(const Options& options) {
 
 std::function<ExitCode()> declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  add_model_options(app, options->model, false);
+  add_model_options(app, options->model, true);
   app.add_option(
          "OUTPUT", options->output,
-         "what to write: *.onnx, *.strata for Strata's own container, or *.strata.txt for text")
+         "what to write: *.onnx, *.tflite, *.strata for Strata's own container, or *.strata.txt "
+         "for text")
       ->type_name("FILE")
       ->required();
   app.add_flag("--optimize", options->optimize, "run all passes first");
@@ -100,7 +123,8 @@ std::function<ExitCode()> declare(CLI::App& app) {
                "put the weights into OUTPUT.data beside the model; needed from 2 GiB on");
   app.footer(
       "Names of nodes and values are kept, and what they came from is written along. Reading the "
-      "output gives the graph that was written.");
+      "output gives the graph that was written, but for *.tflite, which has its own ops: channels "
+      "last, batch norms folded, sizes as given by --dim.");
   return [options] {
     convert(*options);
     return success;
@@ -109,7 +133,7 @@ std::function<ExitCode()> declare(CLI::App& app) {
 
 }  // namespace
 
-const Command convert_command{
-    "convert", "Write a model as ONNX, container or text, in another opset, optimised", declare};
+const Command convert_command{"convert",
+                              "Write a model as ONNX, TensorFlow Lite, container or text", declare};
 
 }  // namespace strata::cli

@@ -48,14 +48,32 @@ void check_ops(const ir::Graph& graph) {
        missing.size() == 1 ? " has" : "s have", list);
 }
 
+/// Whether some op multiplies codes of u8 by codes of i8, as ONNX Runtime's quantizer has it.
+bool mixes_signs(const ir::Graph& graph) {
+  for (const ir::NodeId id : graph.order()) {
+    const ir::Node& node = graph.node(id);
+    const std::string_view op = node.op->name;
+    const bool weighted = op == "QLinearConv" || op == "QLinearConvTranspose" ||
+                          op == "QLinearGemm" || op == "QLinearMatMul";
+    if (weighted &&
+        graph.value(node.inputs[0]).type.dtype != graph.value(node.inputs[3]).type.dtype) {
+      return true;
+    }
+  }
+  return false;
+}
+
 class ModelWriter {
  public:
   explicit ModelWriter(const ir::Graph& graph)
-      : graph_(graph), uses_(graph), grids_(graph), forms_(graph, grids_, file_) {}
+      : graph_(graph),
+        uses_(graph),
+        grids_(graph),
+        forms_(graph, grids_, file_, mixes_signs(graph)) {}
 
   std::string run() {
     std::vector<std::int32_t> inputs, outputs;
-    for (const ir::ValueId id : graph_.inputs) inputs.push_back(forms_.make(id, Layout::plain));
+    for (const ir::ValueId id : graph_.inputs) inputs.push_back(forms_.add_input(id));
     for (const ir::State& state : graph_.states) add_state(state);
     std::vector<bool> written(graph_.node_limit());
     NodeWriter writer(graph_, uses_, grids_, forms_, file_, written);
@@ -69,7 +87,7 @@ class ModelWriter {
                    });
     }
     for (const ir::ValueId id : graph_.outputs) {
-      const std::int32_t tensor = forms_.get(id, Layout::plain);
+      const std::int32_t tensor = forms_.add_output(id);
       if (std::ranges::find(inputs, tensor) == inputs.end()) {
         file_.rename(tensor, graph_.value(id).name);
       }

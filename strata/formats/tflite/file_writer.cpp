@@ -83,6 +83,10 @@ void FileWriter::rename(std::int32_t tensor, std::string_view name) {
   if (own != name) own = unique(name);
 }
 
+void FileWriter::swap_names(std::int32_t a, std::int32_t b) {
+  std::swap(tensors_[std::size_t(a)].name, tensors_[std::size_t(b)].name);
+}
+
 void FileWriter::add_operator(schema::BuiltinOperator op, std::vector<std::int32_t> inputs,
                               std::vector<std::int32_t> outputs, OptionsRow options,
                               std::string_view custom) {

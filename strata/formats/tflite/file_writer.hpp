@@ -28,6 +28,7 @@ class FileWriter {
   std::int32_t add_constant(std::string_view name, const Tensor& elements, const Grid* grid,
                             int channel_axis = 0);
   void rename(std::int32_t tensor, std::string_view name);
+  void swap_names(std::int32_t a, std::int32_t b);
   void set_variable(std::int32_t tensor) { tensors_[std::size_t(tensor)].is_variable = true; }
   void add_operator(schema::BuiltinOperator op, std::vector<std::int32_t> inputs,
                     std::vector<std::int32_t> outputs, OptionsRow options = {},

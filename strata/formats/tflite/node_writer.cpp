@@ -14,6 +14,9 @@ namespace {
 constexpr std::array<int, 4> plain_from_image = {0, 3, 1, 2};  // NCHW out of NHWC
 constexpr std::array<int, 4> image_from_plain = {0, 2, 3, 1};
 
+/// From codes of u8 to those of i8.
+constexpr int code_shift = 128;
+
 Layout other(Layout layout) { return layout == Layout::plain ? Layout::image : Layout::plain; }
 
 std::vector<std::int64_t> channels_last(const std::vector<std::int64_t>& shape) {
@@ -53,19 +56,65 @@ void TensorForms::alias(ir::ValueId value, Layout layout, std::int32_t tensor) {
   forms[std::size_t(layout)] = tensor;
 }
 
+DType TensorForms::stored_type(DType type, const Grid* grid) const {
+  return signed_codes_ && grid && type == DType::u8 ? DType::i8 : type;
+}
+
+const Grid* TensorForms::stored_grid(DType type, const Grid* grid, Grid& scratch) const {
+  if (stored_type(type, grid) == type) return grid;
+  scratch = *grid;
+  for (std::int64_t& zero_point : scratch.zero_point) zero_point -= code_shift;
+  return &scratch;
+}
+
+Tensor TensorForms::stored(const Tensor& elements, const Grid* grid) const {
+  if (stored_type(elements.dtype(), grid) == elements.dtype()) return elements;
+  Tensor result = Tensor::zeros(DType::i8, elements.shape());
+  const auto from = elements.data<std::uint8_t>();
+  const auto to = result.mutable_data<std::int8_t>();
+  for (std::size_t i = 0; i < to.size(); ++i) to[i] = std::int8_t(int(from[i]) - code_shift);
+  return result;
+}
+
 std::int32_t TensorForms::make(ir::ValueId value, Layout layout) {
   std::vector<std::int64_t> extents = shape(value);
   if (layout == Layout::image) extents = channels_last(extents);
-  const std::int32_t tensor = file_.add_tensor(
-      name_of(value, layout), graph_.value(value).type.dtype, extents, grids_.find(value));
+  const DType type = graph_.value(value).type.dtype;
+  Grid scratch;
+  const std::int32_t tensor =
+      file_.add_tensor(name_of(value, layout), stored_type(type, grids_.find(value)), extents,
+                       stored_grid(type, grids_.find(value), scratch));
   alias(value, layout, tensor);
   return tensor;
+}
+
+std::int32_t TensorForms::add_input(ir::ValueId value) {
+  const ir::Value& v = graph_.value(value);
+  const Grid* grid = grids_.find(value);
+  if (stored_type(v.type.dtype, grid) == v.type.dtype) return make(value, Layout::plain);
+  const std::int32_t given = file_.add_tensor(v.name, v.type.dtype, shape(value), grid);
+  file_.add_operator(schema::BuiltinOperator::QUANTIZE, {given}, {make(value, Layout::plain)});
+  return given;
+}
+
+std::int32_t TensorForms::add_output(ir::ValueId value) {
+  const ir::Value& v = graph_.value(value);
+  const Grid* grid = grids_.find(value);
+  const std::int32_t tensor = get(value, Layout::plain);
+  if (stored_type(v.type.dtype, grid) == v.type.dtype) return tensor;
+  const std::int32_t result = file_.add_tensor(v.name + "/u8", v.type.dtype, shape(value), grid);
+  file_.add_operator(schema::BuiltinOperator::QUANTIZE, {tensor}, {result});
+  file_.swap_names(tensor, result);
+  return result;
 }
 
 std::int32_t TensorForms::make_between(ir::ValueId like, std::string_view suffix,
                                        std::span<const std::int64_t> extents) {
   const ir::Value& v = graph_.value(like);
-  return file_.add_tensor(v.name + std::string(suffix), v.type.dtype, extents, grids_.find(like));
+  const Grid* grid = grids_.find(like);
+  Grid scratch;
+  return file_.add_tensor(v.name + std::string(suffix), stored_type(v.type.dtype, grid), extents,
+                          stored_grid(v.type.dtype, grid, scratch));
 }
 
 std::int32_t TensorForms::get(ir::ValueId value, Layout layout) {
@@ -79,7 +128,10 @@ std::int32_t TensorForms::get(ir::ValueId value, Layout layout) {
     const Grid* grid = grids_.find(value);
     const int axis = grid && layout == Layout::image ? axis_in_image[std::size_t(grid->axis)]
                                                      : (grid ? grid->axis : 0);
-    const std::int32_t tensor = file_.add_constant(name_of(value, layout), elements, grid, axis);
+    Grid scratch;
+    const std::int32_t tensor =
+        file_.add_constant(name_of(value, layout), stored(elements, grid),
+                           stored_grid(elements.dtype(), grid, scratch), axis);
     alias(value, layout, tensor);
     return tensor;
   }
@@ -131,7 +183,9 @@ Layout NodeWriter::at_hand(std::size_t i) const {
 
 std::int32_t NodeWriter::own(std::string_view suffix, const Tensor& elements, const Grid* grid,
                              int channel_axis) {
-  return file_.add_constant(node_->name + std::string(suffix), elements, grid, channel_axis);
+  Grid scratch;
+  return file_.add_constant(node_->name + std::string(suffix), forms_.stored(elements, grid),
+                            forms_.stored_grid(elements.dtype(), grid, scratch), channel_axis);
 }
 
 std::int32_t NodeWriter::own_integers(std::string_view suffix,

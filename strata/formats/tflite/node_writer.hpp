@@ -17,8 +17,10 @@ namespace strata::formats::tflite {
 /// last for what the graph holds as an image. The one that is missing is made by a TRANSPOSE.
 class TensorForms {
  public:
-  TensorForms(const ir::Graph& graph, const Grids& grids, FileWriter& file)
-      : graph_(graph), grids_(grids), file_(file) {}
+  /// `signed_codes`: codes of u8 are written as i8, 128 less, for operators take i8 weights with i8
+  /// activations only.
+  TensorForms(const ir::Graph& graph, const Grids& grids, FileWriter& file, bool signed_codes)
+      : graph_(graph), grids_(grids), file_(file), signed_codes_(signed_codes) {}
 
   std::int32_t get(ir::ValueId value, Layout layout);
   bool has(ir::ValueId value, Layout layout) const;
@@ -32,6 +34,13 @@ class TensorForms {
 
   /// Extents; throws unsupported for symbols.
   std::vector<std::int64_t> shape(ir::ValueId value) const;
+  /// An input or output of the graph, of the type it has there.
+  std::int32_t add_input(ir::ValueId value);
+  std::int32_t add_output(ir::ValueId value);
+  /// Elements on a grid as the file is to have them.
+  Tensor stored(const Tensor& elements, const Grid* grid) const;
+  const Grid* stored_grid(DType type, const Grid* grid, Grid& scratch) const;
+  DType stored_type(DType type, const Grid* grid) const;
 
  private:
   std::int32_t turned(std::int32_t source, ir::ValueId value, Layout to);
@@ -40,6 +49,7 @@ class TensorForms {
   const ir::Graph& graph_;
   const Grids& grids_;
   FileWriter& file_;
+  bool signed_codes_;
   std::unordered_map<std::uint32_t, std::array<std::int32_t, 2>> forms_;  // by layout; -1: none
 };
 

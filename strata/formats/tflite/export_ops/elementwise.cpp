@@ -114,6 +114,21 @@ void export_cast(NodeWriter& writer) { unary(writer, BuiltinOperator::CAST); }
 void export_quantize(NodeWriter& writer) { unary(writer, BuiltinOperator::QUANTIZE); }
 void export_dequantize(NodeWriter& writer) { unary(writer, BuiltinOperator::DEQUANTIZE); }
 
+/// 1 / x
+void export_reciprocal(NodeWriter& writer) {
+  const Layout layout = writer.at_hand(0);
+  const std::int32_t x = writer.tensor(0, layout);
+  writer.emit(BuiltinOperator::DIV, {writer.own("/one", Tensor::scalar(1.0f)), x}, layout,
+              writer.file().options(schema::CreateDivOptions(writer.builder())));
+}
+
+void export_mod(NodeWriter& writer) {
+  if (writer.attributes().integer("fmod", 0) != 0) {
+    fail(ErrorCode::unsupported, "fmod 1; accepted: 0 (the sign of the divisor)");
+  }
+  plain_binary(writer, BuiltinOperator::FLOOR_MOD);
+}
+
 void export_elu(NodeWriter& writer) {
   if (writer.attributes().real("alpha", 1) != 1) {
     fail(ErrorCode::unsupported, "alpha {}; accepted: 1", writer.attributes().real("alpha", 1));

@@ -149,7 +149,10 @@ void export_resize(NodeWriter& writer) {
   const std::string mode(writer.attributes().string("mode", "nearest"));
   const std::string where(
       writer.attributes().string("coordinate_transformation_mode", "half_pixel"));
-  const bool corners = where == "align_corners", centers = where == "half_pixel";
+  // The latter differs for results of one row or column only.
+  const bool centers =
+      where == "half_pixel" || (where == "pytorch_half_pixel" && y[2] > 1 && y[3] > 1);
+  const bool corners = where == "align_corners";
   const bool nearest = mode == "nearest";
   const std::string rounding(writer.attributes().string("nearest_mode", "round_prefer_floor"));
   const bool known = corners || centers || where == "asymmetric";
