@@ -258,7 +258,7 @@ TEST(Quantize, ComputesOnIntegersWhatItWrites) {
   for (const char* name : {"integers.onnx", "integers.strata"}) {
     const std::string output = (folder / name).string();
     const nlohmann::json document = json_of(
-        "quantize --json --activations i8 --weight-bits 4 --reconstruct --items 64 "
+        "quantize --json --activations i8 --weight-bits 4 --reconstruct --items 32 "
         "--select 50 --limit 100 --calibrate " +
         kws + " --data " + kws + " -o " + output + " " + model);
     EXPECT_EQ(document["kept"].size(), 0u);

@@ -42,11 +42,12 @@ class Shares {
   }
 
   void add_to(SelectionPoint& point) const {
+    std::int64_t macs = 0;
     for (std::size_t i = 0; i < plan_.units.size(); ++i) {
       const Unit& unit = plan_.units[i];
       const bool kept = std::ranges::count(point.kept, i) > 0;
       const ir::Node& main = graph_.node(unit.main);
-      if (!kept) point.integer_macs += double(ir::node_cost(graph_, main, dims_).macs) / total_;
+      if (!kept) macs += ir::node_cost(graph_, main, dims_).macs;
       if (!unit.weighted()) continue;
       const LayerCodes& layer = plan_.layers.at(unit.main);
       const auto channels = std::int64_t(layer.scales.size());
@@ -54,6 +55,7 @@ class Shares {
       point.weight_bytes +=
           kept ? 4 * (elements + channels) : (elements * bits_ + 7) / 8 + 8 * channels;
     }
+    point.integer_macs = double(macs) / total_;
   }
 
  private:

@@ -14,11 +14,11 @@ struct SelectionPoint {
   double integer_macs = 0;        ///< share of the multiply-accumulates done on integers
   std::int64_t weight_bytes = 0;  ///< codes at their bits, scales, and floats of what is kept
   double decibels = 0;            ///< of the outputs
-  std::int64_t right = 0;         ///< items with the right label; without labels, with the same
-                                  ///< prediction as the original
+  /// Items with the right label; without labels, with the same prediction as the original.
+  std::int64_t right = 0;
   std::int64_t count = 0;
-  bool front = false;  ///< no other point is better in one of integer_macs and right, and as good
-                       ///< in the other
+  /// No other point has as many integer_macs and as many right, and more of one of them.
+  bool front = false;
 };
 
 struct Selection {
