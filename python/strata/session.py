@@ -172,6 +172,8 @@ class InferenceSession:
     literal: True computes quantized ONNX models op by op on floats, as the standard says, instead
     of on integers where quantizers surround an op (default: whether optimize is off). A
     strata.Graph is run as it is.
+    keep_states: True lets states (variables of a TensorFlow Lite model) last from run to run until
+    reset(); otherwise every run starts from their initial values.
     """
 
     def __init__(
@@ -191,6 +193,7 @@ class InferenceSession:
         isa: str | None = None,
         arithmetic: str | None = None,
         literal: bool | None = None,
+        keep_states: bool = False,
     ) -> None:
         options = SessionOptions() if sess_options is None else sess_options
         if not isinstance(options, SessionOptions):
@@ -223,6 +226,7 @@ class InferenceSession:
             isa=None if isa is None else _arguments.text(isa, "isa"),
             log_runs=options.enable_profiling,
         )
+        self._starts_over = not _arguments.flag(keep_states, "keep_states")
         self._options = options
         self._profile_prefix = options.profile_file_prefix if options.enable_profiling else None
         if options.optimized_model_filepath:
@@ -265,6 +269,8 @@ class InferenceSession:
         """
         if run_options is not None:
             _check_run(run_options)
+        if self._starts_over:
+            self._session.reset()
         return self._session.run(output_names, input_feed)
 
     def io_binding(self) -> IOBinding:
@@ -283,6 +289,8 @@ class InferenceSession:
             _check_run(run_options)
         if not isinstance(iobinding, IOBinding):
             raise UsageError(f"iobinding: {iobinding!r} given, expected what io_binding() makes")
+        if self._starts_over:
+            self._session.reset()
         self._session.run_bound(iobinding._binding)
 
     def profile(self, feeds: Mapping[str, NDArray[Any]], runs: int = 10) -> Profile:
@@ -344,7 +352,7 @@ class InferenceSession:
         return other
 
     def reset(self) -> None:
-        """Gives the model's states their initial values."""
+        """Gives the model's states their initial values, which matters with keep_states."""
         self._session.reset()
 
     def graph(self) -> Graph:

@@ -77,9 +77,11 @@ def test_the_plans_of_segments_are_bounded():
         assert stages == int(stages) and stages <= 3
 
 
-def test_states_last_from_run_to_run_until_they_are_reset():
-    session = strata.InferenceSession(strata.Graph.from_text(COUNTER))
+def test_states_last_from_run_to_run_where_they_are_to_be_kept():
     one = {"x": np.ones(1, np.float32)}
+    fresh = strata.InferenceSession(strata.Graph.from_text(COUNTER))
+    assert [fresh.run(None, one)[0][0] for _ in range(3)] == [1, 1, 1]
+    session = strata.InferenceSession(strata.Graph.from_text(COUNTER), keep_states=True)
     assert [session.run(None, one)[0][0] for _ in range(3)] == [1, 2, 3]
     session.reset()
     assert session.run(None, one)[0][0] == 1

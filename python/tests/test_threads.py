@@ -97,7 +97,7 @@ def test_shared_sessions_run_at_the_same_time():
 
 
 def test_shared_sessions_have_states_of_their_own():
-    session = strata.InferenceSession(strata.Graph.from_text(COUNTER))
+    session = strata.InferenceSession(strata.Graph.from_text(COUNTER), keep_states=True)
     one = {"x": np.ones(1, np.float32)}
     session.run(None, one)
     other = session.share()
