@@ -113,7 +113,9 @@ std::unique_ptr<Dataset> open_sidecar(const fs::path& path, const DatasetOptions
                                             context);
                         });
   }
-  return open_files(FileSet::in_folder(sidecar.folder, names_of(kind)), kind, context);
+  FileSet files = FileSet::in_folder(sidecar.folder, names_of(kind));
+  if (sidecar.labels.masks) files.leave_out(*sidecar.labels.masks);  // masks are no items
+  return open_files(std::move(files), kind, context);
 }
 
 bool is_archive(const std::string& name) {

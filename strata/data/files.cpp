@@ -57,6 +57,12 @@ FileSet FileSet::listed(std::vector<std::string> paths) {
   return set;
 }
 
+void FileSet::leave_out(std::string_view folder) {
+  STRATA_ASSERT(contents_.empty());
+  const std::string within = std::string(folder) + "/";
+  std::erase_if(names_, [&](const std::string& name) { return name.starts_with(within); });
+}
+
 MappedFile FileSet::open(std::size_t index) const {
   if (!contents_.empty()) return contents_[index];
   return MappedFile::open(folder_ / names_[index]);

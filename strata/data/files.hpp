@@ -21,6 +21,9 @@ class FileSet {
   static FileSet in_archive(const MappedFile& archive, Wanted wanted);
   static FileSet listed(std::vector<std::string> paths);
 
+  /// Leaves out the files in this folder of the set's own; before any is opened.
+  void leave_out(std::string_view folder);
+
   const std::vector<std::string>& names() const { return names_; }
   /// "folder of ", "archive of " or nothing.
   std::string_view place() const { return place_; }

@@ -108,7 +108,7 @@ TEST(Optimize, NamesTheLayerThatDoesNotFitTheMemory) {
     optimize_model(demo.options, demo.graph, *demo.dataset);
     FAIL();
   } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::unsupported);
+    EXPECT_EQ(error.code(), ErrorCode::usage);
     const std::string text = error.what();
     EXPECT_NE(text.find("memory budget of 16.0 KiB does not hold"), std::string::npos) << text;
     EXPECT_NE(text.find("block"), std::string::npos) << text;
@@ -160,6 +160,36 @@ TEST(Optimize, WarnsOfDataThatSayLittle) {
             (std::vector<std::string>{"few_records"}));
   EXPECT_EQ(kinds_of(demo, Excerpt(*demo.dataset, 60, 1)),
             (std::vector<std::string>{"few_records", "near_chance"}));
+}
+
+/// Another data set without its labels.
+class Unlabelled final : public data::Dataset {
+ public:
+  explicit Unlabelled(const data::Dataset& all)
+      : Dataset({.size = all.size(), .item_shape = all.item_shape(), .dtype = all.dtype()}),
+        all_(all) {}
+  void read(std::int64_t index, void* out) const override { all_.read(index, out); }
+
+ private:
+  const data::Dataset& all_;
+};
+
+TEST(Optimize, WithoutLabelsKeepsToTheOriginalsPredictions) {
+  Demo demo;
+  int measured = 0;
+  OptimizeObserver observer;
+  observer.search.measured = [&](const Candidate&, bool) { ++measured; };
+  const Unlabelled dataset(*demo.dataset);
+  const OptimizeOutcome outcome = optimize_model(
+      demo.options, demo.graph, dataset, [&] { return measured >= 6; }, observer);
+  EXPECT_EQ(outcome.measure, "agreement with the original");
+  EXPECT_EQ(outcome.original().measured.correct, outcome.original().measured.count);
+  EXPECT_EQ(outcome.verdict.original.value(), 1);
+  EXPECT_EQ(outcome.verdict.chosen.value(), outcome.verdict.agreement);
+  EXPECT_EQ(outcome.verdict.drop.gained, 0);
+  for (const eval::Warning& warning : outcome.warnings) EXPECT_NE(warning.kind, "near_chance");
+  const std::string page = read_file(demo.options.report, 1 << 26);
+  EXPECT_NE(page.find("agreement with the original"), std::string::npos);
 }
 
 TEST(Optimize, RefusesWhatMakesNoSense) {

@@ -413,7 +413,7 @@ TEST(Optimizer, SaysWhatDoesNotFitIfNothingDoes) {
       search_versions(network.space(), network, options);
       FAIL();
     } catch (const Error& error) {
-      EXPECT_EQ(error.code(), ErrorCode::unsupported);
+      EXPECT_EQ(error.code(), ErrorCode::usage);
       EXPECT_NE(std::string(error.what()).find("needs least: needs 724 bytes"), std::string::npos)
           << error.what();
     }

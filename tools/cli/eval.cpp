@@ -323,6 +323,7 @@ std::function<ExitCode()> declare(CLI::App& app) {
                      " (default: top1, and top5 where there are many classes)")
       ->type_name("NAME")
       ->expected(1)
+      ->allow_extra_args(false)
       ->take_all();
   app.add_option("--truth", options->truth,
                  "what is right where that is more than a class: masks for miou (a folder or "

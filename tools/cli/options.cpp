@@ -71,6 +71,7 @@ void add_model_options(CLI::App& app, ModelOptions& options, bool with_dims) {
                    "value of a symbolic dimension, as NAME=VALUE; 1 where none is given")
         ->type_name("NAME=VALUE")
         ->expected(1)
+        ->allow_extra_args(false)
         ->take_all();
   }
   app.add_flag("--follow-links", options.follow_links,
@@ -133,12 +134,14 @@ void add_plan_options(CLI::App& app, PlanOptions& options) {
   app.add_option("--off", options.off, "skip a pass; may be repeated. Passes: " + pass_names())
       ->type_name("PASS")
       ->expected(1)
+      ->allow_extra_args(false)
       ->take_all();
   app.add_option("--kernel", options.kernels,
                  "run a node with this kernel, as NODE=ROW; may be repeated ('bench --explain' "
                  "lists them)")
       ->type_name("NODE=ROW")
       ->expected(1)
+      ->allow_extra_args(false)
       ->take_all();
   app.add_option(
          "--memory-budget", options.memory_budget,

@@ -44,18 +44,19 @@ class AveragePrecision final : public Metric {
 
   std::vector<Figure> figures(std::size_t finished) const override {
     const auto result = data::average_precision(std::span(items_).first(finished));
+    const bool spread = finished > 1;
     const std::string basis =
         fmt::format("{} boxes of {} classes in {} items", result.things, result.classes, finished);
     return {{.key = "map",
              .label = "mAP 0.5:0.95",
              .value = result.mean,
-             .interval = result.interval,
+             .interval = spread ? std::optional(result.interval) : std::nullopt,
              .basis = basis,
              .counted = {}},
             {.key = "map50",
              .label = "mAP 0.5",
              .value = result.at_50,
-             .interval = result.interval_at_50,
+             .interval = spread ? std::optional(result.interval_at_50) : std::nullopt,
              .basis = basis,
              .counted = {}}};
   }
