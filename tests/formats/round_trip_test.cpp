@@ -61,7 +61,9 @@ TEST_P(OpRoundTrip, CasesComeBack) {
     // What reading gives nodes that came from nowhere else.
     for (const ir::NodeId id : graph.order()) graph.node(id).sources = {graph.node(id).name};
     try {
-      if (op.domain.empty() && !is_rewritten(op)) expect_round_trip(graph);
+      // ONNX has one arithmetic.
+      const bool says_all = !is_rewritten(op) && !example.attributes.has("arithmetic");
+      if (op.domain.empty() && says_all) expect_round_trip(graph);
       expect_round_trip(load_bytes(write(graph)));
     } catch (const Error& error) {
       ADD_FAILURE() << error.what();

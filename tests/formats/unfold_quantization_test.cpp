@@ -155,7 +155,8 @@ TEST(UnfoldQuantization, NarrowCodesTakeHalfTheBytes) {
   const ir::Graph integers = Net(8).folded();
   const auto wide = onnx_size(integers), packed = onnx_size(integers, {.narrow_weights = true});
   const std::int64_t weights = 4 * 27 + 4 * 9 + 5 * 8;
-  EXPECT_EQ(wide - packed, weights / 2);
+  EXPECT_GE(wide - packed, weights / 2);
+  EXPECT_LT(wide - packed, weights / 2 + 16);  // zero points, and lengths in fewer digits
   // Codes of 8 bits stay what they are.
   const ir::Graph full = Net(120).folded();
   EXPECT_EQ(onnx_size(full), onnx_size(full, {.narrow_weights = true}));

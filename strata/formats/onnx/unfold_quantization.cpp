@@ -56,7 +56,7 @@ const Form* find_form(const Node& node) {
 
 class Unfolder {
  public:
-  Unfolder(Graph& graph, bool narrow) : graph_(graph), narrow_(narrow) {}
+  Unfolder(Graph& graph, bool narrow) : graph_(graph), uses_(graph), narrow_(narrow) {}
 
   std::size_t run() {
     const std::vector<NodeId> order(graph_.order().begin(), graph_.order().end());
@@ -103,7 +103,8 @@ class Unfolder {
     const bool fixed = std::all_of(node.inputs.begin() + 1, node.inputs.end(), [&](ValueId id) {
       return constant(id) || id == node.inputs[3];
     });
-    if (!fixed || form.channel_axis < 0) return fixed;
+    if (!fixed || graph_.value(node.inputs[1]).constant->shape.elements() != 1) return false;
+    if (form.channel_axis < 0) return true;
     return graph_.is_constant(node.inputs[3]) &&
            type(node.inputs[4]).shape == type(node.inputs[5]).shape;
   }
@@ -126,24 +127,32 @@ class Unfolder {
     if (grid.zero_point != no_value && type(grid.zero_point).shape != type(grid.scale).shape) {
       grid.zero_point = spread(builder, grid);
     }
+    const std::string name = graph_.value(codes).name;
+    if (narrow_ && fits_four_bits(codes) &&
+        (grid.zero_point == no_value || fits_four_bits(grid.zero_point))) {
+      codes = narrowed(codes);
+      if (grid.zero_point != no_value) grid.zero_point = narrowed(grid.zero_point);
+    }
     const ValueId result =
         builder.op("DequantizeLinear", {codes, grid.scale, grid.zero_point}, std::move(attributes));
-    graph_.rename(result, graph_.value(codes).name + "_f");
+    graph_.rename(result, name + "_f");
     numbers_.emplace(key, result);
     return result;
   }
 
   bool fits_four_bits(ValueId id) const {
-    if (!graph_.is_constant(id) || type(id).dtype != DType::i8) return false;
+    if (!graph_.is_constant(id) || type(id).dtype != DType::i8 || uses_.count(id) != 1) {
+      return false;
+    }
     const Tensor codes = graph_.value(id).constant->decode();
     return std::ranges::all_of(codes.data<std::int8_t>(),
                                [](std::int8_t code) { return code >= -8 && code <= 7; });
   }
   ValueId narrowed(ValueId id) {
-    ir::Builder builder(graph_, graph_.value(id).sources);
-    const ValueId packed = builder.constant(graph_.value(id).constant->decode().cast(DType::i4));
-    graph_.swap_names(id, packed);
-    return packed;
+    ir::Value& value = graph_.value(id);
+    value.constant = EncodedTensor(value.constant->decode().cast(DType::i4));
+    value.type.dtype = DType::i4;
+    return id;
   }
 
   /// A zero point for each scale.
@@ -224,6 +233,7 @@ class Unfolder {
   }
 
   Graph& graph_;
+  const ir::Uses uses_;
   const bool narrow_;
   std::map<std::tuple<ValueId, Grid, int>, ValueId> numbers_;
 };

@@ -111,10 +111,11 @@ class Folder {
     if (q->axis < 0) q->axis += std::int64_t(type(value).shape.size());
     const bool is_signed = codes == DType::i4 || codes == DType::i2;
     const auto widen = [&](ValueId id) {
-      Builder builder(graph_, graph_.value(id).sources);
-      const ValueId wide = builder.constant(constant(id).cast(is_signed ? DType::i8 : DType::u8));
-      graph_.swap_names(id, wide);
-      return wide;
+      const Tensor wide = constant(id).cast(is_signed ? DType::i8 : DType::u8);
+      if (uses_.count(id) != 1) return Builder(graph_, graph_.value(id).sources).constant(wide);
+      graph_.value(id).constant = EncodedTensor(wide);
+      graph_.value(id).type.dtype = wide.dtype();
+      return id;
     };
     q->codes = widen(q->codes);
     if (q->zero_point != no_value) q->zero_point = widen(q->zero_point);
