@@ -62,12 +62,17 @@ class Unfolder {
     const std::vector<NodeId> order(graph_.order().begin(), graph_.order().end());
     std::vector<NodeId> unfolded;
     for (const NodeId id : order) {
-      if (graph_.node(id).op->domain.empty()) graph_.node(id).attributes.erase("arithmetic");
       const Form* form = find_form(graph_.node(id));
       if (form && applies(graph_.node(id), *form)) {
         unfold(id, *form);
         unfolded.push_back(id);
       }
+    }
+    for (const NodeId id : order) {
+      // What has no form on floats keeps its meaning, if only Strata reads it.
+      Node& node = graph_.node(id);
+      const bool said = node.op->name == "QuantizeLinear" || node.op->name == "DequantizeLinear";
+      if (said) node.attributes.erase("arithmetic");
     }
     if (unfolded.empty()) return 0;
     graph_.sort();
