@@ -133,20 +133,32 @@ std::span<const T> middle_half(const std::vector<T>& sorted) {
 void summarize(std::vector<RunFigures> runs, SegmentProfile& profile) {
   std::ranges::sort(runs, {}, &RunFigures::seconds);
   const auto middle = middle_half(runs);
-  const double part = 1.0 / double(middle.size());
+  const auto count = double(middle.size());
   for (const RunFigures& run : middle) {
-    profile.run_seconds += part * run.seconds;
+    profile.run_seconds += run.seconds;
     for (std::size_t i = 0; i < run.segments.size(); ++i) {
       SegmentFigures& segment = profile.segments[i];
-      segment.calls += part * run.segments[i].calls;
-      segment.seconds += part * run.segments[i].seconds;
+      segment.calls += run.segments[i].calls;
+      segment.seconds += run.segments[i].seconds;
       for (std::size_t k = 0; k < run.steps[i].size(); ++k) {
         const RunFigures::Cell& cell = run.steps[i][k];
-        segment.steps[k].calls += part * cell.calls;
-        segment.steps[k].seconds += part * cell.seconds;
-        segment.steps[k].work.flops += part * cell.flops;
-        segment.steps[k].work.bytes += part * cell.bytes;
+        segment.steps[k].calls += cell.calls;
+        segment.steps[k].seconds += cell.seconds;
+        segment.steps[k].work.flops += cell.flops;
+        segment.steps[k].work.bytes += cell.bytes;
       }
+    }
+  }
+  // Sums first: counts are whole numbers, and their means exact where runs agree.
+  profile.run_seconds /= count;
+  for (SegmentFigures& segment : profile.segments) {
+    segment.calls /= count;
+    segment.seconds /= count;
+    for (auto& step : segment.steps) {
+      step.calls /= count;
+      step.seconds /= count;
+      step.work.flops /= count;
+      step.work.bytes /= count;
     }
   }
 }

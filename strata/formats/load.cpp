@@ -43,9 +43,11 @@ void refuse_foreign(std::string_view content) {
   if (content.empty()) fail(ErrorCode::model, "the file is empty");
   for (const Signature& s : foreign) {
     if (content.size() > s.offset && content.substr(s.offset).starts_with(s.bytes)) {
-      fail(ErrorCode::unsupported,
-           "this is {}; accepted: ONNX (.onnx), TensorFlow Lite (.tflite), graph text ({})",
-           s.format, text_suffix);
+      fail(
+          ErrorCode::unsupported,
+          "this is {}; accepted: ONNX (.onnx), TensorFlow Lite (.tflite), Strata's container ({}), "
+          "graph text ({})",
+          s.format, container_suffix, text_suffix);
     }
   }
 }

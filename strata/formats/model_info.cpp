@@ -55,12 +55,12 @@ ModelInfo model_info(const std::filesystem::path& path) {
 
 ModelInfo model_info(std::span<const std::byte> bytes) {
   if (container::is_container(bytes)) return container::read_info(bytes);
+  if (tflite::is_model(bytes)) return tflite::read_info(bytes);
   ModelInfo info;
   Message model(bytes);
   while (model.next()) {
     switch (model.field()) {
       case 2:
-  if (tflite::is_model(bytes)) return tflite::read_info(bytes);
         info.producer = model.bytes();
         break;
       case 3:

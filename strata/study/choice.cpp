@@ -9,16 +9,21 @@ bool is_slower(const Measured& measured, const Limits& limits) {
   return measured.ratio.low > 1 + limits.latency_tolerance;
 }
 
+/// Small and fast: the product of bytes and time decides where it differs clearly, else the bytes.
+bool is_better(const Measured& a, const Measured& b) {
+  const double bytes_a = double(a.file_bytes), bytes_b = double(b.file_bytes);
+  if (bytes_a * a.ratio.high < bytes_b * b.ratio.low) return true;
+  if (bytes_a * a.ratio.low > bytes_b * b.ratio.high) return false;
+  return a.file_bytes < b.file_bytes;
+}
+
 template <class Eligible>
 const Candidate* best_of(std::span<const Candidate> candidates, Eligible eligible) {
   const Candidate* best = nullptr;
   for (const Candidate& candidate : candidates) {
     if (!candidate.rejected.empty() || !eligible(candidate)) continue;
     const Measured& measured = candidate.measured;
-    const bool better = !best || measured.file_bytes < best->measured.file_bytes ||
-                        (measured.file_bytes == best->measured.file_bytes &&
-                         clearly_faster(measured, best->measured));
-    if (better) best = &candidate;
+    if (!best || is_better(measured, best->measured)) best = &candidate;
   }
   return best;
 }

@@ -51,8 +51,9 @@ std::vector<search::Objective> objectives();
 /// to 1, and exactly 1 within the tolerance of it. Noise makes no front.
 std::vector<double> objective_values(const Measured& measured, const Limits& limits);
 
-/// The rule: of the candidates that are within the limits, the smallest file; of equal files the
-/// one that is clearly faster, else the one measured first. Null if there is none.
+/// The rule: of the candidates that are within the limits, the one with the smallest product of
+/// file size and time; where products do not differ clearly the smallest file, else the one
+/// measured first. Null if there is none.
 const Candidate* choose(std::span<const Candidate> candidates);
 /// The same, among those that are confirmed.
 const Candidate* choose_confirmed(std::span<const Candidate> candidates);

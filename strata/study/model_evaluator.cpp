@@ -47,6 +47,12 @@ ir::Graph cleaned(ir::Graph model) {
 
 }  // namespace
 
+formats::SaveOptions file_options() {
+  formats::SaveOptions options;
+  options.narrow_weights = true;
+  return options;
+}
+
 /// Predictions on some records.
 struct ModelEvaluator::Judged {
   eval::Evaluation evaluation;
@@ -139,7 +145,8 @@ bool ModelEvaluator::has_form(const Encoding& encoding) const {
 }
 
 std::int64_t ModelEvaluator::file_bytes(const ir::Graph& version) const {
-  return options_.container ? formats::container_size(version) : formats::onnx_size(version);
+  return options_.container ? formats::container_size(version)
+                            : formats::onnx_size(version, file_options());
 }
 
 const EncodedTensor& ModelEvaluator::encoded(std::size_t layer, const std::string& encoding) const {

@@ -13,6 +13,7 @@
 #include "strata/data/metrics.hpp"
 #include "strata/eval/measure.hpp"
 #include "strata/eval/runner.hpp"
+#include "strata/formats/save.hpp"
 #include "strata/runtime/target.hpp"
 #include "strata/study/optimizer.hpp"
 #include "strata/study/static_versions.hpp"
@@ -35,6 +36,9 @@ struct Verdict {
   double agreement = 1;  ///< share of records on which both predict the same
   bool complete = true;  ///< false: stopped early
 };
+
+/// How versions are written as ONNX: codes of at most 4 bits in so many.
+formats::SaveOptions file_options();
 
 /// Measures versions of a model by building, running and exporting them.
 class ModelEvaluator final : public Evaluator {

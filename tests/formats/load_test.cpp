@@ -124,7 +124,8 @@ TEST(Load, OtherFormatsAreRecognized) {
   using namespace std::string_view_literals;
   EXPECT_EQ(error_of(""), "reading model: the file is empty");
   EXPECT_EQ(error_of("GGUF\x03\0\0\0"sv),
-            "reading model: this is a GGUF file; accepted: ONNX (.onnx), graph text (.strata.txt)");
+            "reading model: this is a GGUF file; accepted: ONNX (.onnx), TensorFlow Lite "
+            "(.tflite), Strata's container (.strata), graph text (.strata.txt)");
   EXPECT_NE(error_of("\x1c\0\0\0TFL3\0\0"sv).find("TensorFlow Lite"), std::string::npos);
   EXPECT_NE(error_of("PK\x03\x04...."sv).find("zip archive"), std::string::npos);
   EXPECT_NE(error_of("<!DOCTYPE html>"sv).find("HTML"), std::string::npos);

@@ -49,6 +49,15 @@ bool is_rewritten(const ir::OpDef& op) {
   return std::ranges::count(names, op.name) != 0;
 }
 
+/// Ops, and cases of ops, that ONNX has no words for: they are refused, not written wrong.
+bool is_beyond_onnx(const ir::OpDef& op, const ir::OpCase& example) {
+  constexpr std::string_view names[] = {"DetectionPostProcess", "DynamicQuantConv",
+                                        "DynamicQuantGemm", "QLinearLSTM", "QLinearResize"};
+  return std::ranges::count(names, op.name) != 0 || example.name == "cell_clip" ||
+         (op.name.starts_with("QLinear") && example.name == "i16") ||
+         (op.name == "QLinearSoftmax" && example.attributes.has("beta"));
+}
+
 class OpRoundTrip : public testing::TestWithParam<const ir::OpDef*> {};
 
 TEST_P(OpRoundTrip, CasesComeBack) {
@@ -65,8 +74,10 @@ TEST_P(OpRoundTrip, CasesComeBack) {
       const bool says_all = !is_rewritten(op) && !example.attributes.has("arithmetic");
       if (op.domain.empty() && says_all) expect_round_trip(graph);
       expect_round_trip(load_bytes(write(graph)));
+      EXPECT_FALSE(is_beyond_onnx(op, example));
     } catch (const Error& error) {
-      ADD_FAILURE() << error.what();
+      EXPECT_TRUE(is_beyond_onnx(op, example)) << error.what();
+      EXPECT_EQ(error.code(), ErrorCode::unsupported) << error.what();
     }
   }
 }

@@ -72,7 +72,8 @@ ir::Graph for_tflite(const Options& options, const ir::Graph& graph) {
   }
   ir::Graph sized = ir::with_input_types(graph, types);
   ir::PassOptions passes;
-  passes.off = {"fuse"};
+  // Equal codes on different grids are different tensors there.
+  passes.off = {"fuse", "merge_duplicates"};
   ir::optimize(sized, passes);
   return sized;
 }

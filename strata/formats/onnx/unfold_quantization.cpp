@@ -45,6 +45,8 @@ constexpr Form forms[] = {
     {"QLinearHardSwish", "HardSwish", 1},
     {"QLinearLeakyRelu", "LeakyRelu", 1},
     {"QLinearElu", "Elu", 1},
+    {"QLinearExp", "Exp", 1},
+    {"QLinearSoftmax", "Softmax", 1},
     {"QLinearIdentity", "Identity", 1},
 };
 
@@ -63,6 +65,10 @@ class Unfolder {
     std::vector<NodeId> unfolded;
     for (const NodeId id : order) {
       const Form* form = find_form(graph_.node(id));
+      if (form && form->operands > 0) {
+        refuse_wide(graph_.node(id));
+        refuse_scaled_softmax(graph_.node(id));
+      }
       if (form && applies(graph_.node(id), *form)) {
         unfold(id, *form);
         unfolded.push_back(id);
@@ -93,6 +99,19 @@ class Unfolder {
   bool has_bias(const Node& node, const Form& form) const {
     return form.channel_axis >= 0 && node.inputs.size() > bias_at(form) &&
            node.inputs[bias_at(form)] != no_value;
+  }
+
+  /// Reading takes codes of 8 bits only.
+  void refuse_wide(const Node& node) const {
+    const DType dtype = type(node.inputs[0]).dtype;
+    if (dtype != DType::i16 && dtype != DType::u16) return;
+    fail(ErrorCode::unsupported, "{}: activations of {} have no form in ONNX", ir::describe(node),
+         to_string(dtype));
+  }
+  void refuse_scaled_softmax(const Node& node) const {
+    if (node.op->name != "QLinearSoftmax" || node.attributes.real("beta", 1) == 1) return;
+    fail(ErrorCode::unsupported, "{}: beta {} has no form in ONNX; accepted: 1", ir::describe(node),
+         node.attributes.real("beta", 1));
   }
 
   /// Ops that ONNX has go out as they are unless reading the file would fold them again.
@@ -198,6 +217,7 @@ class Unfolder {
                      std::vector<ValueId> operands) {
     ir::Attributes attributes = node.attributes;
     attributes.erase("arithmetic");
+    if (form.op == "QLinearSoftmax") attributes.erase("beta");
     if (form.op == "QLinearGemm") attributes.set("transB", std::int64_t(1));
     if (form.op != "QLinearReduceMean") {
       return builder.op(form.float_op, std::move(operands), std::move(attributes), node.name);

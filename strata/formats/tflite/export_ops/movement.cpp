@@ -1,5 +1,6 @@
 // Ops that move elements.
 #include <algorithm>
+#include <string>
 
 #include "strata/base/error.hpp"
 #include "strata/formats/tflite/node_writer.hpp"
@@ -19,6 +20,19 @@ void reshaped(NodeWriter& writer) {
               Layout::plain);
 }
 
+/// Operators that join tensors take one grid only.
+std::int32_t on_output_grid(NodeWriter& writer, std::size_t i, Layout layout) {
+  const std::int32_t x = writer.tensor(i, layout);
+  const Grid* to = writer.output_grid();
+  if (!to || !writer.grid(i) || *writer.grid(i) == *to) return x;
+  std::vector<std::int64_t> extents = writer.shape(i);
+  if (layout == Layout::image) extents = {extents[0], extents[2], extents[3], extents[1]};
+  const std::int32_t result =
+      writer.forms().make_between(writer.result(), "/part" + std::to_string(i), extents);
+  writer.file().add_operator(BuiltinOperator::QUANTIZE, {x}, {result});
+  return result;
+}
+
 /// `first`, `step`: which inputs are joined.
 void write_concat(NodeWriter& writer, std::size_t first, std::size_t step) {
   const auto rank = writer.output_shape().size();
@@ -31,7 +45,7 @@ void write_concat(NodeWriter& writer, std::size_t first, std::size_t step) {
   if (layout == Layout::image) axis = image_place(axis);
   std::vector<std::int32_t> parts;
   for (std::size_t i = first; i < writer.node().inputs.size(); i += step) {
-    parts.push_back(writer.tensor(i, layout));
+    parts.push_back(on_output_grid(writer, i, layout));
   }
   writer.emit(BuiltinOperator::CONCATENATION, std::move(parts), layout,
               writer.file().options(
