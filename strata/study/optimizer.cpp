@@ -396,8 +396,8 @@ class Search {
       const auto eligible = std::ranges::count_if(
           result_.candidates, [](const Candidate& c) { return c.rejected.empty(); });
       text = fmt::format(
-          "{} of {} candidates are within the limits ({}). Of these, this one has the smallest "
-          "file: {:.3f} of the original's bytes, at {:.3f} of its latency.",
+          "{} of {} candidates are within the limits ({}). Of these, this one has the least bytes "
+          "times time: {:.3f} of the original's bytes, at {:.3f} of its latency.",
           eligible, result_.candidates.size(), limits_text(),
           double(chosen.measured.file_bytes) / original_bytes, chosen.measured.ratio.median);
       if (!chosen.confirmed) text += " It was measured only once: its latency is not confirmed.";

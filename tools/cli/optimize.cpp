@@ -452,7 +452,7 @@ std::function<ExitCode()> declare(CLI::App& app) {
   app.footer(
       "Tries encodings of each layer's weights, kernels, fusion and threads, and "
       "measures each version's accuracy, latency, file and memory on this machine. "
-      "Takes the smallest file that keeps the accuracy and is not slower, see "
+      "Takes what has the least bytes times time, keeps the accuracy and is not slower, see "
       "docs/optimize.md. Ctrl-C ends the search and delivers, within seconds, the best "
       "version that was confirmed (exit code 0), or nothing where not even the model as "
       "given was measured (130). Exit code 2 if no version fits the memory budget.");
@@ -462,6 +462,6 @@ std::function<ExitCode()> declare(CLI::App& app) {
 }  // namespace
 
 const Command optimize_command{
-    "optimize", "Find the smallest version of a model that keeps its accuracy and speed", declare};
+    "optimize", "Find a smaller, faster version of a model that keeps its accuracy", declare};
 
 }  // namespace strata::cli
