@@ -22,7 +22,7 @@ endif()
 
 # Libraries that only pkg-config knows, and that this build has found.
 set(STRATA_PKG_CONFIG_MODULES "")
-foreach(format WEBP=libwebp TIFF=libtiff-4 JPEG2000=libopenjp2)
+foreach(format WEBP=libwebp TIFF=libtiff-4 JPEG2000=libopenjp2 XXHASH=libxxhash ZSTD=libzstd)
   string(REGEX REPLACE "=.*" "" name ${format})
   if(${name}_FOUND)
     list(APPEND STRATA_PKG_CONFIG_MODULES ${format})

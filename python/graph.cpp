@@ -60,8 +60,8 @@ std::shared_ptr<Graph> Graph::load(const std::string& path, const std::string& a
   return std::make_shared<Graph>(std::move(graph), formats::model_info(path));
 }
 
-std::shared_ptr<Graph> Graph::from_bytes(const py::bytes& content,
-                                         const std::string& arithmetic, bool literal) {
+std::shared_ptr<Graph> Graph::from_bytes(const py::bytes& content, const std::string& arithmetic,
+                                         bool literal) {
   const auto bytes = as_bytes(std::string_view(content));
   py::gil_scoped_release release;
   ir::Graph graph = formats::load(bytes, load_options(arithmetic, literal));

@@ -106,8 +106,7 @@ void add_session(py::module_& module) {
 
 void add_graph(py::module_& module) {
   py::class_<Graph, std::shared_ptr<Graph>>(module, "Graph")
-      .def_static("load", &Graph::load, py::arg("path"), py::arg("arithmetic"),
-                  py::arg("literal"))
+      .def_static("load", &Graph::load, py::arg("path"), py::arg("arithmetic"), py::arg("literal"))
       .def_static("from_bytes", &Graph::from_bytes, py::arg("content"), py::arg("arithmetic"),
                   py::arg("literal"))
       .def_static("from_text", &Graph::from_text, py::arg("text"))

@@ -6,8 +6,8 @@
 #include "strata/base/memory.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/interpreter.hpp"
-#include "strata/ir/typing_budget.hpp"
 #include "strata/ir/op.hpp"
+#include "strata/ir/typing_budget.hpp"
 #include "strata/ir/verify.hpp"
 #include "strata/runtime/sizes.hpp"
 

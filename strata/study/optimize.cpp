@@ -59,7 +59,8 @@ void write_model(const OptimizeOptions& options, const OptimizeOutcome& outcome,
     return;
   }
   const ir::Graph version = evaluator.version(outcome.chosen().configuration);
-  if (!is_container(options.output)) return formats::save_onnx(version, options.output, file_options());
+  if (!is_container(options.output))
+    return formats::save_onnx(version, options.output, file_options());
   formats::ModelInfo info = formats::model_info(options.model);
   formats::set_command(info, options.command);
   formats::save_container(version, options.output, info);
