@@ -150,6 +150,148 @@ TEST(TfliteExport, IntegersStayTheSame) {
   EXPECT_EQ(difference(quantized(DType::u8, DType::i8)), 0);
 }
 
+/// A graph with two states that an LSTM reads and writes, through reshapes or directly.
+struct Recurrence {
+  Graph graph;
+  ValueId x, h, c;
+
+  Recurrence(ir::TensorType input, Tensor hidden, Tensor cells)
+      : x(graph.add_input("x", std::move(input))),
+        h(graph.add_state("hidden", std::move(hidden))),
+        c(graph.add_state("cells", std::move(cells))) {}
+  void write(ValueId new_h, ValueId new_c) {
+    graph.states[0].written = new_h;
+    graph.states[1].written = new_c;
+  }
+};
+
+constexpr std::int64_t steps = 4, features = 3, hidden = 2;
+
+struct RealCase {
+  std::string activation;
+  std::int64_t layout;
+  bool squeezed, peepholes;
+};
+
+Graph real_lstm(const RealCase& wanted, const ir::Attributes& more = {}) {
+  Random random(21);
+  const std::int64_t batch = 2;
+  const bool first = wanted.layout == 1;
+  Recurrence net(f32({first ? batch : steps, first ? steps : batch, features}),
+                 Tensor::zeros(DType::f32, {batch, hidden}),
+                 Tensor::zeros(DType::f32, {batch, hidden}));
+  Builder builder(net.graph);
+  const auto weights = [&](const Shape& shape) {
+    return builder.constant(random_tensor(random, shape, -0.5, 0.5));
+  };
+  const ValueId direction = builder.constant(Tensor::from<std::int64_t>({1}, {wanted.layout}));
+  ir::Attributes attributes = more;
+  attributes.set("layout", wanted.layout);
+  attributes.set("cell_clip", 0.4f);
+  attributes.set("activations",
+                 std::vector<std::string>{"Sigmoid", wanted.activation, wanted.activation});
+  const ValueId w = weights({1, 4 * hidden, features}), r = weights({1, 4 * hidden, hidden});
+  const ValueId b = weights({1, 8 * hidden});
+  const ValueId p = wanted.peepholes ? weights({1, 3 * hidden}) : ir::no_value;
+  const ValueId h = builder.op("Unsqueeze", {net.h, direction});
+  const ValueId c = builder.op("Unsqueeze", {net.c, direction});
+  const auto y = builder.multi("LSTM", {net.x, w, r, b, ir::no_value, h, c, p}, 3, attributes);
+  net.write(builder.op("Squeeze", {y[1], direction}), builder.op("Squeeze", {y[2], direction}));
+  const ValueId axis = builder.constant(Tensor::from<std::int64_t>({1}, {first ? 2 : 1}));
+  net.graph.outputs = {wanted.squeezed ? builder.op("Squeeze", {y[0], axis}) : y[0]};
+  return std::move(net.graph);
+}
+
+TEST(TfliteExport, LstmKeepsItsMemoryInVariables) {
+  for (const RealCase& wanted :
+       {RealCase{"Tanh", 0, true, false}, RealCase{"Relu", 1, true, true},
+        RealCase{"Relu", 0, false, true}, RealCase{"Tanh", 1, false, false}}) {
+    const Graph graph = real_lstm(wanted);
+    EXPECT_LE(difference(graph), float_tolerance(int(steps * (features + hidden + 2))));
+    const std::string bytes = tflite_bytes(graph);
+    const Graph again = load(std::as_bytes(std::span(bytes)), LoadOptions{});
+    ASSERT_EQ(again.states.size(), 2u);
+    EXPECT_EQ(again.states[0].name, "hidden");
+    EXPECT_EQ(again.states[1].name, "cells");
+  }
+}
+
+Graph integer_lstm(std::int8_t hidden_start) {
+  Random random(22);
+  const std::int64_t batch = 1;
+  Recurrence net({DType::i8, {batch, steps, features}},
+                 Tensor::from<std::int8_t>({batch, hidden}, {hidden_start, hidden_start}),
+                 Tensor::zeros(DType::i16, {batch, hidden}));
+  Builder builder(net.graph);
+  const auto scale = [&](float v) { return builder.constant(Tensor::scalar(v)); };
+  const auto zero = [&](int v) { return builder.constant(Tensor::scalar(std::int8_t(v))); };
+  const auto codes = [&](const Shape& shape, DType type) {
+    Tensor t = random_tensor(random, shape, -127, 127);
+    for (float& e : t.mutable_data<float>()) e = std::floor(e);
+    return builder.constant(t.cast(type));
+  };
+  const auto y =
+      builder.multi("strata.QLinearLSTM",
+                    {net.x, scale(0.02f), zero(-3), codes({4 * hidden, features}, DType::i8),
+                     builder.constant(Tensor::from<float>({4}, {0.01f, 0.02f, 0.015f, 0.03f})),
+                     codes({4 * hidden, hidden}, DType::i8),
+                     builder.constant(Tensor::from<float>({4}, {0.011f, 0.013f, 0.017f, 0.019f})),
+                     codes({4 * hidden}, DType::i32), net.h, scale(0.0078125f), zero(-1), net.c,
+                     scale(0x1p-11f), scale(0.0078125f), zero(-1)},
+                    3, {{"arithmetic", std::string("tflite_xnnpack")}, {"cell_clip", 10.0f}});
+  net.write(y[1], y[2]);
+  net.graph.outputs = {builder.op("Identity", {y[0]})};
+  return std::move(net.graph);
+}
+
+TEST(TfliteExport, IntegerLstmStaysTheSame) { EXPECT_EQ(difference(integer_lstm(-1)), 0); }
+
+TEST(TfliteExport, RefusesMemoryThatVariablesAreNot) {
+  const auto refusal = [](const Graph& graph) { return error_of([&] { tflite_bytes(graph); }); };
+  EXPECT_NE(refusal(integer_lstm(5)).find("state hidden begins with 5"), std::string::npos);
+  Graph shared = real_lstm({"Tanh", 0, true, false});
+  shared.outputs.push_back(shared.states[1].written);
+  EXPECT_NE(refusal(shared).find("state cells is not the memory of one LSTM alone"),
+            std::string::npos);
+  const Graph clipped = real_lstm({"Tanh", 0, true, false}, {{"clip", 0.5f}});
+  EXPECT_NE(refusal(clipped).find("clip 0.5"), std::string::npos);
+  const Graph odd = real_lstm({"Affine", 0, true, false});
+  EXPECT_NE(refusal(odd).find("activations Sigmoid, Affine, Affine"), std::string::npos);
+
+  Random random(23);
+  Graph stateless;
+  const ValueId x = stateless.add_input("x", f32({steps, 1, features}));
+  Builder builder(stateless);
+  const ValueId w = builder.constant(random_tensor(random, {1, 4 * hidden, features}));
+  const ValueId r = builder.constant(random_tensor(random, {1, 4 * hidden, hidden}));
+  stateless.outputs = {builder.op("LSTM", {x, w, r})};
+  EXPECT_NE(refusal(stateless).find("remembers what the last run left"), std::string::npos);
+}
+
+TEST(TfliteExport, DetectionsAreToldTheirOptions) {
+  Random random(24);
+  for (const std::int64_t regular : {0, 1}) {
+    Graph graph;
+    const ValueId boxes = graph.add_input("boxes", f32({1, 12, 4}));
+    const ValueId scores = graph.add_input("scores", f32({1, 12, 4}));
+    Builder builder(graph);
+    const ValueId anchors = builder.constant(random_tensor(random, {12, 4}, 0.2, 0.8));
+    graph.outputs = builder.multi("strata.DetectionPostProcess", {boxes, scores, anchors}, 4,
+                                  {{"max_detections", std::int64_t(5)},
+                                   {"detections_per_class", std::int64_t(2)},
+                                   {"num_classes", std::int64_t(3)},
+                                   {"use_regular_nms", regular},
+                                   {"score_threshold", 0.1f},
+                                   {"iou_threshold", 0.3f},
+                                   {"y_scale", 10.0f},
+                                   {"h_scale", 5.0f}});
+    EXPECT_EQ(difference(graph), 0);
+    // Outputs that nothing reads are written all the same.
+    graph.outputs.resize(1);
+    EXPECT_EQ(difference(graph), 0);
+  }
+}
+
 TEST(TfliteExport, SaysAllThatItCannotSay) {
   Graph graph;
   const ValueId x = graph.add_input("x", f32({2, 3}));

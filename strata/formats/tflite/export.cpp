@@ -5,6 +5,7 @@
 
 #include "strata/base/error.hpp"
 #include "strata/formats/tflite/node_writer.hpp"
+#include "strata/formats/tflite/variables.hpp"
 #include "strata/ir/op.hpp"
 
 namespace strata::formats::tflite {
@@ -74,8 +75,8 @@ class ModelWriter {
   std::string run() {
     std::vector<std::int32_t> inputs, outputs;
     for (const ir::ValueId id : graph_.inputs) inputs.push_back(forms_.add_input(id));
-    for (const ir::State& state : graph_.states) add_state(state);
     std::vector<bool> written(graph_.node_limit());
+    for (const Variable& variable : variables(graph_, uses_)) add_variable(variable, written);
     NodeWriter writer(graph_, uses_, grids_, forms_, file_, written);
     for (const ir::NodeId id : graph_.order()) {
       if (written[ir::index(id)]) continue;
@@ -97,17 +98,23 @@ class ModelWriter {
   }
 
  private:
-  /// A variable that its LSTM writes where it reads.
-  void add_state(const ir::State& state) {
-    if (state.read == ir::no_value) return;
-    for (const std::byte b : state.initial.bytes()) {
-      if (b == std::byte{0}) continue;
-      fail(ErrorCode::unsupported,
-           "state {} does not begin with zeros, as variables of TensorFlow "
-           "Lite do",
-           state.name);
+  /// A tensor that its operator writes where it reads.
+  void add_variable(const Variable& variable, std::vector<bool>& written) {
+    const ir::State& state = *variable.state;
+    const Grid* grid = grids_.find(state.read);
+    const DType type = state.initial.dtype();
+    const std::int64_t first = type == DType::i8 && grid ? grid->zero_point[0] : 0;
+    for (const float element : state.initial.to_float()) {
+      if (element == float(first)) continue;
+      fail(
+          ErrorCode::unsupported,
+          "state {} begins with {}; variables of TensorFlow Lite begin with what stands for 0 ({})",
+          state.name, element, first);
     }
-    file_.set_variable(forms_.make(state.read, Layout::plain));
+    const std::int32_t tensor = forms_.make(state.read, Layout::plain);
+    file_.set_variable(tensor);
+    forms_.alias(variable.operand, Layout::plain, tensor);
+    for (const ir::NodeId id : variable.between) written[ir::index(id)] = true;
   }
 
   const ir::Graph& graph_;

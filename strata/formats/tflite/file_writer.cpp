@@ -89,9 +89,10 @@ void FileWriter::swap_names(std::int32_t a, std::int32_t b) {
 
 void FileWriter::add_operator(schema::BuiltinOperator op, std::vector<std::int32_t> inputs,
                               std::vector<std::int32_t> outputs, OptionsRow options,
-                              std::string_view custom) {
-  const auto code = codes_.emplace(std::pair(op, std::string(custom)), codes_.size()).first->second;
-  operators_.push_back({std::uint32_t(code), std::move(inputs), std::move(outputs), options});
+                              OperatorExtras extras) {
+  const auto code = codes_.emplace(std::pair(op, extras.custom), codes_.size()).first->second;
+  operators_.push_back(
+      {std::uint32_t(code), std::move(inputs), std::move(outputs), options, std::move(extras)});
 }
 
 std::string FileWriter::finish(std::string_view name, std::span<const std::int32_t> inputs,
@@ -128,8 +129,13 @@ std::string FileWriter::finish(std::string_view name, std::span<const std::int32
   for (const OperatorRow& row : operators_) {
     const auto in = builder_.CreateVector(row.inputs);
     const auto out = builder_.CreateVector(row.outputs);
-    operators.push_back(
-        schema::CreateOperator(builder_, row.code, in, out, row.options.type, row.options.table));
+    flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> custom;
+    flatbuffers::Offset<flatbuffers::Vector<std::int32_t>> intermediates;
+    const OperatorExtras& extras = row.extras;
+    if (!extras.custom_options.empty()) custom = builder_.CreateVector(extras.custom_options);
+    if (!extras.intermediates.empty()) intermediates = builder_.CreateVector(extras.intermediates);
+    operators.push_back(schema::CreateOperator(builder_, row.code, in, out, row.options.type,
+                                               row.options.table, custom, intermediates));
   }
   std::vector<flatbuffers::Offset<schema::OperatorCode>> codes(codes_.size());
   for (const auto& [key, index] : codes_) {

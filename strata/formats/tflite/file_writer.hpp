@@ -19,6 +19,14 @@ struct OptionsRow {
   flatbuffers::Offset<void> table;
 };
 
+/// What few operators have: the name of a custom one with its FlexBuffer, and tensors that only say
+/// grids of what lies within.
+struct OperatorExtras {
+  std::string custom;
+  std::vector<std::uint8_t> custom_options;
+  std::vector<std::int32_t> intermediates;
+};
+
 /// Gathers tensors and operators of one subgraph and makes the file of them.
 class FileWriter {
  public:
@@ -30,9 +38,11 @@ class FileWriter {
   void rename(std::int32_t tensor, std::string_view name);
   void swap_names(std::int32_t a, std::int32_t b);
   void set_variable(std::int32_t tensor) { tensors_[std::size_t(tensor)].is_variable = true; }
+  bool is_variable(std::int32_t tensor) const { return tensors_[std::size_t(tensor)].is_variable; }
+  /// -1 stands for an input that is left out.
   void add_operator(schema::BuiltinOperator op, std::vector<std::int32_t> inputs,
                     std::vector<std::int32_t> outputs, OptionsRow options = {},
-                    std::string_view custom = {});
+                    OperatorExtras extras = {});
 
   /// For the tables of options.
   flatbuffers::FlatBufferBuilder& builder() { return builder_; }
@@ -59,6 +69,7 @@ class FileWriter {
     std::uint32_t code;
     std::vector<std::int32_t> inputs, outputs;
     OptionsRow options;
+    OperatorExtras extras;
   };
   std::string unique(std::string_view name);
 

@@ -28,6 +28,7 @@ const std::vector<Layout>& layouts() {
       {"strata.QLinearAdd", {{0}, {3}}, 6},     {"strata.QLinearSub", {{0}, {3}}, 6},
       {"strata.QLinearMul", {{0}, {3}}, 6},     {"strata.QLinearPRelu", {{0}, {3}}, 6},
       {"DequantizeLinear", {{0}}, -1},          {"QuantizeLinear", {}, 1},
+      {"strata.QLinearLSTM", {{0}, {8}}, 13},
   };
   return rows;
 }
@@ -99,9 +100,11 @@ void Grids::note_node(const ir::Node& node) {
     for (const Triple& at : row->operands) {
       note(input(at.tensor), read(input(at.tensor + 1), input(at.tensor + 2), at.axis));
     }
-    if (row->result >= 0) {
+    if (row->result >= 0 && node.outputs[0] != ir::no_value) {
       note(node.outputs[0], read(input(row->result), input(row->result + 1)));
     }
+    // Its cells have a scale only.
+    if (op == "strata.QLinearLSTM") note(input(11), read(input(12), ir::no_value));
     return;
   }
   if (op == "strata.QLinearConcat") {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "strata/base/error.hpp"
+#include "strata/formats/tflite/variables.hpp"
 #include "strata/ir/op.hpp"
 #include "strata/tensor/integer_arithmetic.hpp"
 
@@ -198,6 +199,18 @@ std::int32_t NodeWriter::own_integers(std::string_view suffix,
 void NodeWriter::emit(schema::BuiltinOperator op, std::vector<std::int32_t> inputs, Layout layout,
                       OptionsRow options) {
   file_.add_operator(op, std::move(inputs), {forms_.make(result_, layout)}, options);
+}
+
+bool NodeWriter::take_reshape(std::span<const std::int64_t> shape) {
+  if (uses_.count(result_) != 1 || uses_.of(result_).size() != 1) return false;
+  const ir::NodeId reader = uses_.of(result_)[0];
+  const ir::Node& next = graph_.node(reader);
+  if (!only_reshapes(next) || !std::ranges::equal(forms_.shape(next.outputs[0]), shape)) {
+    return false;
+  }
+  result_ = next.outputs[0];
+  written_[ir::index(reader)] = true;
+  return true;
 }
 
 namespace {

@@ -84,6 +84,7 @@ class NodeWriter {
                    int channel_axis = 0);
   std::int32_t own_integers(std::string_view suffix, std::span<const std::int64_t> values);
   TensorForms& forms() { return forms_; }
+  const TensorForms& forms() const { return forms_; }
   FileWriter& file() { return file_; }
   flatbuffers::FlatBufferBuilder& builder() { return file_.builder(); }
 
@@ -93,6 +94,9 @@ class NodeWriter {
   /// Takes the activation behind the node into it, if the file has a word for it: emit then
   /// computes what the activation does. Call before options are made.
   schema::Activation take_activation();
+  /// Takes the only reader of the result into the node, if all it does is to give the result this
+  /// shape.
+  bool take_reshape(std::span<const std::int64_t> shape);
   /// What is computed: the node's output, or its activation's.
   ir::ValueId result() const { return result_; }
 

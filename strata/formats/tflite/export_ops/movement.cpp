@@ -20,11 +20,19 @@ void reshaped(NodeWriter& writer) {
               Layout::plain);
 }
 
-/// Operators that join tensors take one grid only.
+/// Whether the operator brings its operands to one grid by itself: u8 only, and rounded otherwise
+/// than QUANTIZE does.
+bool joins_grids(const NodeWriter& writer, std::size_t i) {
+  const std::string arithmetic = writer.attributes().string("arithmetic", "onnx");
+  return arithmetic != "onnx" &&
+         writer.forms().stored_type(writer.type(i), writer.grid(i)) == DType::u8;
+}
+
+/// Operators that join tensors take one grid only, but for those.
 std::int32_t on_output_grid(NodeWriter& writer, std::size_t i, Layout layout) {
   const std::int32_t x = writer.tensor(i, layout);
   const Grid* to = writer.output_grid();
-  if (!to || !writer.grid(i) || *writer.grid(i) == *to) return x;
+  if (!to || !writer.grid(i) || *writer.grid(i) == *to || joins_grids(writer, i)) return x;
   std::vector<std::int64_t> extents = writer.shape(i);
   if (layout == Layout::image) extents = {extents[0], extents[2], extents[3], extents[1]};
   const std::int32_t result =
