@@ -34,10 +34,15 @@ Difference difference(std::span<const float> reference, std::span<const float> m
   }
   Difference result;
   for (std::size_t i = 0; i < model.size(); ++i) {
-    const double d = double(model[i]) - double(reference[i]);
+    const bool same =
+        model[i] == reference[i] || (std::isnan(model[i]) && std::isnan(reference[i]));
+    double d = same ? 0 : double(model[i]) - double(reference[i]);
+    // A number beside none, or beside an infinity, is as far off as can be.
+    if (std::isnan(d)) d = std::numeric_limits<double>::infinity();
     result.squared += d * d;
-    result.reference_squared += double(reference[i]) * double(reference[i]);
     result.largest = std::max(result.largest, std::abs(d));
+    if (!std::isfinite(reference[i])) continue;
+    result.reference_squared += double(reference[i]) * double(reference[i]);
     result.largest_value = std::max(result.largest_value, std::abs(double(reference[i])));
   }
   result.predicted[0] = data::argmax(reference);

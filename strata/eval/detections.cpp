@@ -10,6 +10,9 @@
 namespace strata::eval {
 namespace {
 
+/// Floats count exactly up to here.
+constexpr float largest_class = 1 << 24;
+
 using data::Box;
 using data::BoxForm;
 using data::FoundBox;
@@ -130,7 +133,8 @@ std::vector<FoundBox> read_detections(const ItemResult& result, const DetectionO
   }
   if (outputs.count) {
     const float given = values_of(result, *outputs.count, grids)[0];
-    count = std::size_t(std::clamp(given, 0.0f, float(count)));
+    // A NaN counts as none.
+    count = given > 0 ? std::size_t(std::min(double(given), double(count))) : 0;
   }
   std::pair<double, double> extent{1, 1};
   if (spec.pixels) extent = extent_of(dataset);
@@ -141,6 +145,8 @@ std::vector<FoundBox> read_detections(const ItemResult& result, const DetectionO
            box.bottom / extent.first};
     for (std::size_t c = 0; c < each; ++c) {
       const float score = scores[i * each + c];
+      // What is no class number is no detection.
+      if (!classes.empty() && !(std::abs(classes[i]) <= largest_class)) continue;
       const auto label = classes.empty() ? std::int32_t(c) : std::int32_t(std::lround(classes[i]));
       if (!(score >= float(spec.score)) || label == spec.background) continue;
       found.push_back({box, label, score});

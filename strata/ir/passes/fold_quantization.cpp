@@ -45,9 +45,13 @@ class Folder {
     for (NodeId id : order) {
       if (is_op(graph_.node(id), "QuantizeLinear") && fold(id)) ++folded;
     }
-    if (folded == 0) return 0;
+    if (folded == 0) {
+      if (tried_) graph_.compact();
+      return 0;
+    }
     graph_.erase(dead_);
     drop_unread(order);
+    replace_by_copies();
     for (const auto& [id, name] : names_) graph_.rename(id, name);
     graph_.sort();
     graph_.compact();
@@ -56,6 +60,12 @@ class Folder {
   }
 
  private:
+  struct IntegerNode {
+    const OpDef* op;
+    std::vector<ValueId> inputs;
+    Attributes attributes;
+  };
+
   const TensorType& type(ValueId id) const { return graph_.value(id).type; }
   Tensor constant(ValueId id) const { return graph_.value(id).constant->decode(); }
   ValueId input(const Node& node, std::size_t i) const {
@@ -110,16 +120,49 @@ class Folder {
     if (!q || !is_narrow_integer(codes) || !graph_.is_constant(q->codes)) return std::nullopt;
     if (q->axis < 0) q->axis += std::int64_t(type(value).shape.size());
     const bool is_signed = codes == DType::i4 || codes == DType::i2;
-    const auto widen = [&](ValueId id) {
-      const Tensor wide = constant(id).cast(is_signed ? DType::i8 : DType::u8);
-      if (uses_.count(id) != 1) return Builder(graph_, graph_.value(id).sources).constant(wide);
-      graph_.value(id).constant = EncodedTensor(wide);
-      graph_.value(id).type.dtype = wide.dtype();
-      return id;
-    };
-    q->codes = widen(q->codes);
-    if (q->zero_point != no_value) q->zero_point = widen(q->zero_point);
+    q->codes = widened(q->codes, is_signed);
+    if (q->zero_point != no_value) q->zero_point = widened(q->zero_point, is_signed);
     return q;
+  }
+  /// A copy, for the packed constant may have other readers, and this group may yet stay float.
+  ValueId widened(ValueId id, bool is_signed) {
+    const auto [copy, is_new] = widened_.try_emplace(index(id), no_value);
+    if (is_new) {
+      tried_ = true;
+      copy->second = Builder(graph_, graph_.value(id).sources)
+                         .constant(constant(id).cast(is_signed ? DType::i8 : DType::u8));
+    }
+    return copy->second;
+  }
+  /// Packed constants that only folded groups read give way to their copies, name and place kept.
+  void replace_by_copies() {
+    const Uses uses(graph_);
+    std::vector<std::pair<ValueId, ValueId>> replaced;
+    for (const auto& [id, copy] : widened_) {
+      const ValueId original{id};
+      if (uses.count(original) != 0 || uses.count(copy) == 0) continue;
+      graph_.value(original).constant = graph_.value(copy).constant;
+      graph_.value(original).type = graph_.value(copy).type;
+      replaced.emplace_back(copy, original);
+    }
+    graph_.replace_uses(replaced);
+  }
+
+  /// Whether the op's own rule takes these operands and gives what the QuantizeLinear gives.
+  bool takes(const IntegerNode& integer, const TensorType& wanted) {
+    tried_ = true;
+    const ValueId output = graph_.add_value("");
+    const NodeId trial =
+        graph_.add_node(*integer.op, "", integer.inputs, {output}, integer.attributes);
+    bool good = false;
+    try {
+      infer_node(graph_, trial);
+      good = graph_.value(output).type == wanted;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::model && error.code() != ErrorCode::unsupported) throw;
+    }
+    graph_.erase(std::vector{trial});
+    return good;
   }
 
   bool same_grid(const Quantized& a, const Quantized& b) const {
@@ -183,7 +226,7 @@ class Folder {
       return finish(id, *chain, sources);
     }
     auto integer = integer_form(main, *result, sources);
-    if (!integer) return false;
+    if (!integer || !takes(*integer, type(quantize.outputs[0]))) return false;
     place(id, *chain, std::move(*integer), *result, sources);
     return finish(id, *chain, sources);
   }
@@ -219,12 +262,6 @@ class Folder {
                       .constant(Tensor::scalar(zero_of(result)).cast(type(result.codes).dtype));
     return true;
   }
-
-  struct IntegerNode {
-    const OpDef* op;
-    std::vector<ValueId> inputs;
-    Attributes attributes;
-  };
 
   std::optional<IntegerNode> integer_form(const Node& main, const Quantized& result,
                                           const Sources& sources) {
@@ -323,7 +360,7 @@ class Folder {
     const auto a = dequantized_tensor(main.inputs[0]);
     const auto rank = std::int64_t(type(main.inputs[1]).shape.size());
     const auto b = dequantized(main.inputs[1]);
-    if (!a || !b || (!b->per_tensor && b->axis != rank - 1)) return std::nullopt;
+    if (!a || !b || (!b->per_tensor && (rank < 2 || b->axis != rank - 1))) return std::nullopt;
     std::vector<ValueId> operands;
     append(operands, *a, sources);
     append(operands, *b, sources);
@@ -454,6 +491,8 @@ class Folder {
   const std::size_t limit_;  // values beyond are new
   std::vector<NodeId> dead_;
   std::vector<std::pair<NodeId, std::string>> names_;
+  std::unordered_map<std::uint32_t, ValueId> widened_;  // copies by what they are of
+  bool tried_ = false;                                  // something was added that may be unused
 };
 
 }  // namespace

@@ -198,6 +198,23 @@ TEST(FoldQuantization, LeavesWhatIntegersCannotSay) {
     n.graph.outputs = {q, y};
     EXPECT_EQ(fold_quantization(n.graph), 0u);
   }
+  {  // Averages that count padding are no integer op.
+    Network n;
+    const ValueId x = n.dequantize(n.input({1, 4, 6, 6}), 0.05f, 3);
+    n.fold(n.quantize(user_node(n.graph, "AveragePool", {x}, "pool",
+                                {{"kernel_shape", std::vector<std::int64_t>{2, 2}},
+                                 {"pads", std::vector<std::int64_t>{1, 1, 0, 0}},
+                                 {"count_include_pad", std::int64_t(1)}}),
+                      0.05f, 3),
+           0);
+    EXPECT_EQ(n.folded(), 0u);
+  }
+  {  // The axis of the scales is the one that is summed.
+    Network n;
+    const ValueId x = n.dequantize(n.input({2, 3}), 0.05f, 3);
+    n.fold(n.quantize(user_node(n.graph, "MatMul", {x, n.weight({3}, 0)}, "mv"), 0.1f, 9), 0);
+    EXPECT_EQ(n.folded(), 0u);
+  }
   {  // Scales along another axis than that of the filters.
     Network n;
     const ValueId x = n.dequantize(n.input({1, 4, 6, 6}), 0.05f, 3);
