@@ -44,7 +44,7 @@ std::int64_t size_of_model(const ir::Graph& graph, std::size_t file_bytes) {
 }
 
 bool is_container(const std::filesystem::path& path) {
-  return path.extension() == formats::container_suffix;
+  return formats::format_named(path.string()) == formats::Format::container;
 }
 
 /// The default version is the user's file, byte for byte, where that is one file of the format.

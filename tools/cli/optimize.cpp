@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "strata/base/error.hpp"
+#include "strata/formats/text_suffix.hpp"
 #include "strata/report/numbers.hpp"
 #include "strata/report/progress.hpp"
 #include "strata/report/terminal.hpp"
@@ -108,6 +109,14 @@ std::string command_of(const Options& options) {
 
 /// Before the search, not after it: outputs can be written and do not overwrite each other.
 void check_outputs(const study::OptimizeOptions& job) {
+  const auto format = formats::format_named(job.output.string());
+  if (format != formats::Format::onnx && format != formats::Format::container) {
+    fail(
+        ErrorCode::usage,
+        "-o {}: the name tells the format; accepted: *{}, *{}; 'strata convert' makes *{} of these",
+        job.output.string(), formats::onnx_suffix, formats::container_suffix,
+        formats::tflite_suffix);
+  }
   const std::pair<const char*, std::filesystem::path> files[] = {
       {"MODEL", job.model}, {"-o", job.output}, {"--report", job.report}, {"--front", job.front}};
   std::error_code ignored;

@@ -51,16 +51,12 @@ void infer_average(InferContext& context) {
 template <class Visit>
 void taps(const Window& window, const std::array<std::int64_t, 3>& at, Visit visit) {
   const auto& [d, h, w] = window;
-  for (std::int64_t kd = 0; kd < d.kernel; ++kd) {
+  const auto in_d = d.taps_inside(at[0]), in_h = h.taps_inside(at[1]), in_w = w.taps_inside(at[2]);
+  for (std::int64_t kd = in_d.first; kd < in_d.end; ++kd) {
     const std::int64_t id = d.position(at[0], kd);
-    if (!d.inside(id)) continue;
-    for (std::int64_t kh = 0; kh < h.kernel; ++kh) {
-      const std::int64_t ih = h.position(at[1], kh);
-      if (!h.inside(ih)) continue;
-      for (std::int64_t kw = 0; kw < w.kernel; ++kw) {
-        const std::int64_t iw = w.position(at[2], kw);
-        if (w.inside(iw)) visit((id * h.input + ih) * w.input + iw);
-      }
+    for (std::int64_t kh = in_h.first; kh < in_h.end; ++kh) {
+      const std::int64_t row = (id * h.input + h.position(at[1], kh)) * w.input;
+      for (std::int64_t kw = in_w.first; kw < in_w.end; ++kw) visit(row + w.position(at[2], kw));
     }
   }
 }
@@ -137,12 +133,8 @@ Status max_reference(const EvalArgs& args) {
 
 /// How many taps along one axis lie in the input or its stated padding.
 std::int64_t padded_taps(const WindowAxis& axis, std::int64_t o) {
-  std::int64_t count = 0;
-  for (std::int64_t k = 0; k < axis.kernel; ++k) {
-    const std::int64_t position = axis.position(o, k);
-    count += position >= -axis.pad_begin && position < axis.input + axis.pad_end;
-  }
-  return count;
+  const std::int64_t left = axis.input + axis.pad_end - axis.position(o, 0);
+  return left <= 0 ? 0 : std::min(axis.kernel, (left + axis.dilation - 1) / axis.dilation);
 }
 
 template <class T>

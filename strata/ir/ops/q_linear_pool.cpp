@@ -1,6 +1,4 @@
 // Averages of quantized numbers: over windows, and over whole axes.
-#include <cmath>
-
 #include "strata/ir/ops/axes.hpp"
 #include "strata/ir/ops/example.hpp"
 #include "strata/ir/ops/quantized.hpp"
@@ -59,16 +57,12 @@ WindowSum add_window(const T* image, const Window& window, std::int64_t at_d, st
                      std::int64_t at_w) {
   const auto& [d, h, w] = window;
   WindowSum result;
-  for (std::int64_t kd = 0; kd < d.kernel; ++kd) {
-    const std::int64_t id = d.position(at_d, kd);
-    for (std::int64_t kh = 0; kh < h.kernel && d.inside(id); ++kh) {
-      const std::int64_t ih = h.position(at_h, kh);
-      if (!h.inside(ih)) continue;
-      const T* line = image + (id * h.input + ih) * w.input;
-      for (std::int64_t kw = 0; kw < w.kernel; ++kw) {
-        const std::int64_t iw = w.position(at_w, kw);
-        if (!w.inside(iw)) continue;
-        result.sum += line[iw];
+  const auto in_d = d.taps_inside(at_d), in_h = h.taps_inside(at_h), in_w = w.taps_inside(at_w);
+  for (std::int64_t kd = in_d.first; kd < in_d.end; ++kd) {
+    for (std::int64_t kh = in_h.first; kh < in_h.end; ++kh) {
+      const T* line = image + (d.position(at_d, kd) * h.input + h.position(at_h, kh)) * w.input;
+      for (std::int64_t kw = in_w.first; kw < in_w.end; ++kw) {
+        result.sum += line[w.position(at_w, kw)];
         ++result.count;
       }
     }
@@ -76,30 +70,14 @@ WindowSum add_window(const T* image, const Window& window, std::int64_t at_d, st
   return result;
 }
 
-/// How the sum of a window becomes a code; an empty window is the zero point.
-struct PoolRule {
-  Arithmetic arithmetic;
-  QuantizedOperand x, y;
-  QuantizedRange range;
-
-  std::int32_t operator()(WindowSum window) const {
-    if (window.count == 0) return y.zero_point;
-    if (arithmetic != Arithmetic::onnx) {
-      const std::int32_t mean = average_of(std::int32_t(window.sum), std::int32_t(window.count));
-      return std::clamp(mean, range.low, range.high);
-    }
-    const float sum = x.scale * float(window.sum - window.count * x.zero_point);
-    return shift_then_round(sum / float(window.count) / y.scale + float(y.zero_point), range);
-  }
-};
-
 Status pool(const EvalArgs& args) {
   const Shape& x = args.inputs[x_at].shape();
   const Shape& y = args.outputs[0].shape();
   const Window window =
       resolve_window(args.attributes(), x, y, integers_view(args.attributes(), "kernel_shape"));
-  const PoolRule rule{arithmetic_of(args.attributes()), grid(args, x_scale_at, x_zero_at),
-                      grid(args, y_scale_at, y_zero_at), *quantized_range(args.outputs[0].dtype())};
+  const CodeAverage average = window_average_of(
+      arithmetic_of(args.attributes()), grid(args, x_scale_at, x_zero_at),
+      grid(args, y_scale_at, y_zero_at), *quantized_range(args.outputs[0].dtype()));
   dispatch_code(args.inputs[x_at].dtype(), [&]<class T>() {
     const T* image = args.inputs[x_at].data<T>().data();
     T* out = args.outputs[0].mutable_data<T>().data();
@@ -107,7 +85,8 @@ Status pool(const EvalArgs& args) {
       for (std::int64_t d = 0; d < window[0].output; ++d) {
         for (std::int64_t h = 0; h < window[1].output; ++h) {
           for (std::int64_t w = 0; w < window[2].output; ++w) {
-            *out++ = T(rule(add_window(image, window, d, h, w)));
+            const WindowSum of = add_window(image, window, d, h, w);
+            *out++ = T(average(of.sum, of.count));
           }
         }
       }
@@ -145,29 +124,23 @@ void infer_mean(InferContext& context) {
   context.set_output(0, {x.dtype, std::move(shape)});
 }
 
-/// In ONNX's mode as QLinearGlobalAveragePool of com.microsoft: the count is part of the scale.
 template <class T>
-void average(const EvalArgs& args) {
+void average_axes(const EvalArgs& args) {
   const Tensor& x = args.inputs[x_at];
   const ReduceWalk walk(x.shape(), axes_of(args.attributes(), x.shape().rank()));
-  const QuantizedOperand from = grid(args, x_scale_at, x_zero_at);
-  const QuantizedOperand to = grid(args, y_scale_at, y_zero_at);
-  const QuantizedRange range = *quantized_range(x.dtype());
-  const bool onnx = arithmetic_of(args.attributes()) == Arithmetic::onnx;
-  const std::int64_t n = walk.count();
-  const float scale = from.scale / (float(n) * to.scale);
-  const FixedMean mean = mean_of(arithmetic_of(args.attributes()), from, n, to, range);
+  const CodeAverage average =
+      mean_average_of(arithmetic_of(args.attributes()), grid(args, x_scale_at, x_zero_at),
+                      walk.count(), grid(args, y_scale_at, y_zero_at), *quantized_range(x.dtype()));
   T* y = args.outputs[0].mutable_data<T>().data();
   for (std::int64_t i = 0; i < walk.outputs(); ++i) {
     std::int64_t sum = 0;
     walk.visit<std::int64_t>(x, i, [&](std::int64_t code) { sum += code; });
-    y[i] = T(onnx ? round_then_shift(float(sum - n * from.zero_point) * scale, to.zero_point, range)
-                  : mean(sum));
+    y[i] = T(average(sum, walk.count()));
   }
 }
 
 Status mean(const EvalArgs& args) {
-  dispatch_code(args.inputs[x_at].dtype(), [&]<class T>() { average<T>(args); });
+  dispatch_code(args.inputs[x_at].dtype(), [&]<class T>() { average_axes<T>(args); });
   return {};
 }
 
@@ -199,6 +172,12 @@ std::vector<OpCase> mean_cases() {
   const auto z = [](int value) { return scalar<std::int8_t>(std::int8_t(value)); };
   const auto x = [] { return input(DType::i8, {2, 3, 4, 5}); };
   return {{"onnx", {x(), scalar(0.1f), z(3), scalar(0.2f), z(-1)}, {{"axes", Ints{2, 3}}}},
+          {"ties",
+           {input(DType::i8, {2, 50, 1, 2}), scalar(1.0f), z(3), scalar(1.0f), z(-1)},
+           {{"axes", Ints{2, 3}}}},
+          {"nothing",
+           {input(DType::i8, {1, 3, 0, 2}), scalar(1.0f), z(3), scalar(1.0f), z(-1)},
+           {{"axes", Ints{2, 3}}}},
           {"reference",
            {x(), scalar(0.1f), z(3), scalar(0.2f), z(-1)},
            {{"arithmetic", "tflite_reference"}, {"axes", Ints{1, -1}}, {"keepdims", Ints{0}[0]}}},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -26,6 +27,17 @@ struct WindowAxis {
     return o * stride - pad_begin + k * dilation;
   }
   bool inside(std::int64_t position) const { return position >= 0 && position < input; }
+  /// The taps of window o that are not padding: [first, end). Kernels may be larger than memory.
+  struct Taps {
+    std::int64_t first, end;
+  };
+  Taps taps_inside(std::int64_t o) const {
+    const std::int64_t start = position(o, 0);
+    const std::int64_t first = start >= 0 ? 0 : (dilation - 1 - start) / dilation;
+    const std::int64_t end =
+        start >= input ? 0 : std::min(kernel, (input - start + dilation - 1) / dilation);
+    return {first, std::max(first, end)};
+  }
 };
 
 /// Always three axes; missing ones are leading axes of extent 1.
