@@ -167,7 +167,12 @@ float tflite_dequantize(Arithmetic arithmetic, std::int32_t code, QuantizedOpera
 
 std::int32_t FixedMean::operator()(std::int64_t sum) const {
   if (is_xnnpack(arithmetic)) return shift_then_round(float(sum) * scale + constant, range);
-  return clamped(std::int64_t(multiply_away(std::int32_t(sum - offset), fixed)) + y_zero, range);
+  const std::int64_t centered = sum - offset;
+  if (centered != std::int32_t(centered)) {  // LiteRT's kernels wrap here
+    const double product = double(centered) * double(fixed.multiplier);
+    return round_then_shift(std::round(std::ldexp(product, fixed.shift - 31)), y_zero, range);
+  }
+  return clamped(std::int64_t(multiply_away(std::int32_t(centered), fixed)) + y_zero, range);
 }
 
 FixedMean mean_of(Arithmetic arithmetic, QuantizedOperand x, std::int64_t n, QuantizedOperand y,
@@ -184,6 +189,44 @@ FixedMean mean_of(Arithmetic arithmetic, QuantizedOperand x, std::int64_t n, Qua
   mean.scale = x.scale / y.scale * (1.0f / float(n));
   mean.constant = float(y.zero_point) - float(n * x.zero_point) * mean.scale;
   return mean;
+}
+
+std::int32_t CodeAverage::operator()(std::int64_t sum, std::int64_t n) const {
+  if (n == 0) return y.zero_point;
+  const auto centered = float(sum - n * x.zero_point);
+  switch (rule) {
+    case Rule::shifted: {
+      const float numbers = x.scale * centered;
+      return shift_then_round(numbers / float(n) / y.scale + float(y.zero_point), range);
+    }
+    case Rule::scaled: {
+      const float scale = x.scale / (float(n) * y.scale);
+      return round_then_shift(centered * scale, y.zero_point, range);
+    }
+    case Rule::rounded:
+      return clamped(average_of(sum, n), range);
+    case Rule::fixed:
+      return mean(sum);
+  }
+  return 0;
+}
+
+CodeAverage window_average_of(Arithmetic arithmetic, QuantizedOperand x, QuantizedOperand y,
+                              QuantizedRange range) {
+  using Rule = CodeAverage::Rule;
+  const Rule rule = arithmetic == Arithmetic::onnx ? Rule::shifted : Rule::rounded;
+  return {.rule = rule, .x = x, .y = y, .range = range};
+}
+
+CodeAverage mean_average_of(Arithmetic arithmetic, QuantizedOperand x, std::int64_t n,
+                            QuantizedOperand y, QuantizedRange range) {
+  using Rule = CodeAverage::Rule;
+  if (arithmetic == Arithmetic::onnx) return {.rule = Rule::scaled, .x = x, .y = y, .range = range};
+  return {.rule = Rule::fixed,
+          .x = x,
+          .y = y,
+          .range = range,
+          .mean = mean_of(arithmetic, x, n, y, range)};
 }
 
 }  // namespace strata

@@ -93,7 +93,7 @@ std::int32_t tflite_quantize(Arithmetic arithmetic, float x, QuantizedOperand y,
 float tflite_dequantize(Arithmetic arithmetic, std::int32_t code, QuantizedOperand x);
 
 /// The average of n codes: the sum divided, rounded half away from zero.
-inline std::int32_t average_of(std::int32_t sum, std::int32_t n) {
+inline std::int64_t average_of(std::int64_t sum, std::int64_t n) {
   return (sum > 0 ? sum + n / 2 : sum - n / 2) / n;
 }
 
@@ -110,5 +110,27 @@ struct FixedMean {
 };
 FixedMean mean_of(Arithmetic arithmetic, QuantizedOperand x, std::int64_t n, QuantizedOperand y,
                   QuantizedRange range);
+
+/// The average of codes, in any mode.
+struct CodeAverage {
+  enum class Rule : std::uint8_t {
+    shifted,  ///< R(s * (sum - n * zero point) / n / y's scale + y's zero point): windows of ONNX
+    scaled,   ///< R((sum - n * zero point) * (s / (n * y's scale))) + y's: means of ONNX
+    rounded,  ///< average_of, where x and y are on one grid: windows of TFLite
+    fixed,    ///< FixedMean, where all averages are of as many codes: means of TFLite
+  };
+  Rule rule = Rule::shifted;
+  QuantizedOperand x{}, y{};
+  QuantizedRange range{};
+  FixedMean mean{};
+
+  /// The code of the average of n codes; that of no codes is the zero point of y.
+  std::int32_t operator()(std::int64_t sum, std::int64_t n) const;
+};
+/// Of windows, and of means of n codes.
+CodeAverage window_average_of(Arithmetic arithmetic, QuantizedOperand x, QuantizedOperand y,
+                              QuantizedRange range);
+CodeAverage mean_average_of(Arithmetic arithmetic, QuantizedOperand x, std::int64_t n,
+                            QuantizedOperand y, QuantizedRange range);
 
 }  // namespace strata

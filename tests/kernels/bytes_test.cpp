@@ -218,22 +218,9 @@ std::int32_t pooled(const BytePoolProblem& p, const std::vector<std::int32_t>& c
     for (const std::int32_t code : codes) most = std::max(most, code);
     return most;
   }
-  if (codes.empty()) return p.average.y.zero_point;
-  std::int32_t sum = 0;
+  std::int64_t sum = 0;
   for (const std::int32_t code : codes) sum += code;
-  const auto count = std::int32_t(codes.size());
-  const ByteAverage& a = p.average;
-  switch (a.rule) {
-    case ByteAverage::Rule::rounded:
-      return std::clamp(average_of(sum, count), a.range.low, a.range.high);
-    case ByteAverage::Rule::mean:
-      return a.mean(sum);
-    default:
-      return shift_then_round(
-          a.x.scale * float(sum - count * a.x.zero_point) / float(count) / a.y.scale +
-              float(a.y.zero_point),
-          a.range);
-  }
+  return p.average(sum, std::int64_t(codes.size()));
 }
 
 TEST(Bytes, PoolsOverWindows) {
@@ -259,9 +246,9 @@ TEST(Bytes, PoolsOverWindows) {
       p.average = {.x = {0.05f, zero}, .y = {0.07f, zero + 5}, .range = range_of(is_signed)};
       p.average.mean = mean_of(Arithmetic::tflite_reference, p.average.x, c.kernel * c.kernel,
                                p.average.y, p.average.range);
-      for (int rule = -1; rule <= 2; ++rule) {
+      for (int rule = -1; rule <= 3; ++rule) {
         p.function = rule < 0 ? PoolProblem::Function::max : PoolProblem::Function::average;
-        if (rule >= 0) p.average.rule = ByteAverage::Rule(rule);
+        if (rule >= 0) p.average.rule = CodeAverage::Rule(rule);
         std::vector<std::byte> expected;
         for (std::int64_t i = 0; i < 2 * c.channels * p.out_height * p.out_width; ++i) {
           std::vector<std::int32_t> codes;

@@ -61,18 +61,8 @@ struct ByteBinaryProblem : BinaryProblem {
   std::int32_t a_zero = 0, b_zero = 0, y_zero = 0;
 };
 
-/// How the sum of a window's codes becomes a code.
-struct ByteAverage {
-  enum class Rule : std::uint8_t {
-    literal,  ///< the mean of the numbers in f32 steps, by the result's scale, with its zero point
-    rounded,  ///< average_of: x and y are on one grid
-    mean,     ///< FixedMean: all windows have as many codes
-  };
-  Rule rule = Rule::literal;
-  QuantizedOperand x{}, y{};
-  FixedMean mean{};
-  QuantizedRange range{};
-};
+/// Averages are of at most as many codes: their sums have 32 bits.
+constexpr std::int64_t most_average_taps = INT32_MAX / 256;
 
 /// Maxima and averages of codes; the geometry is that of other pools, and padding counts for
 /// nothing. in: {X}; out: {Y}.
@@ -80,7 +70,7 @@ struct BytePoolProblem : PoolProblem {
   BytePoolProblem() { kind = ProblemKind::byte_pool; }
   bool is_signed = false;
   bool flat_output = false;  ///< Y is (N,C), for windows of the whole plane
-  ByteAverage average{};
+  CodeAverage average{};     ///< of windows of at most most_average_taps
 };
 
 std::span<const Row> byte_rows();

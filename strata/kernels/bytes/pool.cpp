@@ -59,22 +59,6 @@ void for_each_run(const BytePoolProblem& p, std::int64_t image, std::int64_t row
   }
 }
 
-/// The code of one average; an empty window is the zero point.
-std::int32_t average_code(const ByteAverage& a, std::int32_t sum, std::int64_t count) {
-  if (count == 0) return a.y.zero_point;
-  switch (a.rule) {
-    case ByteAverage::Rule::literal: {
-      const float numbers = a.x.scale * float(sum - count * a.x.zero_point);
-      return shift_then_round(numbers / float(count) / a.y.scale + float(a.y.zero_point), a.range);
-    }
-    case ByteAverage::Rule::rounded:
-      return std::clamp(average_of(sum, std::int32_t(count)), a.range.low, a.range.high);
-    case ByteAverage::Rule::mean:
-      return a.mean(sum);
-  }
-  return 0;
-}
-
 void average_row(const ByteKernels& kernels, const BytePoolProblem& p, const std::uint8_t* x,
                  std::uint8_t* y, std::int32_t* sums, std::int64_t image, std::int64_t row) {
   const std::int64_t pixel = p.layouts.in[0].is_plain() ? 1 : p.channels;
@@ -87,7 +71,7 @@ void average_row(const ByteKernels& kernels, const BytePoolProblem& p, const std
     const std::int64_t count =
         rows * taps_at(o, p.stride_w, p.pad_left, p.kernel_w, p.dilation_w, p.width);
     for (std::int64_t c = 0; c < pixel; ++c) {
-      y[o * pixel + c] = std::uint8_t(average_code(p.average, sums[o * pixel + c], count));
+      y[o * pixel + c] = std::uint8_t(p.average(sums[o * pixel + c], count));
     }
   }
 }

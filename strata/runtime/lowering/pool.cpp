@@ -10,7 +10,6 @@
 namespace strata::runtime {
 namespace {
 
-using kernels::ByteAverage;
 using kernels::BytePoolProblem;
 using kernels::PoolProblem;
 
@@ -93,13 +92,19 @@ std::unique_ptr<BytePoolProblem> code_average(const LowerContext& context) {
   return problem;
 }
 
+bool sums_fit(const BytePoolProblem& problem) {
+  return std::min(problem.kernel_h, problem.height) * std::min(problem.kernel_w, problem.width) <=
+         kernels::most_average_taps;
+}
+
 std::unique_ptr<kernels::Problem> lower_code_window(const LowerContext& context,
                                                     Operands& operands) {
   auto problem = code_average(context);
   if (!problem) return nullptr;
   set_window(context, *problem);
-  problem->average.rule = arithmetic_of(context) == Arithmetic::onnx ? ByteAverage::Rule::literal
-                                                                     : ByteAverage::Rule::rounded;
+  if (!sums_fit(*problem)) return nullptr;
+  const CodeAverage& grids = problem->average;
+  problem->average = window_average_of(arithmetic_of(context), grids.x, grids.y, grids.range);
   return finish(context, operands, std::move(problem));
 }
 
@@ -115,13 +120,10 @@ std::unique_ptr<kernels::Problem> lower_code_mean(const LowerContext& context, O
   problem->kernel_h = problem->height;
   problem->kernel_w = problem->width;
   problem->flat_output = context.shape(context.output()).rank() != 4;
-  kernels::ByteAverage& average = problem->average;
-  const Arithmetic arithmetic = arithmetic_of(context);
-  if (arithmetic != Arithmetic::onnx) {
-    average.rule = ByteAverage::Rule::mean;
-    average.mean =
-        mean_of(arithmetic, average.x, problem->height * problem->width, average.y, average.range);
-  }
+  if (!sums_fit(*problem)) return nullptr;
+  const CodeAverage& grids = problem->average;
+  problem->average = mean_average_of(arithmetic_of(context), grids.x,
+                                     problem->height * problem->width, grids.y, grids.range);
   return finish(context, operands, std::move(problem));
 }
 
