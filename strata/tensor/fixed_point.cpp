@@ -7,7 +7,8 @@ namespace strata {
 
 FixedMultiplier fixed_multiplier(double q) {
   if (!(q != 0)) return {};
-  if (!std::isfinite(q)) return {INT32_MAX, 30};
+  const FixedMultiplier largest{q < 0 ? -INT32_MAX : INT32_MAX, 30};
+  if (!std::isfinite(q)) return largest;
   int shift = 0;
   const double fraction = std::frexp(q, &shift);
   auto rounded = std::int64_t(std::round(fraction * double(std::int64_t(1) << 31)));
@@ -16,7 +17,7 @@ FixedMultiplier fixed_multiplier(double q) {
     ++shift;
   }
   if (shift < -31) return {};
-  if (shift > 30) return {INT32_MAX, 30};
+  if (shift > 30) return largest;
   return {std::int32_t(rounded), shift};
 }
 

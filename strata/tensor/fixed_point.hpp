@@ -12,8 +12,8 @@ struct FixedMultiplier {
   std::int32_t multiplier = 0;
   int shift = 0;  ///< in [-31, 30]
 };
-/// 31 significant bits, rounded half away from zero. Too small: 0; too large or not a number: the
-/// largest multiplier.
+/// 31 significant bits, rounded half away from zero. Too small: 0; too large: the largest
+/// multiplier with the sign of q; not a number: the largest.
 FixedMultiplier fixed_multiplier(double q);
 
 /// Wraps modulo 2^32.

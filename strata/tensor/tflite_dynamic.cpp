@@ -25,6 +25,15 @@ float DynamicGrid::number(std::int32_t sum, float w_scale, float bias) const {
   return float(sum) * w_scale * scale + bias;
 }
 
+namespace {
+
+/// Of a rounded number, which may be none where activations are infinite.
+std::int32_t zero_point_of(double rounded) {
+  return std::int32_t(!(rounded > -128) ? -128 : std::min(rounded, 127.0));
+}
+
+}  // namespace
+
 DynamicGrid symmetric_grid(std::span<const float> x) {
   DynamicGrid grid{.arithmetic = Arithmetic::tflite_reference, .low = -127};
   float reach = 0;
@@ -56,13 +65,13 @@ DynamicGrid asymmetric_grid(Arithmetic arithmetic, std::span<const float> x) {
     grid.scale = 1.0f / grid.inverse;
     const float low = least * grid.inverse, high = most * grid.inverse;
     const float zero = (-128.0f + low) + (127.0f + high) > 0 ? -128.0f - low : 127.0f - high;
-    grid.zero_point = std::int32_t(std::nearbyint(std::clamp(zero, -128.0f, 127.0f)));
+    grid.zero_point = zero_point_of(double(std::nearbyint(zero)));
     return grid;
   }
   const float scale = (most - least) / 255.0f;
   const double low = double(least) / double(scale), high = double(most) / double(scale);
   const double zero = 128 + std::fabs(low) < 127 + std::fabs(high) ? -128 - low : 127 - high;
-  grid.zero_point = std::int32_t(std::clamp(std::round(zero), -128.0, 127.0));
+  grid.zero_point = zero_point_of(std::round(zero));
   grid.scale = scale;
   grid.inverse = 1.0f / scale;
   return grid;

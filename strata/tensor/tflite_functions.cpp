@@ -63,8 +63,8 @@ void FixedSoftmax::by_table(const T* x, T* y, std::int64_t count, std::int64_t s
   const bool is_signed = range_.low < 0;
   for (std::int64_t i = 0; i < count; ++i) {
     const float scaled = exp_[std::size_t(most - x[i * step])] * factor;
-    const auto rounded = is_signed ? std::int32_t(std::round(scaled)) : std::int32_t(scaled + 0.5f);
-    y[i * step] = T(std::clamp(rounded + y_.zero_point, range_.low, range_.high));
+    const float rounded = is_signed ? std::round(scaled) : std::floor(scaled + 0.5f);
+    y[i * step] = T(round_then_shift(rounded, y_.zero_point, range_));
   }
 }
 

@@ -33,6 +33,10 @@ TEST(FixedPoint, MultipliersOutOfRangeAreZeroOrTheLargest) {
     EXPECT_EQ(fixed_multiplier(q).multiplier, std::numeric_limits<std::int32_t>::max()) << q;
     EXPECT_EQ(fixed_multiplier(q).shift, 30) << q;
   }
+  for (const double q : {-0x1p40, -std::numeric_limits<double>::infinity()}) {
+    EXPECT_EQ(fixed_multiplier(q).multiplier, -std::numeric_limits<std::int32_t>::max()) << q;
+    EXPECT_EQ(fixed_multiplier(q).shift, 30) << q;
+  }
 }
 
 TEST(FixedPoint, HighProductsRoundHalvesUp) {

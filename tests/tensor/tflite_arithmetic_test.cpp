@@ -96,6 +96,30 @@ TEST(TfliteArithmetic, AveragesRoundHalvesAwayFromZero) {
   EXPECT_EQ(average_of(0, 4), 0);
 }
 
+TEST(CodeAverage, TreatsTiesByItsRule) {
+  const QuantizedOperand x{1, 0}, y{1, 1};
+  const auto mean = [&](Arithmetic a) { return mean_average_of(a, x, 2, y, u8); };
+  const auto window = [&](Arithmetic a) { return window_average_of(a, x, y, u8); };
+  EXPECT_EQ(mean(Arithmetic::onnx)(1, 2), 1);                // R(0.5) + 1
+  EXPECT_EQ(mean(Arithmetic::onnx)(3, 2), 3);                // R(1.5) + 1
+  EXPECT_EQ(window(Arithmetic::onnx)(1, 2), 2);              // R(1.5)
+  EXPECT_EQ(window(Arithmetic::onnx)(3, 2), 2);              // R(2.5)
+  EXPECT_EQ(mean(Arithmetic::tflite_reference)(1, 2), 2);    // A(0.5) + 1
+  EXPECT_EQ(window(Arithmetic::tflite_reference)(1, 2), 1);  // A(0.5)
+}
+
+TEST(CodeAverage, OfNothingIsTheZeroPointAndOfManyHasNoLimit) {
+  constexpr std::int64_t many = 2904 * 2904;  // times 255 is beyond 32 bits
+  const QuantizedOperand grid{1, 7};
+  for (const Arithmetic a : {Arithmetic::onnx, Arithmetic::tflite_reference,
+                             Arithmetic::tflite_optimized, Arithmetic::tflite_xnnpack}) {
+    EXPECT_EQ(mean_average_of(a, grid, 0, grid, u8)(0, 0), 7);
+    EXPECT_EQ(window_average_of(a, grid, grid, u8)(0, 0), 7);
+    EXPECT_EQ(mean_average_of(a, {1, 0}, many, {1, 0}, u8)(255 * many, many), 255);
+    EXPECT_EQ(window_average_of(a, {1, 0}, {1, 0}, u8)(255 * many, many), 255);
+  }
+}
+
 TEST(TfliteArithmetic, TablesHoldAllCodes) {
   const CodeTable halves = real_table(u8, {1, 0}, {2, 0}, [](float x) { return x; });
   EXPECT_EQ(halves[3], 2);  // 1.5
@@ -112,6 +136,13 @@ TEST(FixedSoftmax, EqualNumbersShareOutOne) {
     softmax(x, y, 4, 1);
     for (const std::int8_t v : y) EXPECT_EQ(v, -64);
   }
+}
+
+TEST(FixedSoftmax, StaysWithinCodesWhateverTheScale) {
+  std::int8_t x[3] = {127, -128, 0}, y[3];
+  FixedSoftmax(Arithmetic::tflite_optimized, 1, {1, 0}, {1e-12f, -128}, i8)(x, y, 3, 1);
+  EXPECT_EQ(y[0], 127);
+  EXPECT_EQ(y[1], -128);
 }
 
 // LiteRT's reference kernel aborts the process here.
@@ -138,6 +169,13 @@ TEST(DynamicGrid, CoversTheNumbersAndZero) {
     const DynamicGrid flat = asymmetric_grid(a, zeros);
     EXPECT_EQ(flat.code(0), flat.zero_point);
     EXPECT_EQ(grid.code(NAN), -128);
+    for (const float far : {INFINITY, -INFINITY, 1e-40f}) {
+      const float numbers[] = {1e-42f, far};
+      const DynamicGrid edge = asymmetric_grid(a, numbers);
+      EXPECT_GE(edge.zero_point, -128);
+      EXPECT_LE(edge.zero_point, 127);
+      EXPECT_EQ(edge.code(NAN), -128);
+    }
   }
 }
 

@@ -99,9 +99,9 @@ struct Detector {
   std::int32_t* order;      // (boxes + detections)
   std::int32_t* selected;   // (boxes)
   std::int32_t* by_class;   // (all classes): classes of one box
-  std::int32_t* found;      // (boxes + detections): box * all_classes + class
+  std::int64_t* found;      // (boxes + detections): box * classes + class
   float* found_scores;      // (boxes + detections)
-  std::int32_t* was_found;  // (detections)
+  std::int64_t* was_found;  // (detections)
   float* was_found_scores;  // (detections)
   char* active;             // (boxes)
 
@@ -123,6 +123,8 @@ struct Detector {
       array = reinterpret_cast<T*>(at);
       at += std::size_t(count) * sizeof(T);
     };
+    take(found, boxes + detections);  // the widest elements first: all stay aligned
+    take(was_found, detections);
     take(decoded, boxes);
     take(kept_scores, boxes);
     take(of_class, boxes);
@@ -130,9 +132,7 @@ struct Detector {
     take(order, boxes + detections);
     take(selected, boxes);
     take(by_class, all_classes);
-    take(found, boxes + detections);
     take(found_scores, boxes + detections);
-    take(was_found, detections);
     take(was_found_scores, detections);
     take(active, boxes);
     decode(args);
@@ -204,7 +204,7 @@ struct Detector {
       const std::int64_t count = suppress(of_class, per_class);
       if (count == 0) continue;
       for (std::int64_t i = 0; i < count; ++i) {
-        found[total] = std::int32_t(selected[i] * classes + c);
+        found[total] = selected[i] * classes + c;
         found_scores[total++] = of_class[selected[i]];
       }
       const std::int64_t remaining = std::min(total, detections);
@@ -255,7 +255,7 @@ std::size_t scratch(const CostArgs& args) {
   const auto boxes = std::size_t(args.inputs[boxes_at][1]);
   const auto classes = std::size_t(args.inputs[scores_at][2]);
   const auto detections = std::size_t(args.node.attributes.integer("max_detections", 10));
-  return boxes * (sizeof(Box) + 7 * 4 + 1) + classes * 4 + detections * 5 * 4;
+  return boxes * (sizeof(Box) + 8 + 6 * 4 + 1) + classes * 4 + detections * (2 * 8 + 3 * 4);
 }
 
 Cost cost(const CostArgs& args) {

@@ -73,12 +73,12 @@ void multiply_row(const EvalArgs& args, const DynamicGrid& grid, std::span<const
   for (std::int64_t k = 0; k < depth; ++k) codes[k] = grid.code(row[std::size_t(k)]);
   for (std::int64_t n = 0; n < rows; ++n) {
     const std::int8_t* w = args.inputs[w_at].data<std::int8_t>().data() + n * depth;
-    std::int32_t sum = 0;
+    std::uint32_t sum = 0;
     for (std::int64_t k = 0; k < depth; ++k) {
-      sum += (std::int32_t(codes[k]) - grid.zero_point) * std::int32_t(w[k]);
+      sum += std::uint32_t((std::int32_t(codes[k]) - grid.zero_point) * std::int32_t(w[k]));
     }
-    y[n * step] =
-        grid.number(sum, per_channel<float>(args.inputs[w_scale_at], n), bias_of(args, n));
+    y[n * step] = grid.number(std::int32_t(sum), per_channel<float>(args.inputs[w_scale_at], n),
+                              bias_of(args, n));
   }
 }
 

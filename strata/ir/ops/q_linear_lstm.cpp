@@ -60,6 +60,10 @@ void infer(InferContext& context) {
     fail(ErrorCode::model,
          "arithmetic is onnx; accepted: tflite_reference, tflite_optimized, tflite_xnnpack");
   }
+  const float clip = context.attributes().real("cell_clip", 0);
+  if (!(clip >= 0)) {
+    fail(ErrorCode::model, "cell_clip is {}; accepted: 0, which is none, and above", clip);
+  }
   expect_dtype(context, x_at, "x", DType::i8);
   expect_dtype(context, h_at, "h", DType::i8);
   context.expect_rank(x_at, "x", 3);
@@ -153,7 +157,8 @@ void add_gates(const EvalArgs& args, const Cell& cell, const std::int8_t* x, con
     const std::int32_t of_h =
         dot(memory.h, cell.h.zero_point, r + row * cell.hidden, cell.hidden, 0);
     const std::int16_t first = saturate_16(multiply_away(of_x, cell.from_x[g]));
-    memory.gate[row] = saturate_16(first + multiply_away(of_h, cell.from_h[g]));
+    const auto sum = std::int64_t(first) + multiply_away(of_h, cell.from_h[g]);
+    memory.gate[row] = std::int16_t(std::clamp<std::int64_t>(sum, -32768, 32767));
   }
 }
 

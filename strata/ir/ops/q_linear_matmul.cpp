@@ -96,6 +96,15 @@ double entry_of(const Tensor& quantity, std::int64_t batch, std::int64_t i, std:
   return load_one<double>(quantity, batch * extent + i);
 }
 
+/// Complains unless entry_of finds all entries: symbols have become numbers.
+void expect_entries(const EvalArgs& args, std::size_t i, std::int64_t batches,
+                    std::int64_t extent) {
+  const std::int64_t given = args.inputs[i].elements();
+  if (given == 1 || given == extent || given == batches * extent) return;
+  fail(ErrorCode::model, "operand {} has {} elements; accepted: 1, {}, {}", i, given, extent,
+       batches * extent);
+}
+
 struct Product {
   const EvalArgs& args;
   std::int64_t m, n, k;
@@ -191,6 +200,12 @@ Status reference(const EvalArgs& args) {
   const Shape b = batch_of(args.inputs[b_at].shape());
   const BroadcastWalk walk(broadcast(a, b), {a, b});
   Product product(args);
+  for (const std::size_t i : {std::size_t(a_scale_at), std::size_t(a_zero_at)}) {
+    expect_entries(args, i, a.elements(), product.m);
+  }
+  for (const std::size_t i : {std::size_t(b_scale_at), std::size_t(b_zero_at)}) {
+    expect_entries(args, i, b.elements(), product.n);
+  }
   walk.rows([&](std::int64_t start, const auto& offsets) {
     for (std::int64_t i = 0; i < walk.row(); ++i) {
       product.multiply(offsets[0] + i * walk.step(0), offsets[1] + i * walk.step(1),
@@ -215,6 +230,10 @@ std::vector<OpCase> cases() {
            {a(), values<float>({3}, {0.1f, 2, 0.5f}), values<std::uint8_t>({3}, {1, 2, 255}), b(),
             values<float>({2}, {0.3f, 0.7f}), values<std::int8_t>({2}, {-128, 5}), scalar(4.0f),
             scalar<std::uint8_t>(128)}},
+          {"stacked_rows",
+           {input(DType::u8, {2, 3, 4}), values<float>({2, 3, 1}, {0.1f, 2, 0.5f, 1, 0.2f, 0.3f}),
+            values<std::uint8_t>({2, 3, 1}, {1, 2, 255, 4, 5, 6}), b(), scalar(0.3f),
+            scalar<std::int8_t>(-128), scalar(4.0f), scalar<std::uint8_t>(128)}},
           {"stacked",
            {input(DType::i8, {2, 3, 4}), scalar(0.1f), scalar<std::int8_t>(3), b(), scalar(0.2f),
             scalar<std::int8_t>(-4), scalar(0.5f), scalar<std::int8_t>(1)}}};

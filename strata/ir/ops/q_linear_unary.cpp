@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "strata/ir/ops/axes.hpp"
+#include "strata/ir/ops/compute.hpp"
 #include "strata/ir/ops/example.hpp"
 #include "strata/ir/ops/quantized.hpp"
 #include "strata/tensor/tflite_functions.hpp"
@@ -120,9 +121,26 @@ Status leaky_relu(const EvalArgs& args) {
       [&](std::int32_t code) { return code >= f.x.zero_point ? above(code) : below(code); });
 }
 
+/// LiteRT's kernels take the grid of shares for granted: 1/256 from the lowest code on.
+void expect_shares(const InferContext& context) {
+  const auto expect = [&](int i, std::string_view what, double accepted) {
+    const auto given = context.constant(i);
+    if (!given || load_one<double>(*given, 0) == accepted) return;
+    fail(ErrorCode::model, "{} is {}; accepted with this arithmetic: {}", what,
+         load_one<double>(*given, 0), accepted);
+  };
+  expect(y_scale_at, "scale of y", 1 / 256.0);
+  expect(y_zero_at, "zero point of y", quantized_range(context.input(x_at).dtype)->low);
+}
+
 void infer_softmax(InferContext& context) {
   infer(context);
   expect_byte(context, x_at, "x");
+  if (expect_arithmetic(context) != Arithmetic::onnx) expect_shares(context);
+  const float beta = context.attributes().real("beta", 1);
+  if (!(beta > 0 && std::isfinite(beta))) {
+    fail(ErrorCode::model, "beta is {}; accepted: positive and finite", beta);
+  }
   normalize_axis(context.attributes().integer("axis", -1), rank_of(context, x_at), "axis");
 }
 
@@ -208,9 +226,25 @@ std::vector<OpCase> leaky_cases() {
 }
 
 std::vector<OpCase> softmax_cases() {
-  std::vector<OpCase> list = cases();
-  list.push_back(make("axis", "tflite_reference", {{"axis", std::int64_t(0)}, {"beta", 0.5f}}));
-  return list;
+  using namespace example;
+  const auto of_mode = [](std::string_view name, std::string_view arithmetic,
+                          Attributes attributes = {}) {
+    OpCase shares = make(name, arithmetic, std::move(attributes));
+    shares.inputs[y_scale_at] = scalar(1 / 256.0f);
+    shares.inputs[y_zero_at] = scalar<std::int8_t>(-128);
+    return shares;
+  };
+  return {make("onnx", "onnx"),
+          of_mode("reference", "tflite_reference"),
+          of_mode("xnnpack", "tflite_xnnpack"),
+          of_mode("axis", "tflite_reference", {{"axis", std::int64_t(0)}, {"beta", 0.5f}}),
+          {"symbolic",
+           {input(DType::u8, {Dim::symbol("N"), 4}), scalar(0.5f), scalar<std::uint8_t>(3),
+            scalar(1 / 256.0f), scalar<std::uint8_t>(0)},
+           {{"arithmetic", "tflite_optimized"}}},
+          {"empty",
+           {input(DType::u8, {0, 4}), scalar(0.5f), scalar<std::uint8_t>(3), scalar(0.25f),
+            scalar<std::uint8_t>(9)}}};
 }
 
 constexpr AttributeDef plain[] = {{"arithmetic", AttributeKind::string}};

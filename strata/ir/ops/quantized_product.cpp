@@ -3,6 +3,19 @@
 #include "strata/ir/ops/decomposition.hpp"
 
 namespace strata::ir {
+namespace {
+
+/// Axes in front of the matrix: those of the factor, or 1 each.
+void expect_batches(const SymbolicShape& shape, std::string_view what,
+                    const SymbolicShape& factor) {
+  bool single = true;
+  for (std::size_t i = 0; i + 2 < shape.size(); ++i) single = single && shape[i] == Dim(1);
+  for (std::size_t i = 0; i + 2 < shape.size() && !single; ++i) {
+    expect_extent(fmt::format("extent {} of {}", i, what), shape[i], factor[i]);
+  }
+}
+
+}  // namespace
 
 void expect_per_row(const InferContext& context, int i, std::string_view what, int a) {
   if (is_single(context, i)) return;
@@ -14,6 +27,7 @@ void expect_per_row(const InferContext& context, int i, std::string_view what, i
     return;
   }
   context.expect_rank(i, what, int(rows.size()));
+  expect_batches(shape, what, rows);
   expect_extent(fmt::format("last extent of {}", what), shape.back(), 1);
   expect_extent(fmt::format("rows of {}", what), shape[shape.size() - 2], rows[rows.size() - 2]);
 }
@@ -24,6 +38,7 @@ void expect_per_column(const InferContext& context, int i, std::string_view what
   if (columns.size() < 2) expect_single(context, i, what);
   if (shape.size() != 1) {
     context.expect_rank(i, what, int(columns.size()));
+    expect_batches(shape, what, columns);
     expect_extent(fmt::format("rows of {}", what), shape[shape.size() - 2], 1);
   }
   expect_extent(fmt::format("columns of {}", what), shape.back(), columns.back());
