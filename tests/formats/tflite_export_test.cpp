@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
 #include "strata/base/random.hpp"
 #include "strata/formats/load.hpp"
@@ -289,6 +290,129 @@ TEST(TfliteExport, DetectionsAreToldTheirOptions) {
     // Outputs that nothing reads are written all the same.
     graph.outputs.resize(1);
     EXPECT_EQ(difference(graph), 0);
+  }
+}
+
+/// One op on codes of i8 with a grid for its operand and one for its result.
+Graph moved_grid(std::string_view op, const Shape& shape, double x_scale, double y_scale,
+                 const ir::Attributes& attributes = {}) {
+  Graph graph;
+  Builder builder(graph);
+  const ValueId x = graph.add_input("x", {DType::i8, {shape[0], shape[1], shape[2], shape[3]}});
+  const auto scale = [&](double v) { return builder.constant(Tensor::scalar(float(v))); };
+  const auto zero = [&](int v) { return builder.constant(Tensor::scalar(std::int8_t(v))); };
+  graph.outputs = {user_node(graph, op, {x, scale(x_scale), zero(3), scale(y_scale), zero(-7)},
+                             "moves", attributes)};
+  return graph;
+}
+
+TEST(TfliteExport, OperatorsWithOneGridAreFollowedByAnother) {
+  const Shape shape{1, 2, 6, 8};
+  // Rounded to the operator's codes and to y's, against once: in steps of y's.
+  const auto twice = [](double scale, double y_scale) { return 0.5 * scale / y_scale + 0.5 + 0.5; };
+  const ir::Attributes same{{"kernel_shape", Ints{3, 3}}, {"auto_pad", std::string("SAME_UPPER")}};
+  EXPECT_LE(difference(moved_grid("strata.QLinearAveragePool", shape, 0.05, 0.04, same)),
+            twice(0.05, 0.04));
+  const ir::Attributes some{{"kernel_shape", Ints{2, 3}}, {"strides", Ints{2, 2}}};
+  EXPECT_LE(difference(moved_grid("strata.QLinearAveragePool", shape, 0.05, 0.01, some)), 1);
+  const ir::Attributes whole{{"kernel_shape", Ints{6, 8}}};
+  EXPECT_LE(difference(moved_grid("strata.QLinearAveragePool", shape, 0.05, 0.01, whole)), 1);
+  for (const std::string_view op : {"strata.QLinearSigmoid", "strata.QLinearTanh"}) {
+    const double step = op == "strata.QLinearTanh" ? 0x1p-7 : 0x1p-8;
+    EXPECT_LE(difference(moved_grid(op, shape, 0.05, 0.01)), twice(step, 0.01)) << op;
+  }
+}
+
+/// What writing one node says that is refused; x is of this type.
+std::string refusal_of(DType type, std::string_view op,
+                       const std::function<std::vector<ValueId>(Builder&, ValueId)>& operands,
+                       const ir::Attributes& attributes = {}) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", {type, {1, 2, 5, 5}});
+  Builder builder(graph);
+  graph.outputs = {user_node(graph, op, operands(builder, x), "named", attributes)};
+  return error_of([&] { tflite_bytes(graph); });
+}
+
+TEST(TfliteExport, RefusesWhatOperatorsComputeOtherwise) {
+  const auto expect = [](const std::string& error, std::string_view part) {
+    EXPECT_NE(error.find(part), std::string::npos) << error;
+    EXPECT_NE(error.find("named"), std::string::npos) << error;
+  };
+  const auto alone = [](Builder&, ValueId x) { return std::vector{x}; };
+  const auto scaled = [](float by) {
+    return [by](Builder& builder, ValueId x) {
+      return std::vector{x, ir::no_value,
+                         builder.constant(Tensor::from<float>({4}, {1, 1, by, by}))};
+    };
+  };
+  const ir::Attributes linear{{"mode", std::string("linear")}};
+  expect(refusal_of(DType::f32, "Resize", scaled(1.5f), linear), "scale 1.5 for 7 elements");
+  EXPECT_EQ(refusal_of(DType::f32, "Resize", scaled(2), linear), "");
+  expect(refusal_of(DType::f32, "Resize", scaled(0.6f),
+                    {{"mode", std::string("linear")}, {"antialias", std::int64_t(1)}}),
+         "antialias 1");
+  expect(refusal_of(DType::f32, "AveragePool", alone,
+                    {{"kernel_shape", Ints{2, 2}},
+                     {"strides", Ints{2, 2}},
+                     {"ceil_mode", std::int64_t(1)},
+                     {"count_include_pad", std::int64_t(1)}}),
+         "1 elements beyond");
+  expect(refusal_of(DType::i8, "Add",
+                    [](Builder&, ValueId x) {
+                      return std::vector{x, x};
+                    }),
+         "x is of type i8");
+  expect(refusal_of(DType::i8, "Abs", alone), "x is of type i8");
+  expect(refusal_of(DType::f32, "MatMul",
+                    [](Builder& builder, ValueId x) {
+                      return std::vector{x, builder.constant(Tensor::zeros(DType::f32, {5}))};
+                    }),
+         "operands of 4 and 1 axes");
+  expect(refusal_of(DType::i8, "QLinearConv",
+                    [](Builder& builder, ValueId x) {
+                      const ValueId one = builder.constant(Tensor::scalar(1.0f));
+                      const auto zero = [&](int v) {
+                        return builder.constant(Tensor::scalar(std::int8_t(v)));
+                      };
+                      const ValueId w = builder.constant(Tensor::zeros(DType::i8, {3, 2, 1, 1}));
+                      return std::vector{x, one, zero(0), w, one, zero(4), one, zero(0)};
+                    }),
+         "zero point 4");
+}
+
+TEST(TfliteExport, ReluOfCodesBoundsByCodeZero) {
+  Graph graph;
+  Builder builder(graph);
+  const ValueId x = graph.add_input("x", {DType::i8, {1, 2, 3, 3}});
+  const ValueId y = user_node(graph, "Relu", {x}, "relu");
+  graph.outputs = {
+      builder.op("DequantizeLinear", {y, builder.constant(Tensor::scalar(0.5f)),
+                                      builder.constant(Tensor::scalar(std::int8_t(5)))})};
+  EXPECT_EQ(difference(graph), 0);
+}
+
+TEST(TfliteExport, IndicesFromTheEnd) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", f32({4, 3}));
+  Builder builder(graph);
+  const auto list = [&](const Shape& shape, const Ints& values) {
+    return builder.constant(Tensor::from<std::int64_t>(shape, values));
+  };
+  graph.outputs = {
+      user_node(graph, "Gather", {x, list({3}, {-1, 0, -4})}, "rows"),
+      user_node(graph, "Gather", {x, list({2}, {-3, 2})}, "columns", {{"axis", std::int64_t(1)}}),
+      user_node(graph, "GatherND", {x, list({2, 2}, {-1, -3, 0, -1})}, "cells")};
+  EXPECT_EQ(difference(graph), 0);
+  const std::string bytes = tflite_bytes(graph);
+  const Graph again = load(std::as_bytes(std::span(bytes)), LoadOptions{});
+  for (const ir::NodeId id : again.order()) {
+    for (const ValueId operand : again.node(id).inputs) {
+      if (!again.is_constant(operand)) continue;
+      for (const float place : again.value(operand).constant->decode().to_float()) {
+        EXPECT_GE(place, 0);
+      }
+    }
   }
 }
 

@@ -85,6 +85,7 @@ void convert(const Options& options) {
   if (format == Format::onnx && !options.optimize) model.literal = true;
   ir::Graph graph = model.load();
   if (options.optimize) ir::optimize(graph);
+  std::size_t nodes = graph.order().size();
   switch (format) {
     case Format::onnx:
       formats::save_onnx(graph, options.output, save_options(options));
@@ -92,15 +93,18 @@ void convert(const Options& options) {
     case Format::text:
       write_file(options.output, ir::to_text(graph));
       break;
-    case Format::tflite:
-      formats::save_tflite(for_tflite(options, graph), options.output);
+    case Format::tflite: {
+      const ir::Graph sized = for_tflite(options, graph);
+      nodes = sized.order().size();
+      formats::save_tflite(sized, options.output);
       break;
+    }
     case Format::container:
       formats::save_container(graph, options.output, formats::model_info(options.model.path));
       break;
   }
-  print(fmt::format("{}  {} node{}, {}\n", report::printable(options.output), graph.order().size(),
-                    graph.order().size() == 1 ? "" : "s",
+  print(fmt::format("{}  {} node{}, {}\n", report::printable(options.output), nodes,
+                    nodes == 1 ? "" : "s",
                     report::format_bytes(double(std::filesystem::file_size(options.output)))));
 }
 

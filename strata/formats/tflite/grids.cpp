@@ -37,10 +37,10 @@ const std::vector<Layout>& layouts() {
 
 bool keeps_grid(const ir::Node& node) {
   constexpr std::string_view names[] = {
-      "Clip",   "DepthToSpace", "Expand", "Flatten",      "Gather",  "GatherND", "Identity",
-      "Max",    "MaxPool",      "Min",    "Pad",          "Reshape", "Resize",   "ReduceMax",
-      "Slice",  "SpaceToDepth", "Split",  "Squeeze",      "Tile",    "TopK",     "Transpose",
-      "Concat", "Unsqueeze",    "Where",  "QLinearResize"};
+      "Clip",      "DepthToSpace", "Expand", "Flatten",      "Gather", "GatherND",     "Identity",
+      "Max",       "MaxPool",      "Min",    "Pad",          "Relu",   "Reshape",      "Resize",
+      "ReduceMax", "ReduceMin",    "Slice",  "SpaceToDepth", "Split",  "Squeeze",      "Tile",
+      "TopK",      "Transpose",    "Concat", "Unsqueeze",    "Where",  "QLinearResize"};
   return std::ranges::count(names, node.op->name) != 0;
 }
 

@@ -201,6 +201,21 @@ void NodeWriter::emit(schema::BuiltinOperator op, std::vector<std::int32_t> inpu
   file_.add_operator(op, std::move(inputs), {forms_.make(result_, layout)}, options);
 }
 
+void NodeWriter::emit_on(const Grid* grid, schema::BuiltinOperator op,
+                         std::vector<std::int32_t> inputs, Layout layout, OptionsRow options) {
+  const Grid* wanted = grids_.find(result_);
+  if (!grid || !wanted || *wanted == *grid) return emit(op, std::move(inputs), layout, options);
+  const ir::Value& value = graph_.value(result_);
+  std::vector<std::int64_t> extents = forms_.shape(result_);
+  if (layout == Layout::image) extents = channels_last(extents);
+  Grid scratch;
+  const std::int32_t between =
+      file_.add_tensor(value.name + "/between", forms_.stored_type(value.type.dtype, grid), extents,
+                       forms_.stored_grid(value.type.dtype, grid, scratch));
+  file_.add_operator(op, std::move(inputs), {between}, options);
+  emit(schema::BuiltinOperator::QUANTIZE, {between}, layout);
+}
+
 bool NodeWriter::take_reshape(std::span<const std::int64_t> shape) {
   if (uses_.count(result_) != 1 || uses_.of(result_).size() != 1) return false;
   const ir::NodeId reader = uses_.of(result_)[0];

@@ -91,6 +91,10 @@ class NodeWriter {
   /// The operator that computes the first output.
   void emit(schema::BuiltinOperator op, std::vector<std::int32_t> inputs, Layout layout,
             OptionsRow options = {});
+  /// The same for an operator whose result has this grid whatever the node says: a QUANTIZE brings
+  /// it to the node's. Null: any grid.
+  void emit_on(const Grid* grid, schema::BuiltinOperator op, std::vector<std::int32_t> inputs,
+               Layout layout, OptionsRow options = {});
   /// Takes the activation behind the node into it, if the file has a word for it: emit then
   /// computes what the activation does. Call before options are made.
   schema::Activation take_activation();

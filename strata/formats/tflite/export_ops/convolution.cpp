@@ -1,5 +1,6 @@
 // Conv, ConvTranspose, Gemm, MatMul and their integer forms.
 #include <algorithm>
+#include <optional>
 
 #include "strata/base/error.hpp"
 #include "strata/formats/tflite/spatial_padding.hpp"
@@ -36,9 +37,29 @@ std::int32_t bias(NodeWriter& writer, const At& at, std::int64_t channels) {
   return writer.own("/bias", elements, &grid);
 }
 
+/// The first of the weights' zero points that is not 0: operators have none for signed weights.
+std::optional<std::int64_t> off_center(const NodeWriter& writer, const At& at) {
+  const Grid* grid = writer.grid(at.w);
+  const DType type = writer.type(at.w);
+  if (!grid || writer.forms().stored_type(type, grid) == DType::u8) return std::nullopt;
+  Grid scratch;
+  for (const std::int64_t z : writer.forms().stored_grid(type, grid, scratch)->zero_point) {
+    if (z != 0) return z;
+  }
+  return std::nullopt;
+}
+
+void expect_centered(const NodeWriter& writer, const At& at) {
+  if (const auto zero_point = off_center(writer, at)) {
+    fail(ErrorCode::unsupported,
+         "weights with zero point {} as signed codes; accepted: 0, or u8 throughout", *zero_point);
+  }
+}
+
 Tensor transposed(const Tensor& matrix) { return permuted(matrix, std::array{1, 0}); }
 
 void write_conv(NodeWriter& writer, const At& at) {
+  expect_centered(writer, at);
   const auto w = writer.shape(at.w);
   const auto x = writer.shape(at.x);
   if (w.size() != 4) {
@@ -76,6 +97,7 @@ void write_conv(NodeWriter& writer, const At& at) {
 }
 
 void write_conv_transpose(NodeWriter& writer, const At& at) {
+  expect_centered(writer, at);
   const auto w = writer.shape(at.w);
   const auto x = writer.shape(at.x);
   const auto y = writer.output_shape();
@@ -118,6 +140,7 @@ void write_conv_transpose(NodeWriter& writer, const At& at) {
 /// `weights`: [N,K].
 void write_fully_connected(NodeWriter& writer, const At& at, std::int32_t weights,
                            std::int64_t columns) {
+  expect_centered(writer, at);
   const bool keep = writer.shape(at.x).size() != 2;
   const std::int32_t sums = bias(writer, at, columns);
   const std::int32_t x = writer.tensor(at.x, Layout::plain);
@@ -131,9 +154,11 @@ void write_matmul(NodeWriter& writer, const At& at) {
   const auto b = writer.shape(at.w);
   const bool constant = writer.graph().is_constant(writer.input(at.w));
   const Grid* grid = writer.grid(at.w);
-  const bool symmetric =
-      !grid || std::ranges::all_of(grid->zero_point, [](std::int64_t z) { return z == 0; });
-  if (constant && b.size() == 2 && symmetric && writer.shape(at.x).size() >= 2) {
+  if (writer.shape(at.x).size() < 2 || b.size() < 2) {
+    fail(ErrorCode::unsupported, "operands of {} and {} axes; accepted: 2 or more",
+         writer.shape(at.x).size(), b.size());
+  }
+  if (constant && b.size() == 2 && !off_center(writer, at)) {
     const std::int32_t weights =
         writer.own("/weights", transposed(writer.constant(at.w, "the weights")), grid, 0);
     return write_fully_connected(writer, {at.x, at.w, writer.node().inputs.size()}, weights, b[1]);

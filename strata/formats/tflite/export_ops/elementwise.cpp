@@ -1,8 +1,10 @@
 // Ops that work element by element, and conversions between numbers and codes.
 #include <algorithm>
+#include <optional>
 
 #include "strata/base/error.hpp"
 #include "strata/formats/tflite/node_writer.hpp"
+#include "strata/tensor/integer_arithmetic.hpp"
 
 namespace strata::formats::tflite {
 namespace {
@@ -38,8 +40,25 @@ std::int32_t broadcast(NodeWriter& writer, std::size_t i, Layout layout) {
   return writer.own("/operand", permuted(elements, std::array{0, 2, 3, 1}), writer.grid(i));
 }
 
+/// Operators on codes compute with the numbers that these stand for, plain ops with the codes.
+void refuse_codes(const NodeWriter& writer, std::size_t operands) {
+  if (!writer.node().op->domain.empty()) return;
+  for (std::size_t i = 0; i < operands; ++i) {
+    const DType type = writer.type(i);
+    const bool small = type == DType::i8 || type == DType::u8 || type == DType::i16;
+    if (!small && !writer.grid(i)) continue;
+    fail(
+        ErrorCode::unsupported,
+        "{} is of type {}, and arithmetic on codes is not what TensorFlow Lite computes; accepted: "
+        "floats, integers of 32 bits or more, or an op between DequantizeLinear and "
+        "QuantizeLinear",
+        writer.graph().value(writer.input(i)).name, to_string(type));
+  }
+}
+
 template <class Options>
 void binary(NodeWriter& writer, BuiltinOperator op, Options&& options) {
+  refuse_codes(writer, 2);
   const std::array operands = {std::size_t(0), second_of(writer)};
   const Layout layout = common_layout(writer, operands);
   const std::int32_t a = broadcast(writer, operands[0], layout);
@@ -55,6 +74,11 @@ void plain_binary(NodeWriter& writer, BuiltinOperator op) {
   writer.emit(op, {a, broadcast(writer, 1, layout)}, layout);
 }
 
+void arithmetic(NodeWriter& writer, BuiltinOperator op) {
+  refuse_codes(writer, 2);
+  plain_binary(writer, op);
+}
+
 void chain(NodeWriter& writer, BuiltinOperator op) {
   if (writer.node().inputs.size() != 2) {
     fail(ErrorCode::unsupported, "{} operands; accepted: 2", writer.node().inputs.size());
@@ -65,6 +89,31 @@ void chain(NodeWriter& writer, BuiltinOperator op) {
 void unary(NodeWriter& writer, BuiltinOperator op, OptionsRow options = {}) {
   const Layout layout = writer.at_hand(0);
   writer.emit(op, {writer.tensor(0, layout)}, layout, options);
+}
+
+void function(NodeWriter& writer, BuiltinOperator op, OptionsRow options = {}) {
+  refuse_codes(writer, 1);
+  unary(writer, op, options);
+}
+
+/// Codes of results within -1 or 0 and 1: the operators have one grid for them.
+std::optional<Grid> unit_grid(DType type, bool is_signed) {
+  const auto range = quantized_range(type);
+  if (!range) return std::nullopt;
+  if (type == DType::i16) return Grid{{0x1p-15f}, {0}, 0};
+  if (is_signed) return Grid{{0x1p-7f}, {range->low + 128}, 0};
+  return Grid{{0x1p-8f}, {range->low}, 0};
+}
+
+void emit_unit(NodeWriter& writer, BuiltinOperator op, std::int32_t x, Layout layout,
+               bool is_signed, OptionsRow options = {}) {
+  const auto grid = unit_grid(writer.output_type(), is_signed);
+  writer.emit_on(grid ? &*grid : nullptr, op, {x}, layout, options);
+}
+
+void unit(NodeWriter& writer, BuiltinOperator op, bool is_signed) {
+  const Layout layout = writer.at_hand(0);
+  emit_unit(writer, op, writer.tensor(0, layout), layout, is_signed);
 }
 
 }  // namespace
@@ -89,27 +138,35 @@ void export_div(NodeWriter& writer) {
     return writer.file().options(schema::CreateDivOptions(writer.builder(), activation));
   });
 }
-void export_pow(NodeWriter& writer) { plain_binary(writer, BuiltinOperator::POW); }
-void export_equal(NodeWriter& writer) { plain_binary(writer, BuiltinOperator::EQUAL); }
-void export_greater(NodeWriter& writer) { plain_binary(writer, BuiltinOperator::GREATER); }
-void export_less(NodeWriter& writer) { plain_binary(writer, BuiltinOperator::LESS); }
+void export_pow(NodeWriter& writer) { arithmetic(writer, BuiltinOperator::POW); }
+void export_equal(NodeWriter& writer) { arithmetic(writer, BuiltinOperator::EQUAL); }
+void export_greater(NodeWriter& writer) { arithmetic(writer, BuiltinOperator::GREATER); }
+void export_less(NodeWriter& writer) { arithmetic(writer, BuiltinOperator::LESS); }
 void export_max(NodeWriter& writer) { chain(writer, BuiltinOperator::MAXIMUM); }
 void export_min(NodeWriter& writer) { chain(writer, BuiltinOperator::MINIMUM); }
 
-void export_abs(NodeWriter& writer) { unary(writer, BuiltinOperator::ABS); }
-void export_ceil(NodeWriter& writer) { unary(writer, BuiltinOperator::CEIL); }
-void export_cos(NodeWriter& writer) { unary(writer, BuiltinOperator::COS); }
-void export_exp(NodeWriter& writer) { unary(writer, BuiltinOperator::EXP); }
-void export_floor(NodeWriter& writer) { unary(writer, BuiltinOperator::FLOOR); }
-void export_hard_swish(NodeWriter& writer) { unary(writer, BuiltinOperator::HARD_SWISH); }
-void export_log(NodeWriter& writer) { unary(writer, BuiltinOperator::LOG); }
-void export_neg(NodeWriter& writer) { unary(writer, BuiltinOperator::NEG); }
-void export_relu(NodeWriter& writer) { unary(writer, BuiltinOperator::RELU); }
-void export_round(NodeWriter& writer) { unary(writer, BuiltinOperator::ROUND); }
-void export_sigmoid(NodeWriter& writer) { unary(writer, BuiltinOperator::LOGISTIC); }
-void export_sin(NodeWriter& writer) { unary(writer, BuiltinOperator::SIN); }
-void export_sqrt(NodeWriter& writer) { unary(writer, BuiltinOperator::SQRT); }
-void export_tanh(NodeWriter& writer) { unary(writer, BuiltinOperator::TANH); }
+void export_abs(NodeWriter& writer) { function(writer, BuiltinOperator::ABS); }
+void export_ceil(NodeWriter& writer) { function(writer, BuiltinOperator::CEIL); }
+void export_cos(NodeWriter& writer) { function(writer, BuiltinOperator::COS); }
+void export_exp(NodeWriter& writer) { function(writer, BuiltinOperator::EXP); }
+void export_floor(NodeWriter& writer) { function(writer, BuiltinOperator::FLOOR); }
+void export_hard_swish(NodeWriter& writer) { function(writer, BuiltinOperator::HARD_SWISH); }
+void export_log(NodeWriter& writer) { function(writer, BuiltinOperator::LOG); }
+void export_neg(NodeWriter& writer) { function(writer, BuiltinOperator::NEG); }
+void export_relu(NodeWriter& writer) {
+  const DType type = writer.type(0);
+  if (is_float(type)) return unary(writer, BuiltinOperator::RELU);
+  // RELU bounds by the code that stands for 0, the op by code 0.
+  const Layout layout = writer.at_hand(0);
+  const std::int32_t x = writer.tensor(0, layout);
+  const std::int32_t zero = writer.own("/zero", Tensor::scalar(0.0f).cast(type), writer.grid(0));
+  writer.emit(BuiltinOperator::MAXIMUM, {x, zero}, layout);
+}
+void export_round(NodeWriter& writer) { function(writer, BuiltinOperator::ROUND); }
+void export_sigmoid(NodeWriter& writer) { unit(writer, BuiltinOperator::LOGISTIC, false); }
+void export_sin(NodeWriter& writer) { function(writer, BuiltinOperator::SIN); }
+void export_sqrt(NodeWriter& writer) { function(writer, BuiltinOperator::SQRT); }
+void export_tanh(NodeWriter& writer) { unit(writer, BuiltinOperator::TANH, true); }
 void export_cast(NodeWriter& writer) { unary(writer, BuiltinOperator::CAST); }
 void export_quantize(NodeWriter& writer) { unary(writer, BuiltinOperator::QUANTIZE); }
 void export_dequantize(NodeWriter& writer) { unary(writer, BuiltinOperator::DEQUANTIZE); }
@@ -126,19 +183,19 @@ void export_mod(NodeWriter& writer) {
   if (writer.attributes().integer("fmod", 0) != 0) {
     fail(ErrorCode::unsupported, "fmod 1; accepted: 0 (the sign of the divisor)");
   }
-  plain_binary(writer, BuiltinOperator::FLOOR_MOD);
+  arithmetic(writer, BuiltinOperator::FLOOR_MOD);
 }
 
 void export_elu(NodeWriter& writer) {
   if (writer.attributes().real("alpha", 1) != 1) {
     fail(ErrorCode::unsupported, "alpha {}; accepted: 1", writer.attributes().real("alpha", 1));
   }
-  unary(writer, BuiltinOperator::ELU);
+  function(writer, BuiltinOperator::ELU);
 }
 void export_leaky_relu(NodeWriter& writer) {
   const float alpha = writer.attributes().real("alpha", 0.01f);
-  unary(writer, BuiltinOperator::LEAKY_RELU,
-        writer.file().options(schema::CreateLeakyReluOptions(writer.builder(), alpha)));
+  function(writer, BuiltinOperator::LEAKY_RELU,
+           writer.file().options(schema::CreateLeakyReluOptions(writer.builder(), alpha)));
 }
 
 /// Bounds that no word of the format says.
@@ -197,8 +254,8 @@ void export_softmax(NodeWriter& writer) {
   }
   const std::int32_t x = writer.tensor(0, layout);
   const float beta = writer.attributes().has("beta") ? writer.attributes().real("beta", 1) : 1.0f;
-  writer.emit(BuiltinOperator::SOFTMAX, {x}, layout,
-              writer.file().options(schema::CreateSoftmaxOptions(writer.builder(), beta)));
+  emit_unit(writer, BuiltinOperator::SOFTMAX, x, layout, false,
+            writer.file().options(schema::CreateSoftmaxOptions(writer.builder(), beta)));
 }
 
 void export_log_softmax(NodeWriter& writer) {

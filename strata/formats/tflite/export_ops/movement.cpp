@@ -197,12 +197,33 @@ void export_split(NodeWriter& writer) {
                                  writer.builder(), std::int32_t(sizes.size()))));
 }
 
+namespace {
+
+/// Indices, counted from the start where they are constants: the file knows no others. `extents`:
+/// of the axes that the entries of their last axis are for, or of one.
+std::int32_t indices(NodeWriter& writer, std::span<const std::int64_t> extents) {
+  if (!writer.graph().is_constant(writer.input(1))) return writer.tensor(1, Layout::plain);
+  const Tensor given = writer.constant(1, "the indices");
+  std::vector<std::int64_t> places = given.to_int64();
+  if (std::ranges::none_of(places, [](std::int64_t i) { return i < 0; })) {
+    return writer.tensor(1, Layout::plain);
+  }
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (places[i] < 0) places[i] += extents[i % extents.size()];
+  }
+  return writer.own("/indices",
+                    Tensor::from<std::int64_t>(given.shape(), places).cast(given.dtype()));
+}
+
+}  // namespace
+
 void export_gather(NodeWriter& writer) {
   const auto rank = writer.shape(0).size();
   const std::int64_t axis = from_start(writer.attributes().integer("axis", 0), rank);
   const std::int32_t x = writer.tensor(0, Layout::plain);
+  const std::int64_t extent = writer.shape(0)[std::size_t(axis)];
   writer.emit(
-      BuiltinOperator::GATHER, {x, writer.tensor(1, Layout::plain)}, Layout::plain,
+      BuiltinOperator::GATHER, {x, indices(writer, {&extent, 1})}, Layout::plain,
       writer.file().options(schema::CreateGatherOptions(writer.builder(), std::int32_t(axis))));
 }
 
@@ -212,7 +233,9 @@ void export_gather_nd(NodeWriter& writer) {
          writer.attributes().integer("batch_dims", 0));
   }
   const std::int32_t x = writer.tensor(0, Layout::plain);
-  writer.emit(BuiltinOperator::GATHER_ND, {x, writer.tensor(1, Layout::plain)}, Layout::plain);
+  auto extents = writer.shape(0);
+  extents.resize(std::size_t(writer.shape(1).back()));
+  writer.emit(BuiltinOperator::GATHER_ND, {x, indices(writer, extents)}, Layout::plain);
 }
 
 void export_tile(NodeWriter& writer) {
