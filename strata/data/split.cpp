@@ -38,4 +38,11 @@ Split split_dataset(const Dataset& dataset, double share, std::uint64_t seed) {
   return split;
 }
 
+std::vector<std::int64_t> spread(const std::vector<std::int64_t>& items, std::size_t count) {
+  if (count >= items.size()) return items;
+  std::vector<std::int64_t> some;
+  for (std::size_t i = 0; i < count; ++i) some.push_back(items[i * items.size() / count]);
+  return some;
+}
+
 }  // namespace strata::data

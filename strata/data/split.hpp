@@ -18,4 +18,7 @@ struct Split {
 /// split everywhere.
 Split split_dataset(const Dataset& dataset, double share, std::uint64_t seed);
 
+/// This many of the items, evenly spread; all if there are not more.
+std::vector<std::int64_t> spread(const std::vector<std::int64_t>& items, std::size_t count);
+
 }  // namespace strata::data

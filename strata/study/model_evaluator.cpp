@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "strata/base/error.hpp"
+#include "strata/compress/cleaned.hpp"
 #include "strata/eval/evaluate.hpp"
 #include "strata/formats/save.hpp"
 #include "strata/ir/interpreter.hpp"
@@ -38,13 +39,6 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-ir::Graph cleaned(ir::Graph model) {
-  ir::PassOptions options;
-  options.off = {execution_pass};
-  ir::optimize(model, options);
-  return model;
-}
-
 }  // namespace
 
 formats::SaveOptions file_options() {
@@ -62,7 +56,7 @@ struct ModelEvaluator::Judged {
 ModelEvaluator::ModelEvaluator(ir::Graph model, std::int64_t file_bytes,
                                const data::Dataset& dataset, std::vector<std::int64_t> records,
                                ModelEvaluatorOptions options)
-    : model_(cleaned(std::move(model))),
+    : model_(compress::cleaned(std::move(model))),
       file_bytes_(file_bytes),
       dataset_(dataset),
       records_(std::move(records)),
@@ -120,12 +114,8 @@ SearchSpace ModelEvaluator::space(int most_threads) const {
 }
 
 bool ModelEvaluator::has_static_layer() const {
-  try {
-    return std::ranges::any_of(
-        layers_, [&](const compress::WeightLayer& layer) { return static_->has(layer.name); });
-  } catch (const Error&) {
-    return false;  // nothing in the model is computed on integers
-  }
+  return std::ranges::any_of(
+      layers_, [&](const compress::WeightLayer& layer) { return static_->has(layer.name); });
 }
 
 /// ONNX writes decoded what it has no form for, which makes no file smaller.
@@ -134,7 +124,8 @@ bool ModelEvaluator::has_form(const Encoding& encoding) const {
   const auto stores = [&](std::size_t layer) {
     try {
       return formats::onnx_stores(encoded(layer, std::string(encoding.name)));
-    } catch (const Error&) {
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::usage && error.code() != ErrorCode::unsupported) throw;
       return false;  // these weights have no such codes
     }
   };
@@ -158,7 +149,8 @@ const EncodedTensor& ModelEvaluator::encoded(std::size_t layer, const std::strin
       .first->second;
 }
 
-ir::Graph ModelEvaluator::version(const Configuration& configuration) const {
+ir::Graph ModelEvaluator::version(const Configuration& configuration,
+                                  const Stopped& stopped) const {
   ir::Graph graph = model_;
   std::map<std::string, const StaticScheme*> static_layers;
   for (const auto& [name, encoding] : configuration.encodings) {
@@ -172,13 +164,14 @@ ir::Graph ModelEvaluator::version(const Configuration& configuration) const {
     }
     graph.value(layer->weight).constant = encoded(std::size_t(layer - layers_.begin()), encoding);
   }
-  if (!static_layers.empty()) return static_->version(graph, static_layers);
+  if (!static_layers.empty()) return static_->version(graph, static_layers, stopped);
   return graph;
 }
 
 std::shared_ptr<const runtime::Program> ModelEvaluator::program(const Configuration& configuration,
-                                                                runtime::Target target) const {
-  ir::Graph graph = version(configuration);
+                                                                runtime::Target target,
+                                                                const Stopped& stopped) const {
+  ir::Graph graph = version(configuration, stopped);
   ir::PassOptions passes;
   if (!configuration.fusion) passes.off = {execution_pass};
   ir::optimize(graph, passes);
@@ -241,7 +234,7 @@ std::optional<Measured> ModelEvaluator::measure(const Configuration& configurati
       return std::nullopt;
     }
     const auto start = std::chrono::steady_clock::now();
-    const auto compiled = program(configuration);
+    const auto compiled = program(configuration, options_.target, stopped);
     compile_s_ = seconds_since(start);
     measured.file_bytes = is_default ? file_bytes_ : file_bytes(version(configuration));
     add_memory(compiled, configuration.threads, measured);
@@ -267,6 +260,7 @@ std::optional<Measured> ModelEvaluator::measure(const Configuration& configurati
     if (stopped && stopped()) return std::nullopt;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::internal) throw;
+    if (stopped && stopped()) return std::nullopt;
     measured.failure = error.what();
   }
   return measured;
@@ -396,13 +390,6 @@ Verdict ModelEvaluator::judge(const Configuration& chosen, std::span<const std::
       data::agreement(original.evaluation.predictions, candidate.evaluation.predictions);
   verdict.complete = count == records.size();
   return verdict;
-}
-
-std::vector<std::int64_t> spread(const std::vector<std::int64_t>& records, std::size_t count) {
-  if (count >= records.size()) return records;
-  std::vector<std::int64_t> some;
-  for (std::size_t i = 0; i < count; ++i) some.push_back(records[i * records.size() / count]);
-  return some;
 }
 
 }  // namespace strata::study

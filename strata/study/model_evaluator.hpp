@@ -11,6 +11,7 @@
 #include "strata/compress/quantize/weights.hpp"
 #include "strata/data/dataset.hpp"
 #include "strata/data/metrics.hpp"
+#include "strata/data/split.hpp"
 #include "strata/eval/measure.hpp"
 #include "strata/eval/runner.hpp"
 #include "strata/formats/save.hpp"
@@ -19,6 +20,8 @@
 #include "strata/study/static_versions.hpp"
 
 namespace strata::study {
+
+using data::spread;
 
 struct ModelEvaluatorOptions {
   double race_s = 0.1;   ///< measuring the latency of one candidate against the default's
@@ -72,8 +75,9 @@ class ModelEvaluator final : public Evaluator {
   /// Scores that the model gives each record, known once it has been run.
   std::int64_t classes() const { return classes_; }
 
-  /// What is exported: batch norms folded, weights encoded, nothing fused.
-  ir::Graph version(const Configuration& configuration) const;
+  /// What is exported: batch norms folded, weights encoded, nothing fused. Throws usage where
+  /// `stopped` ends a calibration that it takes.
+  ir::Graph version(const Configuration& configuration, const Stopped& stopped = {}) const;
   /// Bytes of the file that would be written.
   std::int64_t file_bytes(const ir::Graph& version) const;
   /// What runs. Weights that are packed alike are shared between programs.
@@ -91,7 +95,8 @@ class ModelEvaluator final : public Evaluator {
   const EncodedTensor& encoded(std::size_t layer, const std::string& encoding) const;
   std::shared_ptr<ThreadPool> pool(int threads);
   std::shared_ptr<const runtime::Program> program(const Configuration& configuration,
-                                                  runtime::Target target) const;
+                                                  runtime::Target target,
+                                                  const Stopped& stopped = {}) const;
   std::unique_ptr<eval::Runner> runner(const std::shared_ptr<const runtime::Program>& program,
                                        int threads);
   Judged run_on(const std::shared_ptr<const runtime::Program>& program,
@@ -124,8 +129,5 @@ class ModelEvaluator final : public Evaluator {
   double compile_s_ = 0;
   Random random_{1};  // where buffers lie
 };
-
-/// This many of the records, evenly spread.
-std::vector<std::int64_t> spread(const std::vector<std::int64_t>& records, std::size_t count);
 
 }  // namespace strata::study

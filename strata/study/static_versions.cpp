@@ -1,6 +1,7 @@
 #include "strata/study/static_versions.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <unordered_set>
 
 #include "strata/base/error.hpp"
@@ -47,28 +48,47 @@ const StaticScheme* find_static_scheme(std::string_view name) {
 
 StaticVersions::StaticVersions(const ir::Graph& model, const data::Dataset& dataset,
                                std::vector<std::int64_t> items, int threads)
-    : model_(model), dataset_(dataset), items_(std::move(items)), threads_(threads) {}
+    : model_(model), dataset_(dataset), items_(std::move(items)), threads_(threads) {
+  for (const compress::Unit& unit :
+       compress::share_grids(model, compress::find_units(model)).units) {
+    if (unit.weighted()) layers_.insert(unit.name);
+  }
+}
 
-const compress::PostTraining& StaticVersions::of(const StaticScheme& scheme) {
-  if (const auto known = made_.find(scheme.name); known != made_.end()) return known->second;
+compress::PostTraining StaticVersions::make(const StaticScheme& scheme,
+                                            const Stopped& stopped) const {
+  std::atomic<bool> cancel = false;
+  const auto ask = [&] {
+    if (stopped && stopped()) cancel = true;
+  };
   compress::PostTrainingOptions options;
   options.weight_bits = scheme.weight_bits;
   options.reconstruct = scheme.reconstruct;
   options.calibration.threads = threads_;
-  return made_
-      .emplace(scheme.name, compress::quantize_post_training(model_, dataset_, items_, options))
-      .first->second;
+  options.calibration.cancel = &cancel;
+  options.calibration.progress = [&](std::int64_t) { ask(); };
+  options.progress = [&](const std::string&) { ask(); };
+  return compress::quantize_post_training(model_, dataset_, items_, options);
 }
 
-bool StaticVersions::has(std::string_view layer) {
-  const auto& units = of(schemes[0]).plan.units;
-  return std::ranges::any_of(
-      units, [&](const compress::Unit& unit) { return unit.weighted() && unit.name == layer; });
+const compress::PostTraining& StaticVersions::of(const StaticScheme& scheme,
+                                                 const Stopped& stopped) {
+  if (const auto known = made_.find(scheme.name); known != made_.end()) return known->second;
+  if (const auto known = failed_.find(scheme.name); known != failed_.end()) throw known->second;
+  try {
+    compress::PostTraining made = make(scheme, stopped);
+    if (made.complete) return made_.emplace(scheme.name, std::move(made)).first->second;
+  } catch (const Error& error) {
+    failed_.emplace(scheme.name, error);
+    throw;
+  }
+  fail(ErrorCode::usage, "stopped while {} was calibrated", scheme.name);
 }
 
 ir::Graph StaticVersions::version(const ir::Graph& model,
-                                  const std::map<std::string, const StaticScheme*>& layers) {
-  const compress::PostTraining& base = of(schemes[0]);
+                                  const std::map<std::string, const StaticScheme*>& layers,
+                                  const Stopped& stopped) {
+  const compress::PostTraining& base = of(schemes[0], stopped);
   ir::Graph graph = base.original;
   // Constants by name: both graphs come from the same model.
   for (std::size_t i = 0; i < graph.value_limit(); ++i) {
@@ -84,7 +104,7 @@ ir::Graph StaticVersions::version(const ir::Graph& model,
     if (unit == plan.units.end()) {
       fail(ErrorCode::unsupported, "layer {} cannot be computed on integers", name);
     }
-    plan.layers[unit->main] = of(*scheme).plan.layers.at(unit->main);
+    plan.layers[unit->main] = of(*scheme, stopped).plan.layers.at(unit->main);
   }
   const std::vector<std::size_t> left_out = excluded(graph, plan, layers);
   return compress::quantized(graph, compress::without(graph, plan, left_out));

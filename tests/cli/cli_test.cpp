@@ -277,6 +277,19 @@ TEST(Quantize, ComputesOnIntegersWhatItWrites) {
                  "quantize --activations i8 --select much" + some + " " + model);
 }
 
+TEST(Quantize, SaysTheSizeOfTheFileItReplaces) {
+  const std::filesystem::path file = std::filesystem::path(testing::TempDir()) / "replaced.onnx";
+  std::filesystem::copy_file(model, file, std::filesystem::copy_options::overwrite_existing);
+  const std::string name = file.string();
+  const Outcome outcome = strata("quantize --weights i8_channel -o " + name + " " + name);
+  ASSERT_EQ(outcome.code, 0) << outcome.text;
+  const std::size_t at = outcome.text.find("written ");
+  ASSERT_NE(at, std::string::npos) << outcome.text;
+  const std::string line = outcome.text.substr(at, outcome.text.find('\n', at) - at);
+  const std::string after = line.substr(line.find(", ") + 2, line.find(';') - line.find(", ") - 2);
+  EXPECT_FALSE(line.ends_with(after)) << line;
+}
+
 TEST(Quantize, ListsWhatEachEncodingCosts) {
   const nlohmann::json document = json_of("quantize --list --json " + model);
   ASSERT_GT(document.size(), 20u);
@@ -295,6 +308,16 @@ TEST(Quantize, RefusesWhatCannotBe) {
   expect_failure(2, "the name tells the format",
                  "quantize --weights f16 -o " + output + ".bin " + model);
   expect_failure(2, "-o FILE is missing", "quantize --weights f16 " + model);
+  const std::string kws = source + "/demo/kws";
+  const std::string integers = " --activations i8 --calibrate " + kws + " ";
+  for (const std::string& other :
+       {integers, std::string(" --weights f16 "), " --data " + kws + " "}) {
+    expect_failure(2, "excludes", "quantize --list" + other + model);
+  }
+  expect_failure(2, "--limit requires --data",
+                 "quantize --weights f16 --limit 9 -o " + output + ".onnx " + model);
+  expect_failure(2, "--percentile 99 is for --calibration percentile; here it is mse",
+                 "quantize --percentile 99" + integers + "-o " + output + ".onnx " + model);
   EXPECT_FALSE(std::filesystem::exists(output + ".onnx"));
 }
 
@@ -349,6 +372,9 @@ TEST(Eval, ComparesWithAReference) {
       << "[records]\nfile = 'records.s8'\ndtype = 'i8'\nshape = [1, 49, 10]\n"
          "scale = 0.58470291\nzero_point = 83\n";
   const std::string unlabelled = " --data " + (folder / "records.toml").string() + " ";
+  const Outcome same = strata("eval --limit 9 --reference " + model + unlabelled + model);
+  EXPECT_NE(same.text.find("exact"), std::string::npos) << same.text;
+  EXPECT_EQ(same.text.find("inf"), std::string::npos) << same.text;
   const nlohmann::json document = json_of("eval --json --reference " + model + unlabelled + small);
   EXPECT_EQ(document["agreement"]["count"], 850);
   EXPECT_GT(document["agreement"]["accuracy"], 0.97);

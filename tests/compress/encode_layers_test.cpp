@@ -58,6 +58,11 @@ TEST(EncodeLayers, RefusesWhatNamesNothing) {
   expect_error(ErrorCode::usage,
                "no layer with weights is named cnv*; there are conv_a, conv_b, head",
                [&] { encode_layers(graph, layer_rules("f16", std::vector<std::string>{"cnv*"})); });
+  std::vector<WeightLayer> many(12);
+  for (std::size_t i = 0; i < many.size(); ++i) many[i].name = "l" + std::to_string(i);
+  const std::vector<LayerRule> rules{{"cnv*", &dense_encoding}};
+  expect_error(ErrorCode::usage, "is named cnv*; there are 12, among them l0, l1, l2, l3, l4",
+               [&] { choose_encodings(many, rules); });
   expect_error(ErrorCode::usage, "unknown encoding 'int3'", [] { layer_rules("int3", {}); });
   expect_error(ErrorCode::usage, "is missing", [] { layer_rules("", {}); });
   expect_error(ErrorCode::usage, "--layers conv*: say their encoding by --weights",

@@ -220,6 +220,50 @@ TEST(PostTraining, ContinuesACalibrationThatWasStopped) {
   std::filesystem::remove(state);
 }
 
+/// The same items as another --divide gives them, or others of the same shape.
+class Altered : public NormalData {
+ public:
+  Altered(double divide, std::int64_t shift)
+      : NormalData(48, {2, 8, 8}, 5), divide_(divide), shift_(shift) {}
+
+  void read(std::int64_t index, void* out) const override {
+    const Tensor item =
+        normal_tensor(item_shape(), 1000 + std::uint64_t(index + shift_), 1 / divide_);
+    std::memcpy(out, item.raw(), item.size_bytes());
+  }
+
+ private:
+  double divide_;
+  std::int64_t shift_;
+};
+
+TEST(Calibration, RefusesAStateOfOtherDataOrPreprocessing) {
+  const std::filesystem::path state =
+      std::filesystem::path(testing::TempDir()) / "strata_calibration_state_of_data";
+  std::filesystem::remove(state);
+  const ir::Graph graph = Net().graph;
+  const ir::ValueId value = *graph.find_value("relu1");
+  const auto run = [&](const data::Dataset& dataset) {
+    CalibrationOptions options;
+    options.state = state;
+    const Batches batches(graph, dataset, eval::all_items(dataset));
+    return calibrate(graph, std::span(&value, 1), batches, options);
+  };
+  EXPECT_TRUE(run(items()).complete);
+  EXPECT_TRUE(run(Altered(1, 0)).complete);  // the same numbers
+  for (const Altered& other : {Altered(2, 0), Altered(1, 48)}) {
+    ASSERT_EQ(other.description(), items().description());
+    try {
+      run(other);
+      ADD_FAILURE() << "the state was taken";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::usage);
+      EXPECT_NE(std::string(error.what()).find("preprocessing"), std::string::npos) << error.what();
+    }
+  }
+  std::filesystem::remove(state);
+}
+
 TEST(Sensitivity, PutsTheWorstLayerFirst) {
   PostTrainingOptions options;
   options.weight_bits = 3;

@@ -204,6 +204,38 @@ TEST(ModelEvaluator, StopsWhenAsked) {
   EXPECT_FALSE(planted.evaluator.measure({}, 1, [&] { return ++asked > 0; }).has_value());
 }
 
+TEST(ModelEvaluator, ACalibrationThatWasStoppedIsNotKept) {
+  Planted planted;
+  ASSERT_FALSE(planted.evaluator.measure({}, 1, {})->failed());
+  const auto stopped = [] { return true; };
+  for (const char* scheme : {"static_i8", "static_i4"}) {
+    const Configuration integers{.encodings = {{"first", scheme}}};
+    try {
+      planted.evaluator.version(integers, stopped);
+      ADD_FAILURE() << scheme << " was made";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::usage);
+    }
+    EXPECT_FALSE(planted.evaluator.measure(integers, 1, stopped).has_value());
+    const Measured measured = *planted.evaluator.measure(integers, 1, {});
+    EXPECT_FALSE(measured.failed()) << measured.failure;
+  }
+}
+
+TEST(ModelEvaluator, OffersIntegersWithoutCalibrating) {
+  const ir::Graph graph = planted_network();
+  const Labelled good = Labelled::by(graph, 40);
+  class Unreadable final : public data::Dataset {
+   public:
+    Unreadable() : Dataset({.size = 40, .item_shape = Shape{2, 7, 7}}) {}
+    void read(std::int64_t, void*) const override { fail(ErrorCode::io, "gone"); }
+  };
+  const Unreadable gone;
+  const ModelEvaluator evaluator(graph, 1000000, gone, eval::all_items(good));
+  const auto encodings = evaluator.space(1).encodings;
+  EXPECT_EQ(std::ranges::count(encodings, "static_i4"), 1);
+}
+
 TEST(ModelEvaluator, JudgesOnlyWhatItIsGiven) {
   Planted planted;
   const std::vector<std::int64_t> unseen = {3, 5, 8};

@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
 #include <atomic>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -259,12 +260,14 @@ ExitCode compare_with_reference(const Options& options) {
       eval::compare_outputs({reference_run, output, reference.output_grids[output]},
                             {run, output, judged.output_grids[output]}, evaluation.items());
 
+  const double sqnr = result.sqnr_db();
+  const std::string quality = std::isinf(sqnr) ? "exact" : fmt::format("{:.1f} dB", sqnr);
   std::string fields = field("agreement", accuracy_text(result.predictions));
-  fields += field("output error",
-                  fmt::format("{:.3g} of the reference's outputs (root of squares, {:.1f} dB); "
-                              "largest difference {:.3g}, largest value {:.3g}",
-                              result.relative_error, result.sqnr_db(), result.largest_difference,
-                              result.largest_value));
+  fields +=
+      field("output error", fmt::format("{:.3g} of the reference's outputs (root of squares, {}); "
+                                        "largest difference {:.3g}, largest value {:.3g}",
+                                        result.relative_error, quality, result.largest_difference,
+                                        result.largest_value));
   nlohmann::json document = {{"reference", options.reference},
                              {"agreement", to_json(result.predictions)},
                              {"output_error",

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "strata/base/error.hpp"
+#include "strata/data/split.hpp"
+#include "strata/eval/evaluate.hpp"
 #include "strata/ir/op.hpp"
 #include "strata/report/numbers.hpp"
 #include "strata/report/progress.hpp"
@@ -20,17 +22,9 @@ namespace {
 constexpr std::size_t usual_width = 80;
 // Items that noise and selection are measured on: each layer asks for a run over all of them.
 constexpr std::size_t noise_items = 64;
+constexpr double usual_percentile = compress::IntervalOptions().percentile;
 
 int activation_bits(const std::string& name) { return name[1] - '0'; }
-
-/// Items that lie evenly in the data.
-std::vector<std::int64_t> spread(std::int64_t size, std::int64_t count) {
-  std::vector<std::int64_t> items;
-  for (std::int64_t i = 0; i < std::min(count, size); ++i) {
-    items.push_back(i * size / std::min(count, size));
-  }
-  return items;
-}
 
 double most_drop(const std::string& text) {
   try {
@@ -43,12 +37,8 @@ double most_drop(const std::string& text) {
   fail(ErrorCode::usage, "--select: '{}' given, expected points from 0 to 100, as 0.5", text);
 }
 
-std::string decibels(double value) {
-  return std::isinf(value) ? "exact" : fmt::format("{:.1f}", value);
-}
-
 nlohmann::json decibels_document(double value) {
-  return std::isinf(value) ? nlohmann::json() : nlohmann::json(value);
+  return !std::isfinite(value) ? nlohmann::json() : nlohmann::json(value);
 }
 
 const compress::LayerNoise* worst(const PostTrainingOutcome& outcome) {
@@ -64,7 +54,7 @@ class Quantizer {
   }
 
   PostTrainingOutcome run(ir::Graph graph, const data::Dataset& dataset) {
-    const auto items = spread(dataset.size(), flags_.items);
+    const auto items = data::spread(eval::all_items(dataset), std::size_t(flags_.items));
     PostTrainingOutcome outcome;
     outcome.items = std::int64_t(items.size());
     report::ProgressBar bar("calibrating", items.size());
@@ -90,7 +80,7 @@ class Quantizer {
     options.weight_bits = flags_.weight_bits;
     options.activation_bits = activation_bits(flags_.activations);
     options.interval.method = compress::find_calibration_method(flags_.calibration);
-    options.interval.percentile = flags_.percentile;
+    options.interval.percentile = flags_.percentile.value_or(usual_percentile);
     options.equalize = flags_.equalize;
     options.bias_correction = flags_.bias_correction;
     options.reconstruct = flags_.reconstruct;
@@ -105,11 +95,7 @@ class Quantizer {
   }
 
   std::vector<std::int64_t> some(const std::vector<std::int64_t>& items) const {
-    std::vector<std::int64_t> chosen;
-    for (const std::int64_t i : spread(std::int64_t(items.size()), noise_items)) {
-      chosen.push_back(items[std::size_t(i)]);
-    }
-    return chosen;
+    return data::spread(items, noise_items);
   }
 
   void select(PostTrainingOutcome& outcome, const data::Dataset& dataset,
@@ -164,14 +150,25 @@ void print_selection(const PostTrainingOutcome& outcome) {
 
 }  // namespace
 
+std::string decibels(double value) {
+  if (std::isnan(value)) return "unknown";
+  return std::isinf(value) && value > 0 ? "exact" : fmt::format("{:.1f}", value);
+}
+
+void PostTrainingFlags::check() const {
+  if (percentile && calibration != "percentile") {
+    fail(ErrorCode::usage, "--percentile {} is for --calibration percentile; here it is {}",
+         *percentile, calibration);
+  }
+  if (!select.empty()) most_drop(select);
+}
+
 void PostTrainingFlags::add_to(CommandLine& command) const {
   if (!given()) return;
   const PostTrainingFlags usual;
   command.option("--activations", activations).option("--calibrate", calibrate);
   if (calibration != usual.calibration) command.option("--calibration", calibration);
-  if (percentile != usual.percentile) {
-    command.option("--percentile", fmt::format("{}", percentile));
-  }
+  if (percentile) command.option("--percentile", fmt::format("{}", *percentile));
   if (items != usual.items) command.option("--items", std::to_string(items));
   if (weight_bits != usual.weight_bits)
     command.option("--weight-bits", std::to_string(weight_bits));
@@ -204,7 +201,7 @@ void add_post_training_options(CLI::App& app, PostTrainingFlags& flags) {
             ->check(CLI::IsMember({"min-max", "percentile", "entropy", "mse"})));
   needs(app.add_option("--percentile", flags.percentile,
                        "numbers between the ends of a range, in percent, for 'percentile'")
-            ->capture_default_str()
+            ->default_str(fmt::format("{}", usual_percentile))
             ->check(CLI::Range(50.0, 100.0)));
   needs(app.add_option("--items", flags.items, "calibrate with so many items, evenly spread")
             ->type_name("N")
@@ -236,7 +233,6 @@ void add_post_training_options(CLI::App& app, PostTrainingFlags& flags) {
 PostTrainingOutcome quantize_activations(ir::Graph graph, const PostTrainingFlags& flags,
                                          const ModelOptions& model, const InputOptions& input,
                                          int threads) {
-  if (!flags.select.empty()) most_drop(flags.select);
   const auto dataset = data::open_dataset(flags.calibrate, input.dataset(graph, model.path));
   return Quantizer(flags, threads).run(std::move(graph), *dataset);
 }

@@ -18,7 +18,7 @@ struct PostTrainingFlags {
   std::string activations;  ///< empty: weights only
   std::string calibrate;
   std::string calibration = "mse";
-  double percentile = 99.99;
+  std::optional<double> percentile;  ///< for 'percentile'
   std::int64_t items = 256;
   int weight_bits = 8;
   bool equalize = false, bias_correction = false, reconstruct = false;
@@ -27,6 +27,8 @@ struct PostTrainingFlags {
   std::string state;
 
   bool given() const { return !activations.empty(); }
+  /// Throws usage for what does not go together.
+  void check() const;
   void add_to(CommandLine& command) const;
 };
 void add_post_training_options(CLI::App& app, PostTrainingFlags& flags);
@@ -46,6 +48,9 @@ struct PostTrainingOutcome {
 PostTrainingOutcome quantize_activations(ir::Graph graph, const PostTrainingFlags& flags,
                                          const ModelOptions& model, const InputOptions& input,
                                          int threads);
+
+/// "31.5"; "exact" where there is no noise.
+std::string decibels(double value);
 
 /// Tables of the layers and of the selection, and the lines under them.
 void print(const PostTrainingOutcome& outcome, const PostTrainingFlags& flags);

@@ -8,12 +8,12 @@
 #include <optional>
 
 #include "strata/base/error.hpp"
+#include "strata/compress/cleaned.hpp"
 #include "strata/compress/quantize/encode_layers.hpp"
 #include "strata/data/metrics.hpp"
 #include "strata/eval/evaluate.hpp"
 #include "strata/formats/save.hpp"
 #include "strata/formats/text_suffix.hpp"
-#include "strata/ir/passes/pipeline.hpp"
 #include "strata/report/numbers.hpp"
 #include "strata/report/progress.hpp"
 #include "strata/report/table.hpp"
@@ -46,14 +46,6 @@ struct Options {
   bool list = false;
   bool json = false;
 };
-
-/// As it is exported: batch norms folded, constants computed, nothing fused for running.
-ir::Graph cleaned(ir::Graph graph) {
-  ir::PassOptions passes;
-  passes.off = {"fuse"};
-  ir::optimize(graph, passes);
-  return graph;
-}
 
 bool is_container(const Options& options) {
   return options.output.ends_with(formats::container_suffix);
@@ -93,12 +85,8 @@ void expect_onnx_stores(const ir::Graph& graph, std::span<const LayerChange> cha
        formats::container_suffix);
 }
 
-std::string decibels(double value) {
-  return std::isinf(value) ? "exact" : fmt::format("{:.1f}", value);
-}
-
 std::string bits_per_weight(std::int64_t bytes, std::int64_t elements) {
-  return fmt::format("{:.2f}", 8 * double(bytes) / double(elements));
+  return elements == 0 ? "" : fmt::format("{:.2f}", 8 * double(bytes) / double(elements));
 }
 
 /// What the model says before and after.
@@ -214,15 +202,12 @@ void save(const ir::Graph& graph, const Options& options) {
 
 /// Every encoding on the chosen layers together.
 void list_encodings(const ir::Graph& graph, const Options& options) {
-  std::vector<compress::WeightLayer> layers = compress::weight_layers(graph);
-  if (!options.layers.empty()) {
-    const auto rules = compress::layer_rules("dense", options.layers);
-    const auto chosen = compress::choose_encodings(layers, rules);
-    std::vector<compress::WeightLayer> kept;
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-      if (chosen[i]) kept.push_back(layers[i]);
-    }
-    layers = std::move(kept);
+  const std::vector<compress::WeightLayer> all = compress::weight_layers(graph);
+  const auto rules = compress::layer_rules("dense", options.layers);
+  const auto chosen = compress::choose_encodings(all, rules);
+  std::vector<compress::WeightLayer> layers;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (chosen[i]) layers.push_back(all[i]);
   }
   report::Table table({{"encoding", "", report::Align::left},
                        {"bits a weight", ""},
@@ -240,6 +225,7 @@ void list_encodings(const ir::Graph& graph, const Options& options) {
       elements += layer.elements;
       in_onnx &= formats::onnx_stores(trial.weights);
       const double energy = compress::energy(*graph.value(layer.weight).constant);
+      if (energy == 0) continue;  // zeros, which every encoding has
       signal += energy;
       noise += energy * std::pow(10.0, -trial.change.sqnr_db / 10);
     }
@@ -250,7 +236,7 @@ void list_encodings(const ir::Graph& graph, const Options& options) {
                         {"summary", encoding->summary},
                         {"bytes", bytes},
                         {"elements", elements},
-                        {"sqnr_db", std::isinf(sqnr) ? nlohmann::json() : nlohmann::json(sqnr)},
+                        {"sqnr_db", !std::isfinite(sqnr) ? nlohmann::json() : nlohmann::json(sqnr)},
                         {"onnx", in_onnx},
                         {"searched", encoding->searched}});
   }
@@ -258,23 +244,24 @@ void list_encodings(const ir::Graph& graph, const Options& options) {
   print(table, usual_width);
 }
 
-std::string written_text(const Options& options) {
+/// `before`: bytes of the model, which what is written may have replaced.
+std::string written_text(const Options& options, std::uintmax_t before) {
   return fmt::format("written   {}, {}; {} was {}\n", report::printable(options.output),
                      format_bytes(double(std::filesystem::file_size(options.output))),
-                     report::printable(options.model.path),
-                     format_bytes(double(std::filesystem::file_size(options.model.path))));
+                     report::printable(options.model.path), format_bytes(double(before)));
 }
 
-std::string summary_text(std::span<const LayerChange> changes, const Options& options) {
+std::string summary_text(std::span<const LayerChange> changes, const Options& options,
+                         std::uintmax_t file_before) {
   std::int64_t before = 0, after = 0;
   for (const LayerChange& c : changes) before += c.layer.stored_bytes, after += c.bytes;
   std::string text = fmt::format("weights   {} before, {} after\n", format_bytes(double(before)),
                                  format_bytes(double(after)));
   if (const LayerChange* c = compress::worst(changes)) {
-    text += fmt::format("worst     {} as {}: {:.1f} dB\n", report::printable(c->layer.name),
-                        c->after->name, c->sqnr_db);
+    text += fmt::format("worst     {} as {}: {} dB\n", report::printable(c->layer.name),
+                        c->after->name, decibels(c->sqnr_db));
   }
-  return text + written_text(options);
+  return text + written_text(options, file_before);
 }
 
 /// Before and after on --data, if given; nothing if interrupted.
@@ -291,6 +278,7 @@ std::optional<Accuracies> effect(const ir::Graph& before, const ir::Graph& after
 
 ExitCode quantize_all(const Options& options) {
   ir::Graph graph = options.model.load();
+  const std::uintmax_t file_before = std::filesystem::file_size(options.model.path);
   std::unique_ptr<data::Dataset> dataset;
   if (!options.data.empty()) {
     dataset = data::open_dataset(options.data, options.input.dataset(graph, options.model.path));
@@ -315,24 +303,26 @@ ExitCode quantize_all(const Options& options) {
     return success;
   }
   print(outcome, options.post_training);
-  print(written_text(options) + (dataset ? effect_text(*found) : ""));
+  print(written_text(options, file_before) + (dataset ? effect_text(*found) : ""));
   return success;
 }
 
 ExitCode quantize(const Options& options) {
   check_output(options);
+  options.post_training.check();
   if (options.post_training.given()) return quantize_all(options);
   if (options.list) {
-    list_encodings(cleaned(options.model.load()), options);
+    list_encodings(compress::cleaned(options.model.load()), options);
     return success;
   }
   const auto rules = compress::layer_rules(options.weights, options.layers);
   ir::Graph graph = options.model.load();
+  const std::uintmax_t file_before = std::filesystem::file_size(options.model.path);
   std::unique_ptr<data::Dataset> dataset;
   if (!options.data.empty()) {
     dataset = data::open_dataset(options.data, options.input.dataset(graph, options.model.path));
   }
-  graph = cleaned(std::move(graph));
+  graph = compress::cleaned(std::move(graph));
   const ir::Graph original = graph;
   const std::vector<LayerChange> changes = compress::encode_layers(graph, rules);
   if (!is_container(options)) expect_onnx_stores(graph, changes);
@@ -354,7 +344,7 @@ ExitCode quantize(const Options& options) {
     return success;
   }
   print_changes(changes);
-  print(summary_text(changes, options) + (dataset ? effect_text(*found) : ""));
+  print(summary_text(changes, options, file_before) + (dataset ? effect_text(*found) : ""));
   return success;
 }
 
@@ -375,20 +365,28 @@ std::function<ExitCode()> declare(CLI::App& app) {
   app.add_option("-o,--output", options->output,
                  "what to write: *.onnx where ONNX has the encodings, or *.strata for any")
       ->type_name("FILE");
-  app.add_option("--data", options->data,
-                 "evaluate before and after on these data, of any kind that 'strata eval' takes; "
-                 "without labels, the predictions are compared")
-      ->type_name("PATH");
+  auto* data =
+      app.add_option(
+             "--data", options->data,
+             "evaluate before and after on these data, of any kind that 'strata eval' takes; "
+             "without labels, the predictions are compared")
+          ->type_name("PATH");
   add_input_options(app, options->input, true);
   app.add_option("--limit", options->limit, "only the first N items")
       ->type_name("N")
-      ->check(CLI::Range(1, 1 << 30));
+      ->check(CLI::Range(1, 1 << 30))
+      ->needs(data);
   app.add_option("--threads", options->threads,
                  "threads that evaluate; 0: all that this process may use")
       ->capture_default_str()
       ->check(CLI::Range(0, 256));
   app.add_flag("--list", options->list,
-               "write nothing: try every encoding on the layers and print what each costs");
+               "write nothing: try every encoding on the layers and print what each costs")
+      ->excludes("--weights")
+      ->excludes("--activations")
+      ->excludes("--calibrate")
+      ->excludes("--limit")
+      ->excludes(data);
   app.add_flag("--json", options->json, "print one JSON document");
   app.footer(
       "Stores the weights of Conv, Gemm and MatMul in fewer bits, or computes the network on "

@@ -42,7 +42,14 @@ std::uint64_t fingerprint(const ir::Graph& graph, std::span<const ir::ValueId> v
   }
   for (const ir::ValueId id : values) print.add(graph.value(id).name);
   print.add(batches.dataset().description());
-  print.add(std::as_bytes(std::span(batches.indices())));
+  const std::vector<std::int64_t>& items = batches.indices();
+  print.add(std::as_bytes(std::span(items)));
+  // Items as the model gets them: other files of the same shape, and other preprocessing, differ.
+  std::vector<std::byte> item(batches.dataset().item_bytes());
+  for (const std::int64_t index : {items.front(), items[items.size() / 2], items.back()}) {
+    batches.dataset().read(index, item.data());
+    print.add(item);
+  }
   return print.value();
 }
 
@@ -70,7 +77,9 @@ class StateFile {
           }
           if (reader.read<std::uint64_t>() != print_) {
             fail(ErrorCode::usage,
-                 "it is of another model, data or items; name another file or remove it");
+                 "it is of another model, other data or items, or another preprocessing; name "
+                 "another "
+                 "file or remove it");
           }
           const auto done = reader.read<std::uint64_t>();
           const auto count = reader.read<std::uint64_t>();

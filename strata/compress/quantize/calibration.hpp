@@ -16,8 +16,8 @@ namespace strata::compress {
 
 struct CalibrationOptions {
   int threads = 1;  ///< 0: all this process may use
-  /// Where the state is kept between runs; empty: nowhere. A state of the same model and items is
-  /// continued, another refused.
+  /// Where the state is kept between runs; empty: nowhere. A state of the same model and items,
+  /// preprocessed alike, is continued, another refused.
   std::filesystem::path state;
   /// Called with the number of items just done.
   std::function<void(std::int64_t items)> progress;

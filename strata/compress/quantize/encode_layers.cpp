@@ -16,13 +16,15 @@ bool matches(const LayerRule& rule, const std::string& name) {
   return fnmatch(rule.pattern.c_str(), name.c_str(), 0) == 0;
 }
 
+/// All names, or of many their count and the first.
 std::string names_of(std::span<const WeightLayer> layers) {
-  constexpr std::size_t most = 20;
+  constexpr std::size_t most = 5;
   std::vector<std::string_view> names;
   for (const WeightLayer& layer : layers.first(std::min(layers.size(), most))) {
     names.push_back(layer.name);
   }
-  return fmt::format("{}{}", fmt::join(names, ", "), layers.size() > most ? ", ..." : "");
+  const std::string text = fmt::format("{}", fmt::join(names, ", "));
+  return layers.size() > most ? fmt::format("{}, among them {}", layers.size(), text) : text;
 }
 
 }  // namespace

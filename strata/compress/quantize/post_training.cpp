@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "strata/base/error.hpp"
+#include "strata/compress/cleaned.hpp"
 #include "strata/compress/quantize/equalize.hpp"
-#include "strata/ir/passes/pipeline.hpp"
 
 namespace strata::compress {
 namespace {
@@ -14,14 +14,6 @@ using ir::ValueId;
 
 // What the model is given is not what layers make of it, and narrow grids lose most there.
 constexpr int input_bits = 8;
-
-/// Fused nodes hide what is to be quantized.
-Graph cleaned(Graph model) {
-  ir::PassOptions options;
-  options.off = {"fuse"};
-  ir::optimize(model, options);
-  return model;
-}
 
 std::vector<ValueId> observed(const Graph& graph, const SharedGrids& grids) {
   std::vector<ValueId> values;
