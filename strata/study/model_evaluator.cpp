@@ -169,9 +169,8 @@ ir::Graph ModelEvaluator::version(const Configuration& configuration,
 }
 
 std::shared_ptr<const runtime::Program> ModelEvaluator::program(const Configuration& configuration,
-                                                                runtime::Target target,
-                                                                const Stopped& stopped) const {
-  ir::Graph graph = version(configuration, stopped);
+                                                                runtime::Target target) const {
+  ir::Graph graph = version(configuration);
   ir::PassOptions passes;
   if (!configuration.fusion) passes.off = {execution_pass};
   ir::optimize(graph, passes);
@@ -233,10 +232,11 @@ std::optional<Measured> ModelEvaluator::measure(const Configuration& configurati
     if (!is_default && default_latency_.samples == 0 && !measure({}, 1, stopped)) {
       return std::nullopt;
     }
+    const ir::Graph made = version(configuration, stopped);  // calibrates where it must
     const auto start = std::chrono::steady_clock::now();
-    const auto compiled = program(configuration, options_.target, stopped);
+    const auto compiled = program(configuration);
     compile_s_ = seconds_since(start);
-    measured.file_bytes = is_default ? file_bytes_ : file_bytes(version(configuration));
+    measured.file_bytes = is_default ? file_bytes_ : file_bytes(made);
     add_memory(compiled, configuration.threads, measured);
     if (!is_default && !measured.over_budget.empty()) {
       measured.failure = measured.over_budget;

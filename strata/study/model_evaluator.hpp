@@ -95,8 +95,7 @@ class ModelEvaluator final : public Evaluator {
   const EncodedTensor& encoded(std::size_t layer, const std::string& encoding) const;
   std::shared_ptr<ThreadPool> pool(int threads);
   std::shared_ptr<const runtime::Program> program(const Configuration& configuration,
-                                                  runtime::Target target,
-                                                  const Stopped& stopped = {}) const;
+                                                  runtime::Target target) const;
   std::unique_ptr<eval::Runner> runner(const std::shared_ptr<const runtime::Program>& program,
                                        int threads);
   Judged run_on(const std::shared_ptr<const runtime::Program>& program,
