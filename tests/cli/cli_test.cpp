@@ -526,7 +526,7 @@ TEST(Optimize, ChecksItsOutputsBeforeItSearches) {
   expect_failure(2, "-o: there is no folder no/such", job + "-o no/such/model.onnx");
   expect_failure(2, "is a folder, a file expected", job + "-o /tmp");
   expect_failure(2, "MODEL and -o are the same file", job + "-o " + model);
-  expect_failure(2, "-o and --report are the same file", job + "-o same --report same");
+  expect_failure(2, "-o and --report are the same file", job + "-o same.onnx --report same.onnx");
 }
 
 /// A folder of its own, removed in the end.

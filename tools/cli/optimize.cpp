@@ -109,14 +109,6 @@ std::string command_of(const Options& options) {
 
 /// Before the search, not after it: outputs can be written and do not overwrite each other.
 void check_outputs(const study::OptimizeOptions& job) {
-  const auto format = formats::format_named(job.output.string());
-  if (format != formats::Format::onnx && format != formats::Format::container) {
-    fail(
-        ErrorCode::usage,
-        "-o {}: the name tells the format; accepted: *{}, *{}; 'strata convert' makes *{} of these",
-        job.output.string(), formats::onnx_suffix, formats::container_suffix,
-        formats::tflite_suffix);
-  }
   const std::pair<const char*, std::filesystem::path> files[] = {
       {"MODEL", job.model}, {"-o", job.output}, {"--report", job.report}, {"--front", job.front}};
   std::error_code ignored;
@@ -136,6 +128,27 @@ void check_outputs(const study::OptimizeOptions& job) {
              path.string());
       }
     }
+  }
+  const auto format = formats::format_named(job.output.string());
+  if (format != formats::Format::onnx && format != formats::Format::container) {
+    fail(
+        ErrorCode::usage,
+        "-o {}: the name tells the format; accepted: *{}, *{}; 'strata convert' makes *{} of these",
+        job.output.string(), formats::onnx_suffix, formats::container_suffix,
+        formats::tflite_suffix);
+  }
+}
+
+/// Integers rounded as TensorFlow Lite does have no form in ONNX, and no version of them would be
+/// the one that was measured.
+void expect_form(const ir::Graph& graph, const std::filesystem::path& output) {
+  if (formats::format_named(output.string()) != formats::Format::onnx) return;
+  for (const ir::NodeId id : graph.order()) {
+    const std::string arithmetic = graph.node(id).attributes.string("arithmetic", "onnx");
+    if (arithmetic == "onnx") continue;
+    fail(ErrorCode::unsupported,
+         "{} computes integers in the arithmetic {}, which ONNX does not know; accepted: -o *{}",
+         graph.node(id).name, arithmetic, formats::container_suffix);
   }
 }
 
@@ -386,6 +399,7 @@ void tell_what_was_understood(const Options& options, const data::Dataset& datas
 ExitCode optimize(Options& options) {
   resolve(options);
   ir::Graph graph = options.model.load();
+  expect_form(graph, options.job.output);
   const auto dataset =
       data::open_dataset(options.data, options.input.dataset(graph, options.model.path));
   options.job.data_name = fmt::format("{} ({})", options.data, dataset->description());
