@@ -63,7 +63,8 @@ std::size_t parse_size(std::string_view option, std::string_view text) {
 }
 
 void add_model_options(CLI::App& app, ModelOptions& options, bool with_dims) {
-  app.add_option("MODEL", options.path, "model file: ONNX, TensorFlow Lite, or Strata's container or text form")
+  app.add_option("MODEL", options.path,
+                 "model file: ONNX, TensorFlow Lite, or Strata's container or text form")
       ->type_name("FILE")
       ->required();
   if (with_dims) {
