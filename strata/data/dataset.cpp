@@ -32,6 +32,7 @@ void merge(const Sidecar& sidecar, SourceContext& context) {
   if (sidecar.audio) context.audio = sidecar.audio;
   if (sidecar.detections) context.detections = sidecar.detections;
   if (sidecar.input_name) context.input_name = *sidecar.input_name;
+  if (sidecar.labels.offset != 0) context.labels.offset = sidecar.labels.offset;
   set_class_names(sidecar, context.class_names);
 }
 

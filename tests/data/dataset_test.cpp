@@ -308,6 +308,21 @@ TEST(Pictures, UseTheSidecarBesideTheModel) {
   EXPECT_EQ(find_class_names(options), (std::vector<std::string>{"a", "b"}));
 }
 
+TEST(Pictures, CountClassesAsTheModelDoes) {
+  const Folder folder;
+  folder.add("data/a.png", corpus("picture/rgb.png"));
+  const auto labels = folder.add("labels.csv", "file,label\na.png,3\n");
+  DatasetOptions options = small_pictures();
+  options.labels = labels;
+  EXPECT_EQ(open_dataset(folder / "data", options)->label(0), 3);
+  // The background comes first: said beside the model, or by the file that is named.
+  options.model = folder / "model/net.onnx";
+  folder.add("model/preprocess.toml", "[image]\n[labels]\noffset = 1\n");
+  EXPECT_EQ(open_dataset(folder / "data", options)->label(0), 4);
+  options.preprocess = folder.add("p.toml", "[labels]\noffset = 2\n");
+  EXPECT_EQ(open_dataset(folder / "data", options)->label(0), 5);
+}
+
 TEST(Pictures, NameTheOneThatIsDamaged) {
   const Folder folder;
   folder.add("cat/a.png", corpus("picture/rgb.png").substr(0, 60));
