@@ -46,6 +46,7 @@ class Folder {
       if (is_op(graph_.node(id), "QuantizeLinear") && fold(id)) ++folded;
     }
     if (folded == 0) {
+      graph_.erase(dead_);
       if (tried_) graph_.compact();
       return 0;
     }
@@ -161,7 +162,7 @@ class Folder {
     } catch (const Error& error) {
       if (error.code() != ErrorCode::model && error.code() != ErrorCode::unsupported) throw;
     }
-    graph_.erase(std::vector{trial});
+    dead_.push_back(trial);  // one sweep erases all
     return good;
   }
 
