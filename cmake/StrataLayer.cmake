@@ -90,10 +90,8 @@ function(strata_layer name)
     list(FILTER sources EXCLUDE REGEX "_(${strata_left_out})\\.cpp$")
   endif()
   strata_isa_flags(${sources})
-  if(STRATA_ISA AND name MATCHES "^(formats|ir|runtime)$")  # what only plans, not what computes
-    set(planning ${sources})
-    list(FILTER planning EXCLUDE REGEX "/ir/ops/")
-    set_property(SOURCE ${planning} APPEND PROPERTY COMPILE_OPTIONS -Os)
+  if(STRATA_ISA AND name MATCHES "^(formats|ir|runtime)$")  # all but the kernels' layers
+    set_property(SOURCE ${sources} APPEND PROPERTY COMPILE_OPTIONS -Os)
   endif()
   if(sources)
     add_library(strata_${name} STATIC ${sources})

@@ -14,12 +14,17 @@ inline constexpr Isa built_isa = Isa(STRATA_BUILT_ISA);
 inline constexpr Isa built_isa = Isa(~0u);
 #endif
 
-constexpr bool is_built(const Row& row) { return has_isa(built_isa, row.isa); }
-
-/// The rows of a family's table that are part of this build. The others leave nothing behind: what
-/// only they name is never linked.
+/// The rows of a family's table that are part of this build: those of its instruction sets, and in
+/// a build that is limited to some no baseline row beside a better one for the same problems. The
+/// others leave nothing behind: what only they name is never linked.
 template <const auto& table>
 inline constexpr auto built_rows = [] {
+  constexpr auto is_built = [](const Row& row) {
+    if (row.isa != Isa::baseline || built_isa == Isa(~0u)) return has_isa(built_isa, row.isa);
+    return std::ranges::none_of(table, [&](const Row& other) {
+      return other.kind == row.kind && other.isa != Isa::baseline && has_isa(built_isa, other.isa);
+    });
+  };
   std::array<Row, std::size_t(std::ranges::count_if(table, is_built))> rows{};
   std::ranges::copy_if(table, rows.begin(), is_built);
   return rows;

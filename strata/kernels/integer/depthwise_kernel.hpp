@@ -30,22 +30,23 @@ struct RowPair {
   const std::uint8_t *first, *second;
 };
 
-template <bool Signed>
-[[gnu::always_inline]] inline Shorts load_shorts(const std::uint8_t* p, int lanes,
-                                                 std::int16_t zero) {
-  const WideBytes bytes = load_bytes(p, lanes);
-  if constexpr (Signed) {
-    return __builtin_convertvector((WideSignedBytes)bytes, Shorts) - zero;
-  } else {
-    return __builtin_convertvector(bytes, Shorts) - zero;
-  }
+/// How a byte of x becomes its distance from the zero point: signed ones are flipped to unsigned
+/// ones 128 higher, so that one loop does for both.
+struct Centre {
+  explicit Centre(const IntegerDepthwise& d)
+      : lanes(d.lanes), flip(d.is_signed ? 0x80 : 0), zero(std::int16_t(d.zero + flip)) {}
+  int lanes;
+  std::uint8_t flip;
+  std::int16_t zero;
+};
+
+[[gnu::always_inline]] inline Shorts load_shorts(const std::uint8_t* p, const Centre& c) {
+  return __builtin_convertvector(load_bytes(p, c.lanes) ^ c.flip, Shorts) - c.zero;
 }
 
-template <bool Signed>
-[[gnu::always_inline]] inline Pairs load_pairs(RowPair rows, std::ptrdiff_t at, int lanes,
-                                               std::int16_t zero) {
-  const Shorts a = rows.first ? load_shorts<Signed>(rows.first + at, lanes, zero) : Shorts{};
-  const Shorts b = rows.second ? load_shorts<Signed>(rows.second + at, lanes, zero) : Shorts{};
+[[gnu::always_inline]] inline Pairs load_pairs(RowPair rows, std::ptrdiff_t at, const Centre& c) {
+  const Shorts a = rows.first ? load_shorts(rows.first + at, c) : Shorts{};
+  const Shorts b = rows.second ? load_shorts(rows.second + at, c) : Shorts{};
   return {interleave_low(a, b), interleave_high(a, b)};
 }
 
@@ -61,16 +62,16 @@ template <int Width, int Stride, int Columns, int I, int J = 0>
   }
 }
 
-template <bool Signed, int Width, int Stride, int Columns, int I = 0>
-[[gnu::always_inline]] inline void add_columns(const IntegerDepthwise& d, Halves (&acc)[Columns],
-                                               const std::int16_t* w, RowPair rows, int left) {
+template <int Width, int Stride, int Columns, int I = 0>
+[[gnu::always_inline]] inline void add_columns(const IntegerDepthwise& d, const Centre& centre,
+                                               Halves (&acc)[Columns], const std::int16_t* w,
+                                               RowPair rows, int left) {
   if constexpr (I < (Columns - 1) * Stride + Width) {
     const int column = left + I;
     if (column >= 0 && column < d.width) {
-      add_column<Width, Stride, Columns, I>(
-          acc, w, load_pairs<Signed>(rows, column * d.x_column, d.lanes, std::int16_t(d.zero)));
+      add_column<Width, Stride, Columns, I>(acc, w, load_pairs(rows, column * d.x_column, centre));
     }
-    add_columns<Signed, Width, Stride, Columns, I + 1>(d, acc, w, rows, left);
+    add_columns<Width, Stride, Columns, I + 1>(d, centre, acc, w, rows, left);
   }
 }
 
@@ -82,11 +83,14 @@ template <bool Signed, int Width, int Stride, int Columns, int I = 0>
   return {row(i), row(i + 1)};
 }
 
-[[gnu::always_inline]] inline void store_output(const IntegerDepthwise& d, const Halves& sum,
-                                                std::uint8_t* y) {
-  const Ints low = rescale(sum.low, d.words, 0, d.epilogue);
-  const Ints high = rescale(sum.high, d.words, int_lanes, d.epilogue);
-  store_bytes(y, __builtin_convertvector(join(low, high), WideBytes), d.lanes);
+/// Out of line: rescaling in all its arithmetics would be most of every tile.
+[[gnu::noinline]] void store_outputs(const IntegerDepthwise& d, const Halves* sums, int columns,
+                                     std::uint8_t* y) noexcept {
+  for (int q = 0; q < columns; ++q, y += d.y_column) {
+    const Ints low = rescale(sums[q].low, d.words, 0, d.epilogue);
+    const Ints high = rescale(sums[q].high, d.words, int_lanes, d.epilogue);
+    store_bytes(y, __builtin_convertvector(join(low, high), WideBytes), d.lanes);
+  }
 }
 
 [[gnu::always_inline]] inline Halves bias_of(const IntegerDepthwise& d) {
@@ -100,49 +104,52 @@ template <int Columns, int Q = 0>
     fill<Columns, Q + 1>(acc, bias);
   }
 }
+/// A copy: registers stay registers only while nobody has their address.
 template <int Columns, int Q = 0>
-[[gnu::always_inline]] inline void store_outputs(const IntegerDepthwise& d,
-                                                 const Halves (&acc)[Columns], std::uint8_t* y) {
+[[gnu::always_inline]] inline void copy(const Halves (&acc)[Columns], Halves* sums) {
   if constexpr (Q < Columns) {
-    store_output(d, acc[Q], y + Q * d.y_column);
-    store_outputs<Columns, Q + 1>(d, acc, y);
+    sums[Q] = acc[Q];
+    copy<Columns, Q + 1>(acc, sums);
   }
 }
 
 /// Undilated window of a width known here.
-template <bool Signed, int Width, int Stride, int Columns>
+template <int Width, int Stride, int Columns>
 void depthwise_tile(const IntegerDepthwise& d, int row, int column) noexcept {
+  const Centre centre(d);
   Halves acc[Columns];
   fill(acc, bias_of(d));
   for (int i = 0; i < d.kernel_h; i += 2) {
     const RowPair rows = row_pair(d, row, i);
     if (!rows.first && !rows.second) continue;
-    add_columns<Signed, Width, Stride>(d, acc, d.w + i * Width * short_lanes, rows,
-                                       column * Stride - d.pad_left);
+    add_columns<Width, Stride>(d, centre, acc, d.w + i * Width * short_lanes, rows,
+                               column * Stride - d.pad_left);
   }
-  store_outputs(d, acc, d.y + row * d.y_row + column * d.y_column);
+  Halves sums[Columns];
+  copy(acc, sums);
+  store_outputs(d, sums, Columns, d.y + row * d.y_row + column * d.y_column);
 }
 
 /// Any window.
-template <bool Signed>
 void depthwise_any(const IntegerDepthwise& d, int row, int column) noexcept {
+  const Centre centre(d);
   Halves acc = bias_of(d);
   for (int i = 0; i < d.kernel_h; i += 2) {
     const RowPair rows = row_pair(d, row, i);
     for (int j = 0; j < d.kernel_w; ++j) {
       const int x = column * d.stride_w - d.pad_left + j * d.dilation_w;
       if (x < 0 || x >= d.width) continue;
-      const Pairs pairs = load_pairs<Signed>(rows, x * d.x_column, d.lanes, std::int16_t(d.zero));
+      const Pairs pairs = load_pairs(rows, x * d.x_column, centre);
       add_product(acc, pairs, d.w + (i * d.kernel_w + 2 * j) * short_lanes);
     }
   }
-  store_output(d, acc, d.y + row * d.y_row + column * d.y_column);
+  store_outputs(d, &acc, 1, d.y + row * d.y_row + column * d.y_column);
 }
 
 using DepthwiseTile = void (*)(const IntegerDepthwise&, int, int) noexcept;
 
 /// Tiles by columns.
-template <bool Signed, int Width, int Stride>
+template <int Width, int Stride>
 struct DepthwiseTiles {
   DepthwiseTile find[depthwise_columns + 1] = {};
   constexpr DepthwiseTiles() { fill_table<1>(); }
@@ -150,39 +157,33 @@ struct DepthwiseTiles {
  private:
   template <int Columns>
   constexpr void fill_table() {
-    find[Columns] = depthwise_tile<Signed, Width, Stride, Columns>;
+    find[Columns] = depthwise_tile<Width, Stride, Columns>;
     if constexpr (Columns < depthwise_columns) fill_table<Columns + 1>();
   }
 };
-template <bool Signed, int Width, int Stride>
-constexpr DepthwiseTiles<Signed, Width, Stride> depthwise_tiles;
+template <int Width, int Stride>
+constexpr DepthwiseTiles<Width, Stride> depthwise_tiles;
 
-template <bool Signed>
 const DepthwiseTile* depthwise_tiles_for(const IntegerDepthwise& d) {
   if (d.dilation_w != 1) return nullptr;
-  if (d.kernel_w == 3 && d.stride_w == 1) return depthwise_tiles<Signed, 3, 1>.find;
-  if (d.kernel_w == 3 && d.stride_w == 2) return depthwise_tiles<Signed, 3, 2>.find;
-  if (d.kernel_w == 5 && d.stride_w == 1) return depthwise_tiles<Signed, 5, 1>.find;
-  if (d.kernel_w == 5 && d.stride_w == 2) return depthwise_tiles<Signed, 5, 2>.find;
+  if (d.kernel_w == 3 && d.stride_w == 1) return depthwise_tiles<3, 1>.find;
+  if (d.kernel_w == 3 && d.stride_w == 2) return depthwise_tiles<3, 2>.find;
+  if (d.kernel_w == 5 && d.stride_w == 1) return depthwise_tiles<5, 1>.find;
+  if (d.kernel_w == 5 && d.stride_w == 2) return depthwise_tiles<5, 2>.find;
   return nullptr;
 }
 
-template <bool Signed>
-void depthwise_rows_of(const IntegerDepthwise& d, int begin, int end) {
-  const DepthwiseTile* tiles = depthwise_tiles_for<Signed>(d);
+void depthwise_rows(const IntegerDepthwise& d, int begin, int end) noexcept {
+  const DepthwiseTile* tiles = depthwise_tiles_for(d);
   const int count = tiles ? (d.out_width + depthwise_columns - 1) / depthwise_columns : d.out_width;
   for (int row = begin; row < end; ++row) {
     int column = 0;
     for (int tile = 0; tile < count; ++tile) {
       const int next = int(std::int64_t(d.out_width) * (tile + 1) / count);
-      tiles ? tiles[next - column](d, row, column) : depthwise_any<Signed>(d, row, column);
+      tiles ? tiles[next - column](d, row, column) : depthwise_any(d, row, column);
       column = next;
     }
   }
-}
-
-void depthwise_rows(const IntegerDepthwise& d, int begin, int end) noexcept {
-  d.is_signed ? depthwise_rows_of<true>(d, begin, end) : depthwise_rows_of<false>(d, begin, end);
 }
 
 }  // namespace
