@@ -33,7 +33,7 @@ void Rounding::add_input(std::size_t i, const Tensor& tensor, double error) {
 }
 
 double Rounding::own_error(const ir::Node& node, ir::ValueId value, double magnitude,
-                           bool inexact_inputs) {
+                           bool inexact_inputs, double products_rounding) {
   const ir::Graph& graph = binding_.program().graph();
   const DType type = graph.value(value).type.dtype;
   const auto is_inexact = [&](ir::ValueId id) {
@@ -65,7 +65,8 @@ double Rounding::own_error(const ir::Node& node, ir::ValueId value, double magni
       std::max(binding_.shapes()[ir::index(value)].elements(), std::int64_t(1));
   const std::int64_t steps = cost.flops / elements + 1;
   if (cost.macs == 0) return ir::elementwise_tolerance(type, steps, all);
-  const double products = ir::dot_tolerance(type, cost.macs / elements, activations.value_or(all),
+  const double products =
+      products_rounding * ir::dot_tolerance(type, cost.macs / elements, activations.value_or(all),
                                             weights.value_or(all));
   constexpr std::int64_t sum_and_bias = 2;
   const bool fused = node.op->domain == "strata" && node.op->name == "Fused";
@@ -78,6 +79,7 @@ double Rounding::own_error(const ir::Node& node, ir::ValueId value, double magni
 double Rounding::add_result(std::size_t step, ir::ValueId value, const Tensor& tensor) {
   const runtime::Program& program = binding_.program();
   const ir::Node& node = program.graph().node(program.steps()[step].node);
+  const kernels::Row& row = *binding_.steps()[step].row;
   const double size = magnitude(tensor);
   double inherited = 0;
   for (const ir::ValueId id : node.inputs) {
@@ -89,7 +91,7 @@ double Rounding::add_result(std::size_t step, ir::ValueId value, const Tensor& t
     const double growth = input.magnitude > 0 ? std::max(1.0, size / input.magnitude) : 1;
     inherited += std::min(input.error * growth, std::max(input.error, 2 * size));
   }
-  const double error = inherited + own_error(node, value, size, inherited > 0);
+  const double error = inherited + own_error(node, value, size, inherited > 0, row.rounding);
   known_[value] = {size, error};
   return error;
 }

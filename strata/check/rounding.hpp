@@ -29,7 +29,10 @@ class Rounding {
     double error = 0;
   };
   const Known& find(ir::ValueId value);
-  double own_error(const ir::Node& node, ir::ValueId value, double magnitude, bool inexact_inputs);
+  /// `products_rounding`: how many times the rounding of a plain sum of products the step's row may
+  /// have.
+  double own_error(const ir::Node& node, ir::ValueId value, double magnitude, bool inexact_inputs,
+                   double products_rounding);
 
   const runtime::Binding& binding_;
   std::map<ir::ValueId, Known> known_;

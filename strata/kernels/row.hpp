@@ -79,6 +79,8 @@ struct Row {
   std::string_view name;  ///< <op>_<types>_<algorithm>[_<tile>]_<isa>, at most 40 characters
   ProblemKind kind;
   Isa isa = Isa::baseline;
+  /// How many times the rounding of a plain sum of products in f32 its own may be at most.
+  double rounding = 1;
 
   /// Why this row cannot do the problem (static text), or null. The layouts are not looked at.
   const char* (*rejects)(const Problem& problem);

@@ -50,6 +50,24 @@ CostEstimate direct_cost(const DirectPlan& plan, const ConvProblem& p, DirectFor
   return {call_seconds + cycles / cycles_per_second + bytes / bytes_per_second};
 }
 
+CostEstimate winograd_cost(const WinogradPlan& plan, const ConvProblem& p) {
+  constexpr double efficiency = 0.9, tile_cycles = 40;
+  constexpr double weight_bytes_per_second = 25e9;  // several times those of direct convolution
+  const double products = double(plan.tiles) * plan.products;
+  const double parts = std::max(1.0, double(plan.tiles) / plan.vector.positions);
+  // Loads, additions and stores of the transforms, per vector and side.
+  const double transform_cycles = 3.2 * plan.products + 8;
+  const double cycles =
+      products * plan.channels * plan.out_blocks / (efficiency * products_per_cycle(plan.vector)) +
+      parts * plan.products * plan.panels * tile_cycles +
+      double(plan.tiles) * (plan.in_blocks + plan.out_blocks) * transform_cycles;
+  const double bytes =
+      activation_bytes(p) + 2.0 * double(plan.blocks) * double(winograd_block_bytes(plan));
+  const double weights = double(winograd_packed_bytes(plan));
+  return {call_seconds + cycles / cycles_per_second + bytes / bytes_per_second +
+          weights / weight_bytes_per_second};
+}
+
 CostEstimate depthwise_cost(const DepthwisePlan& plan, const ConvProblem& p) {
   const double products_cycle = plan.lanes == 4 ? 0.6 : 1;
   // Only kernels of a known width are unrolled.

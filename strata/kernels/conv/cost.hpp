@@ -3,6 +3,7 @@
 #include "strata/kernels/conv/depthwise.hpp"
 #include "strata/kernels/conv/direct.hpp"
 #include "strata/kernels/conv/im2col.hpp"
+#include "strata/kernels/conv/winograd.hpp"
 
 namespace strata::kernels {
 
@@ -10,6 +11,7 @@ namespace strata::kernels {
 /// the layers in bench/kernels/conv_bench.cpp.
 CostEstimate direct_cost(const DirectPlan& plan, const ConvProblem& p, DirectForm form,
                          std::size_t element);
+CostEstimate winograd_cost(const WinogradPlan& plan, const ConvProblem& p);
 CostEstimate depthwise_cost(const DepthwisePlan& plan, const ConvProblem& p);
 CostEstimate im2col_cost(const Im2colPlan& plan, const ConvProblem& p);
 

@@ -209,6 +209,79 @@ struct Im2col {
   }
 };
 
+/// The functions of a Winograd row.
+template <int M, const VectorForm& Vector, const WinogradKernels& Kernels, FindTile* Find>
+struct Winograd {
+  static WinogradPlan plan(const Problem& problem) {
+    return plan_winograd(conv(problem), M, Vector);
+  }
+
+  static const char* rejects(const Problem& problem) {
+    const ConvProblem& p = conv(problem);
+    if (!p.constant_weights) return "weights are not constant";
+    if (p.weights != WeightType::f32) return "weights are not f32";
+    if (p.kernel_h != 3 || p.kernel_w != 3) return "not 3 x 3";
+    if (p.stride_h != 1 || p.stride_w != 1) return "strided";
+    if (p.dilation_h != 1 || p.dilation_w != 1) return "dilated";
+    if (p.groups != 1) return "grouped";
+    if (p.pad_top < 0 || p.pad_left < 0) return "negative padding";
+    return fits_int(p) ? nullptr : "a size beyond 2^31";
+  }
+
+  static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
+    const Layout blocked = channel_blocked_layout(Vector.block);
+    OperandLayouts option{{blocked}, {blocked}};
+    if (conv(problem).epilogue.residual) option.in.push_back(blocked);
+    options.push_back(option);
+  }
+
+  static CostEstimate cost(const Problem& problem, const Machine&) {
+    return winograd_cost(plan(problem), conv(problem));
+  }
+
+  static std::size_t packed_bytes(const Problem& problem) {
+    return winograd_packed_bytes(plan(problem));
+  }
+  static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+    pack_winograd(plan(problem), Kernels, conv(problem), constants, packed);
+  }
+  static std::size_t scratch_bytes(const Problem& problem) {
+    const WinogradPlan n = plan(problem);
+    return n.phased ? winograd_block_bytes(n) : 0;
+  }
+  static std::size_t worker_scratch_bytes(const Problem& problem) {
+    const WinogradPlan n = plan(problem);
+    return n.phased ? 0 : winograd_block_bytes(n);
+  }
+  static int phases(const Problem& problem) { return plan(problem).phased ? 3 : 1; }
+  static std::int64_t units(const Problem& problem, int phase) {
+    return winograd_units(plan(problem), phase);
+  }
+  static const char* run(const Args& args, int phase, std::int64_t begin,
+                         std::int64_t end) noexcept {
+    run_winograd(plan(*args.problem), Kernels, Find, args, phase, begin, end);
+    return nullptr;
+  }
+
+  static constexpr Row row(std::string_view name, Isa isa) {
+    return {.name = name,
+            .kind = ProblemKind::conv,
+            .isa = isa,
+            .rounding = winograd_rounding(M),
+            .rejects = rejects,
+            .layouts = layouts,
+            .cost = cost,
+            .packed_bytes = packed_bytes,
+            .pack = pack,
+            .packed_form = packed_form,
+            .scratch_bytes = scratch_bytes,
+            .worker_scratch_bytes = worker_scratch_bytes,
+            .phases = phases,
+            .units = units,
+            .run = run};
+  }
+};
+
 template <const VectorForm& Vector, FindTile* Find, std::size_t Element = sizeof(float)>
 using Blocked = Direct<DirectForm::blocked, Vector, Element, Find>;
 template <const VectorForm& Vector, FindTile* Find>
@@ -227,6 +300,10 @@ constexpr std::array rows{
     DepthwiseChannelsLast<avx512_form, avx512::depthwise_rows>::row(
         "conv_f32_depthwise_nhwc_avx512", Isa::avx512),
     Stem<avx512_form, avx512::f32_tile>::row("conv_f32_stem_avx512", Isa::avx512),
+    Winograd<4, avx512_form, avx512::winograd4, avx512::f32_tile>::row(
+        "conv_f32_winograd4_nchwc_avx512", Isa::avx512),
+    Winograd<2, avx512_form, avx512::winograd2, avx512::f32_tile>::row(
+        "conv_f32_winograd2_nchwc_avx512", Isa::avx512),
     Blocked<avx512_form, avx512::f32_tile>::row("conv_f32_direct_nchwc_avx512", Isa::avx512),
     Blocked<avx512_form, avx512::f16_tile, 2>::row("conv_f32f16_direct_nchwc_avx512", Isa::avx512),
     Blocked<avx512_form, avx512::i8_tile, 1>::row("conv_f32i8_direct_nchwc_avx512", Isa::avx512),
@@ -237,6 +314,10 @@ constexpr std::array rows{
     DepthwiseChannelsLast<avx2_form, avx2::depthwise_rows>::row("conv_f32_depthwise_nhwc_avx2",
                                                                 Isa::avx2),
     Stem<avx2_form, avx2::f32_tile>::row("conv_f32_stem_avx2", Isa::avx2),
+    Winograd<4, avx2_form, avx2::winograd4, avx2::f32_tile>::row("conv_f32_winograd4_nchwc_avx2",
+                                                                 Isa::avx2),
+    Winograd<2, avx2_form, avx2::winograd2, avx2::f32_tile>::row("conv_f32_winograd2_nchwc_avx2",
+                                                                 Isa::avx2),
     Blocked<avx2_form, avx2::f32_tile>::row("conv_f32_direct_nchwc_avx2", Isa::avx2),
     Blocked<avx2_form, avx2::f16_tile, 2>::row("conv_f32f16_direct_nchwc_avx2", Isa::avx2),
     Blocked<avx2_form, avx2::i8_tile, 1>::row("conv_f32i8_direct_nchwc_avx2", Isa::avx2),

@@ -1,0 +1,1 @@
+#include "strata/kernels/conv/winograd_kernel.hpp"
