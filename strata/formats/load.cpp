@@ -1,5 +1,6 @@
 #include "strata/formats/load.hpp"
 
+#include <algorithm>
 #include <new>
 #include <optional>
 #include <string>
@@ -32,8 +33,27 @@ constexpr Signature foreign[] = {
     {0, "\x1f\x8b", "compressed by gzip"},
     {0, "\x28\xb5\x2f\xfd", "compressed by zstd"},
     {0, "version https://git-lfs", "a Git LFS pointer, not the file it stands for"},
-    {0, "<", "an HTML or XML document"},
 };
+
+/// Pages that servers give in the place of a file.
+bool is_markup(std::string_view content) {
+  const std::size_t start = content.find_first_not_of(" \t\r\n\f");
+  if (start == std::string_view::npos) return false;
+  content.remove_prefix(start);
+  constexpr std::string_view starts[] = {"<!doctype", "<html", "<?xml", "<!--"};
+  return std::ranges::any_of(starts, [&](std::string_view begin) {
+    return std::ranges::equal(content.substr(0, begin.size()), begin, {}, [](char c) {
+      return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
+    });
+  });
+}
+
+[[noreturn]] void refuse(std::string_view what) {
+  fail(ErrorCode::unsupported,
+       "this is {}; accepted: ONNX (.onnx), TensorFlow Lite (.tflite), Strata's container ({}), "
+       "graph text ({})",
+       what, container_suffix, text_suffix);
+}
 
 std::string_view as_text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -43,13 +63,10 @@ void refuse_foreign(std::string_view content) {
   if (content.empty()) fail(ErrorCode::model, "the file is empty");
   for (const Signature& s : foreign) {
     if (content.size() > s.offset && content.substr(s.offset).starts_with(s.bytes)) {
-      fail(
-          ErrorCode::unsupported,
-          "this is {}; accepted: ONNX (.onnx), TensorFlow Lite (.tflite), Strata's container ({}), "
-          "graph text ({})",
-          s.format, container_suffix, text_suffix);
+      refuse(s.format);
     }
   }
+  if (is_markup(content)) refuse("an HTML or XML document");
 }
 
 // Names from hostile files reach error texts: one line, of bounded length, nothing that a terminal

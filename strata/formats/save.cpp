@@ -7,6 +7,7 @@
 #include "strata/formats/onnx/export.hpp"
 #include "strata/formats/onnx/stored.hpp"
 #include "strata/formats/tflite/export.hpp"
+#include "strata/formats/tflite/stored.hpp"
 
 namespace strata::formats {
 namespace {
@@ -117,6 +118,10 @@ std::int64_t container_size(const ir::Graph& graph, const ModelInfo& info) {
 void save_tflite(const ir::Graph& graph, const fs::path& path) {
   with_context([&] { return fmt::format("writing {}", path.string()); },
                [&] { write_file(path, tflite_bytes(graph)); });
+}
+
+bool tflite_stores(const EncodedTensor& constant) {
+  return constant.is_dense() || tflite::has_stored_form(constant);
 }
 
 std::string tflite_bytes(const ir::Graph& graph) { return tflite::model_bytes(graph); }

@@ -50,6 +50,8 @@ std::int64_t container_size(const ir::Graph& graph, const ModelInfo& info = {});
 /// grids that their operands say. Which arithmetic computes them is then the runtime's choice.
 /// Atomic. Throws unsupported listing the ops that have no form there.
 void save_tflite(const ir::Graph& graph, const std::filesystem::path& path);
+/// Whether TensorFlow Lite stores the constant in its encoding; else it goes out decoded.
+bool tflite_stores(const EncodedTensor& constant);
 std::string tflite_bytes(const ir::Graph& graph);
 
 }  // namespace strata::formats

@@ -105,7 +105,11 @@ SearchSpace ModelEvaluator::space(int most_threads) const {
     if (encoding->searched && has_form(*encoding)) space.encodings.emplace_back(encoding->name);
   }
   if (has_static_layer()) {
-    for (const StaticScheme& scheme : static_schemes()) space.encodings.emplace_back(scheme.name);
+    for (const StaticScheme& scheme : static_schemes()) {
+      // Codes of fewer bits take whole bytes in TensorFlow Lite's files: they would save nothing.
+      const bool saves = scheme.weight_bits == 8 || options_.format != formats::Format::tflite;
+      if (saves) space.encodings.emplace_back(scheme.name);
+    }
   }
   space.threads.clear();
   for (int threads = 1; threads < most_threads; threads *= 2) space.threads.push_back(threads);
@@ -118,12 +122,13 @@ bool ModelEvaluator::has_static_layer() const {
       layers_, [&](const compress::WeightLayer& layer) { return static_->has(layer.name); });
 }
 
-/// ONNX writes decoded what it has no form for, which makes no file smaller.
+/// Files hold decoded what they have no form for, which makes no file smaller.
 bool ModelEvaluator::has_form(const Encoding& encoding) const {
-  if (options_.container || layers_.empty() || encoding.name == dense_encoding.name) return true;
+  const bool any = options_.format == formats::Format::container;
+  if (any || layers_.empty() || encoding.name == dense_encoding.name) return true;
   const auto stores = [&](std::size_t layer) {
     try {
-      return formats::onnx_stores(encoded(layer, std::string(encoding.name)));
+      return this->stores(encoded(layer, std::string(encoding.name)));
     } catch (const Error& error) {
       if (error.code() != ErrorCode::usage && error.code() != ErrorCode::unsupported) throw;
       return false;  // these weights have no such codes
@@ -135,9 +140,29 @@ bool ModelEvaluator::has_form(const Encoding& encoding) const {
   return false;
 }
 
-std::int64_t ModelEvaluator::file_bytes(const ir::Graph& version) const {
-  return options_.container ? formats::container_size(version)
-                            : formats::onnx_size(version, file_options());
+bool ModelEvaluator::stores(const EncodedTensor& weights) const {
+  return options_.format == formats::Format::tflite ? formats::tflite_stores(weights)
+                                                    : formats::onnx_stores(weights);
+}
+
+std::int64_t ModelEvaluator::file_bytes(const Configuration& configuration,
+                                        const Stopped& stopped) const {
+  switch (options_.format) {
+    case formats::Format::container:
+      return formats::container_size(version(configuration, stopped));
+    case formats::Format::tflite:
+      return std::int64_t(tflite_version(configuration, stopped).bytes->size());
+    default:
+      return formats::onnx_size(version(configuration, stopped), file_options());
+  }
+}
+
+const TfliteForm& ModelEvaluator::tflite_version(const Configuration& configuration,
+                                                 const Stopped& stopped) const {
+  if (!tflite_ || tflite_->first != configuration.encodings) {
+    tflite_.emplace(configuration.encodings, tflite_form(version(configuration, stopped)));
+  }
+  return tflite_->second;
 }
 
 const EncodedTensor& ModelEvaluator::encoded(std::size_t layer, const std::string& encoding) const {
@@ -170,7 +195,10 @@ ir::Graph ModelEvaluator::version(const Configuration& configuration,
 
 std::shared_ptr<const runtime::Program> ModelEvaluator::program(const Configuration& configuration,
                                                                 runtime::Target target) const {
-  ir::Graph graph = version(configuration);
+  // The default is the model as given, which need not be a file of the format.
+  const bool as_file =
+      options_.format == formats::Format::tflite && !configuration.encodings.empty();
+  ir::Graph graph = as_file ? tflite_version(configuration).graph : version(configuration);
   ir::PassOptions passes;
   if (!configuration.fusion) passes.off = {execution_pass};
   ir::optimize(graph, passes);
@@ -232,11 +260,10 @@ std::optional<Measured> ModelEvaluator::measure(const Configuration& configurati
     if (!is_default && default_latency_.samples == 0 && !measure({}, 1, stopped)) {
       return std::nullopt;
     }
-    const ir::Graph made = version(configuration, stopped);  // calibrates where it must
+    measured.file_bytes = is_default ? file_bytes_ : file_bytes(configuration, stopped);
     const auto start = std::chrono::steady_clock::now();
     const auto compiled = program(configuration);
     compile_s_ = seconds_since(start);
-    measured.file_bytes = is_default ? file_bytes_ : file_bytes(made);
     add_memory(compiled, configuration.threads, measured);
     if (!is_default && !measured.over_budget.empty()) {
       measured.failure = measured.over_budget;

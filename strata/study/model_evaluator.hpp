@@ -15,9 +15,11 @@
 #include "strata/eval/measure.hpp"
 #include "strata/eval/runner.hpp"
 #include "strata/formats/save.hpp"
+#include "strata/formats/text_suffix.hpp"
 #include "strata/runtime/target.hpp"
 #include "strata/study/optimizer.hpp"
 #include "strata/study/static_versions.hpp"
+#include "strata/study/tflite_form.hpp"
 
 namespace strata::study {
 
@@ -27,7 +29,8 @@ struct ModelEvaluatorOptions {
   double race_s = 0.1;   ///< measuring the latency of one candidate against the default's
   int eval_threads = 0;  ///< for accuracy; 0: all this process may use
   std::optional<std::size_t> memory_budget;  ///< most bytes of the arena, see Measured::over_budget
-  bool container = false;  ///< versions are files of Strata's container; else of ONNX
+  /// Versions are files of it. What a TensorFlow Lite file holds is what runs.
+  formats::Format format = formats::Format::onnx;
   runtime::Target target = runtime::default_target();
 };
 
@@ -78,8 +81,11 @@ class ModelEvaluator final : public Evaluator {
   /// What is exported: batch norms folded, weights encoded, nothing fused. Throws usage where
   /// `stopped` ends a calibration that it takes.
   ir::Graph version(const Configuration& configuration, const Stopped& stopped = {}) const;
-  /// Bytes of the file that would be written.
-  std::int64_t file_bytes(const ir::Graph& version) const;
+  /// The same as a TensorFlow Lite file, with what reading it gives.
+  const TfliteForm& tflite_version(const Configuration& configuration,
+                                   const Stopped& stopped = {}) const;
+  /// Bytes of the file that would be written; calibrates where it must.
+  std::int64_t file_bytes(const Configuration& configuration, const Stopped& stopped = {}) const;
   /// What runs. Weights that are packed alike are shared between programs.
   std::shared_ptr<const runtime::Program> program(const Configuration& configuration) const {
     return program(configuration, options_.target);
@@ -91,6 +97,7 @@ class ModelEvaluator final : public Evaluator {
  private:
   struct Judged;
   bool has_form(const Encoding& encoding) const;
+  bool stores(const EncodedTensor& weights) const;
   bool has_static_layer() const;
   const EncodedTensor& encoded(std::size_t layer, const std::string& encoding) const;
   std::shared_ptr<ThreadPool> pool(int threads);
@@ -119,6 +126,8 @@ class ModelEvaluator final : public Evaluator {
   std::vector<compress::WeightLayer> layers_;
   mutable std::map<std::pair<std::size_t, std::string>, EncodedTensor> encoded_;  // filled on use
   std::unique_ptr<StaticVersions> static_;
+  using Encodings = decltype(Configuration::encodings);
+  mutable std::optional<std::pair<Encodings, TfliteForm>> tflite_;  // the latest
   std::map<int, std::shared_ptr<ThreadPool>> pools_;
   eval::Measure measure_;
   eval::Evaluation default_evaluation_;  // of the search records

@@ -43,24 +43,30 @@ std::int64_t size_of_model(const ir::Graph& graph, std::size_t file_bytes) {
   return external ? formats::onnx_size(graph) : std::int64_t(file_bytes);
 }
 
-bool is_container(const std::filesystem::path& path) {
-  return formats::format_named(path.string()) == formats::Format::container;
+/// Of names that tell no other, ONNX.
+formats::Format format_of(const std::filesystem::path& path) {
+  return formats::format_named(path.string()).value_or(formats::Format::onnx);
 }
 
 /// The default version is the user's file, byte for byte, where that is one file of the format.
 void write_model(const OptimizeOptions& options, const OptimizeOutcome& outcome,
                  const ModelEvaluator& evaluator, const MappedFile& original) {
   const auto bytes = original.bytes();
-  const bool same_format = options.model.extension() ==
-                           (is_container(options.output) ? formats::container_suffix : ".onnx");
+  const formats::Format format = format_of(options.output);
+  const bool same_format = formats::format_named(options.model.string()) == format;
   if (outcome.search.chosen == 0 && same_format &&
       outcome.original_bytes == std::int64_t(bytes.size())) {
     write_file(options.output, [&](const ByteSink& sink) { sink(bytes); });
     return;
   }
-  const ir::Graph version = evaluator.version(outcome.chosen().configuration);
-  if (!is_container(options.output))
+  const Configuration& chosen = outcome.chosen().configuration;
+  if (format == formats::Format::tflite) {
+    return write_file(options.output, *evaluator.tflite_version(chosen).bytes);
+  }
+  const ir::Graph version = evaluator.version(chosen);
+  if (format == formats::Format::onnx) {
     return formats::save_onnx(version, options.output, file_options());
+  }
   formats::ModelInfo info = formats::model_info(options.model);
   formats::set_command(info, options.command);
   formats::save_container(version, options.output, info);
@@ -115,9 +121,10 @@ class Job {
     ModelEvaluatorOptions evaluator_options;
     evaluator_options.race_s = options_.race_s;
     evaluator_options.memory_budget = options_.memory_budget;
-    evaluator_options.container = is_container(options_.output);
+    evaluator_options.format = format_of(options_.output);
     ModelEvaluator evaluator(std::move(graph), outcome_.original_bytes, dataset_, split_.search,
                              evaluator_options);
+    expect_form(evaluator);
     outcome_.measure = evaluator.measure_of_quality().name();
     outcome_.environment = this_environment(evaluator_options.target.isa);
     take_records(evaluator);
@@ -146,6 +153,13 @@ class Job {
   void warn(const eval::Warning& warning) {
     outcome_.warnings.push_back(warning);
     if (observer_.warned) observer_.warned(warning);
+  }
+
+  /// Before the search: a model that the format has no form for has no version either.
+  void expect_form(const ModelEvaluator& evaluator) const {
+    if (format_of(options_.output) != formats::Format::tflite) return;
+    with_context([&] { return fmt::format("writing {}", options_.output.string()); },
+                 [&] { evaluator.tflite_version({}); });
   }
 
   void split() {

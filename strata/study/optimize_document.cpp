@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "strata/study/static_versions.hpp"
 #include "strata/tensor/encoding.hpp"
 
 namespace strata::study {
@@ -87,6 +88,7 @@ json options_document(const OptimizeOptions& options, const OptimizeOutcome& out
   for (const Encoding* encoding : all_encodings()) {
     if (encoding->searched) encodings.push_back(encoding->name);
   }
+  for (const StaticScheme& scheme : static_schemes()) encodings.push_back(scheme.name);
   return {{"max_drop", options.max_drop},
           {"time_s", options.time_s ? json(*options.time_s) : json()},
           {"memory_budget", options.memory_budget ? json(*options.memory_budget) : json()},

@@ -128,7 +128,11 @@ TEST(Load, OtherFormatsAreRecognized) {
             "(.tflite), Strata's container (.strata), graph text (.strata.txt)");
   EXPECT_NE(error_of("\x1c\0\0\0TFL3\0\0"sv).find("TensorFlow Lite"), std::string::npos);
   EXPECT_NE(error_of("PK\x03\x04...."sv).find("zip archive"), std::string::npos);
-  EXPECT_NE(error_of("<!DOCTYPE html>"sv).find("HTML"), std::string::npos);
+  for (const std::string_view page : {"<!DOCTYPE html>"sv, "\n <HTML><head>"sv, "<?xml v"sv}) {
+    EXPECT_NE(error_of(page).find("HTML"), std::string::npos) << page;
+  }
+  // Other things begin so, too.
+  EXPECT_EQ(error_of("<not a page"sv).find("HTML"), std::string::npos);
 }
 
 TEST(Load, MissingFileAndFolder) {

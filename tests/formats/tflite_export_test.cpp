@@ -151,6 +151,40 @@ TEST(TfliteExport, IntegersStayTheSame) {
   EXPECT_EQ(difference(quantized(DType::u8, DType::i8)), 0);
 }
 
+TEST(TfliteExport, WeightsAreStoredInFewerBits) {
+  for (const Encoding* encoding : {&f16_encoding, &i8_tensor_encoding, &i8_channel_encoding}) {
+    SCOPED_TRACE(encoding->name);
+    Random random(5);
+    Graph graph;
+    const auto weights = [&](const Shape& shape, int axis) {
+      return graph.add_constant("w", encoding->encode(random_tensor(random, shape), axis));
+    };
+    ValueId y = graph.add_input("x", f32({1, 6, 7, 5}));
+    y = user_node(graph, "Conv", {y, weights({8, 6, 3, 3}, 0)}, "conv");
+    y = user_node(graph, "Conv", {y, weights({8, 1, 2, 2}, 0)}, "depthwise",
+                  {{"group", std::int64_t(8)}});
+    y = user_node(graph, "ConvTranspose", {y, weights({8, 4, 2, 2}, 1)}, "up",
+                  {{"strides", Ints{2, 2}}});
+    y = user_node(graph, "GlobalAveragePool", {y}, "average");
+    y = user_node(graph, "Flatten", {y}, "flat");
+    y = user_node(graph, "Gemm", {y, weights({4, 8}, 1)}, "columns");
+    y = user_node(graph, "Gemm", {y, weights({8, 8}, 0)}, "rows", {{"transB", std::int64_t(1)}});
+    graph.outputs = {user_node(graph, "MatMul", {y, weights({8, 5}, 1)}, "product")};
+    EXPECT_LE(difference(graph), 64 * float_tolerance(8 * 9));
+    // All weights come back as they were stored, whatever the order of their axes.
+    const std::string bytes = tflite_bytes(graph);
+    const Graph again = load(std::as_bytes(std::span(bytes)), LoadOptions{});
+    std::int64_t elements = 0;
+    for (std::uint32_t i = 0; i < again.value_limit(); ++i) {
+      const auto& constant = again.value(ValueId(i)).constant;
+      if (constant && constant->encoding == encoding) elements += constant->shape.elements();
+    }
+    EXPECT_GE(elements, 8 * 6 * 9 + 8 * 4 + 8 * 4 * 4 + 4 * 8 + 8 * 8 + 8 * 5);
+  }
+  EXPECT_TRUE(tflite_stores(f16_encoding.encode(Tensor::zeros(DType::f32, {2, 2}), 0)));
+  EXPECT_FALSE(tflite_stores(bf16_encoding.encode(Tensor::zeros(DType::f32, {2, 2}), 0)));
+}
+
 /// A graph with two states that an LSTM reads and writes, through reshapes or directly.
 struct Recurrence {
   Graph graph;

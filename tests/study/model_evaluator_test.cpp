@@ -178,6 +178,39 @@ TEST(ModelEvaluator, VersionsSurviveTheirFile) {
   }
 }
 
+// The same of TensorFlow Lite, whose integers round in another way: what is measured is the file.
+TEST(ModelEvaluator, VersionsAreTheirTfliteFiles) {
+  const ir::Graph graph = planted_network();
+  const Labelled dataset = Labelled::by(graph, 100);
+  ModelEvaluatorOptions options{.race_s = 1e-4};
+  options.format = formats::Format::tflite;
+  ModelEvaluator evaluator{graph, 1000000, dataset, eval::all_items(dataset), options};
+  const SearchSpace space = evaluator.space(1);
+  for (const char* name : {"dense", "f16", "i8_tensor", "i8_channel", "static_i8"}) {
+    EXPECT_EQ(std::ranges::count(space.encodings, name), 1) << name;
+  }
+  for (const char* name : {"bf16", "i4_group32", "static_i4"}) {
+    EXPECT_EQ(std::ranges::count(space.encodings, name), 0) << name;
+  }
+  for (const std::string& encoding : space.encodings) {
+    SCOPED_TRACE(encoding);
+    Configuration configuration;
+    for (const char* layer : {"first", "planted", "last"}) {
+      configuration.encodings[layer] = encoding;
+    }
+    const Measured measured = *evaluator.measure(configuration, 1, {});
+    ASSERT_FALSE(measured.failed()) << measured.failure;
+    const TfliteForm form = evaluator.tflite_version(configuration);
+    EXPECT_EQ(std::int64_t(form.bytes->size()), measured.file_bytes);
+    runtime::Session loaded(formats::load(std::as_bytes(std::span(*form.bytes))));
+    const auto there = eval::evaluate(loaded.shared_program(), dataset, eval::all_items(dataset));
+    EXPECT_EQ(there.accuracy().correct, measured.correct);
+    for (const char* layer : {"first", "planted", "last"}) {
+      EXPECT_TRUE(form.graph.find_node(layer)) << layer;
+    }
+  }
+}
+
 TEST(ModelEvaluator, WhatCannotRunIsAFailureWithItsReason) {
   Planted planted;
   const Measured unknown = *planted.evaluator.measure({.encodings = {{"middle", "f16"}}}, 1, {});

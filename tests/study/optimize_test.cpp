@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -11,6 +12,7 @@
 #include "strata/base/file.hpp"
 #include "strata/eval/evaluate.hpp"
 #include "strata/formats/load.hpp"
+#include "strata/ir/builder.hpp"
 
 namespace strata::study {
 namespace {
@@ -81,6 +83,53 @@ TEST(Optimize, DeliversModelFrontAndReport) {
   std::int64_t macs = 0;
   for (const LayerInfo& layer : outcome.layers) macs += layer.macs;
   EXPECT_GT(macs, 2'000'000);  // 2.66 M for DS-CNN
+}
+
+TEST(Optimize, DeliversTensorFlowLite) {
+  Demo demo;
+  demo.options.output = demo.out / "kws.tflite";
+  int measured = 0;
+  OptimizeObserver observer;
+  bool is_static = false;
+  observer.search.measured = [&](const Candidate& candidate, bool) {
+    ++measured;
+    is_static |= candidate.name == "all static_i8" && !candidate.measured.failed();
+  };
+  const OptimizeOutcome outcome = optimize_model(
+      demo.options, demo.graph, *demo.dataset, [&] { return measured >= 8; }, observer);
+  EXPECT_TRUE(is_static);
+  const ir::Graph written = formats::load(demo.options.output);
+  EXPECT_EQ(written.value(written.inputs[0]).type.shape[0], Dim(1));
+  if (outcome.search.chosen != 0) {
+    EXPECT_EQ(std::int64_t(fs::file_size(demo.options.output)),
+              outcome.chosen().measured.file_bytes);
+  }
+  // Layers are those of the user's model.
+  const auto named = [&](std::string_view name) {
+    return std::ranges::any_of(outcome.layers, [&](const LayerInfo& layer) {
+      return layer.name.find(name) != std::string::npos;
+    });
+  };
+  for (const char* name : {"conv1", "block1_dw", "block4_pw", "dense"}) EXPECT_TRUE(named(name));
+}
+
+TEST(Optimize, SaysBeforeTheSearchWhatTensorFlowLiteLacks) {
+  Demo demo;
+  demo.options.output = demo.out / "kws.tflite";
+  const ir::ValueId last = demo.graph.outputs[0];
+  demo.graph.outputs = {ir::Builder(demo.graph).op("Erf", {last}, {}, "odd one")};
+  int measured = 0;
+  OptimizeObserver observer;
+  observer.search.measured = [&](const Candidate&, bool) { ++measured; };
+  try {
+    optimize_model(demo.options, demo.graph, *demo.dataset, {}, observer);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("1 op has no form in TensorFlow Lite: Erf"),
+              std::string::npos)
+        << error.what();
+  }
+  EXPECT_EQ(measured, 0);
 }
 
 TEST(Optimize, WithoutTimeTheModelStaysByteForByte) {

@@ -8,22 +8,24 @@
 #include "strata/formats/onnx/import.hpp"
 #include "strata/formats/save.hpp"
 #include "strata/formats/text_suffix.hpp"
-#include "strata/ir/builder.hpp"
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/ir/text.hpp"
 #include "strata/report/numbers.hpp"
 #include "strata/report/text.hpp"
-#include "strata/runtime/sizes.hpp"
+#include "strata/study/tflite_form.hpp"
 #include "tools/cli/command.hpp"
+#include "tools/cli/losses.hpp"
 #include "tools/cli/options.hpp"
 #include "tools/cli/output.hpp"
 
 namespace strata::cli {
 namespace {
 
-constexpr std::string_view onnx_suffix = ".onnx", tflite_suffix = ".tflite";
 using formats::container_suffix;
+using formats::Format;
+using formats::onnx_suffix;
 using formats::text_suffix;
+using formats::tflite_suffix;
 
 struct Options {
   ModelOptions model;
@@ -43,39 +45,17 @@ formats::SaveOptions save_options(const Options& options) {
   return save;
 }
 
-enum class Format { onnx, text, container, tflite };
-
 /// Before the model is read: that may take a while.
 Format output_format(const Options& options) {
-  if (options.output.ends_with(onnx_suffix)) return Format::onnx;
-  const bool text = options.output.ends_with(text_suffix);
-  const bool tflite = options.output.ends_with(tflite_suffix);
-  if (!text && !tflite && !options.output.ends_with(container_suffix)) {
+  const auto format = formats::format_named(options.output);
+  if (!format) {
     fail(ErrorCode::usage, "{}: the name tells the format; accepted: *{}, *{}, *{}, *{}",
          options.output, onnx_suffix, tflite_suffix, container_suffix, text_suffix);
   }
-  if (options.opset != 0 || options.external_data) {
+  if (format != Format::onnx && (options.opset != 0 || options.external_data)) {
     fail(ErrorCode::usage, "{}: --opset and --external-data are for ONNX only", options.output);
   }
-  return text ? Format::text : tflite ? Format::tflite : Format::container;
-}
-
-/// At sizes that are known, with what the format has no ops for computed or folded away.
-ir::Graph for_tflite(const Options& options, const ir::Graph& graph) {
-  const DimValues dims = runtime::typical_dims(graph, options.model.dim_values(graph));
-  std::vector<ir::TensorType> types;
-  for (const ir::ValueId id : graph.inputs) {
-    ir::TensorType type = graph.value(id).type;
-    const Shape shape = evaluate(type.shape, dims);
-    type.shape.assign(shape.begin(), shape.end());
-    types.push_back(std::move(type));
-  }
-  ir::Graph sized = ir::with_input_types(graph, types);
-  ir::PassOptions passes;
-  // Equal codes on different grids are different tensors there.
-  passes.off = {"fuse", "merge_duplicates"};
-  ir::optimize(sized, passes);
-  return sized;
+  return *format;
 }
 
 void convert(const Options& options) {
@@ -85,6 +65,7 @@ void convert(const Options& options) {
   if (format == Format::onnx && !options.optimize) model.literal = true;
   ir::Graph graph = model.load();
   if (options.optimize) ir::optimize(graph);
+  tell_losses(graph, format);
   std::size_t nodes = graph.order().size();
   switch (format) {
     case Format::onnx:
@@ -94,7 +75,7 @@ void convert(const Options& options) {
       write_file(options.output, ir::to_text(graph));
       break;
     case Format::tflite: {
-      const ir::Graph sized = for_tflite(options, graph);
+      const ir::Graph sized = study::sized_for_tflite(graph, options.model.dim_values(graph));
       nodes = sized.order().size();
       formats::save_tflite(sized, options.output);
       break;

@@ -14,6 +14,7 @@
 #include "strata/study/optimize.hpp"
 #include "tools/cli/command.hpp"
 #include "tools/cli/interrupt.hpp"
+#include "tools/cli/losses.hpp"
 #include "tools/cli/options.hpp"
 #include "tools/cli/output.hpp"
 
@@ -130,26 +131,20 @@ void check_outputs(const study::OptimizeOptions& job) {
     }
   }
   const auto format = formats::format_named(job.output.string());
-  if (format != formats::Format::onnx && format != formats::Format::container) {
-    fail(
-        ErrorCode::usage,
-        "-o {}: the name tells the format; accepted: *{}, *{}; 'strata convert' makes *{} of these",
-        job.output.string(), formats::onnx_suffix, formats::container_suffix,
-        formats::tflite_suffix);
+  if (!format || format == formats::Format::text) {
+    fail(ErrorCode::usage, "-o {}: the name tells the format; accepted: *{}, *{}, *{}",
+         job.output.string(), formats::onnx_suffix, formats::tflite_suffix,
+         formats::container_suffix);
   }
 }
 
-/// Integers rounded as TensorFlow Lite does have no form in ONNX, and no version of them would be
-/// the one that was measured.
-void expect_form(const ir::Graph& graph, const std::filesystem::path& output) {
-  if (formats::format_named(output.string()) != formats::Format::onnx) return;
-  for (const ir::NodeId id : graph.order()) {
-    const std::string arithmetic = graph.node(id).attributes.string("arithmetic", "onnx");
-    if (arithmetic == "onnx") continue;
-    fail(ErrorCode::unsupported,
-         "{} computes integers in the arithmetic {}, which ONNX does not know; accepted: -o *{}",
-         graph.node(id).name, arithmetic, formats::container_suffix);
-  }
+/// In the model's own format, as far as it is one that is written.
+std::filesystem::path default_output(const std::filesystem::path& model) {
+  const auto format = formats::format_named(model.string());
+  const std::string_view suffix = format == formats::Format::tflite      ? formats::tflite_suffix
+                                  : format == formats::Format::container ? formats::container_suffix
+                                                                         : formats::onnx_suffix;
+  return model.stem().string() + ".optimized" + std::string(suffix);
 }
 
 /// Fills in what follows from other options.
@@ -162,9 +157,8 @@ void resolve(Options& options) {
   }
   job.time_s = parse_time("--time", options.time);
   job.threads = options.threads ? options.threads : usable_threads();
-  job.output = options.output.empty()
-                   ? std::filesystem::path(job.model.stem().string() + ".optimized.onnx")
-                   : std::filesystem::path(options.output);
+  job.output =
+      options.output.empty() ? default_output(job.model) : std::filesystem::path(options.output);
   const auto beside = [&](const std::string& given, const char* ending) {
     if (!given.empty()) return std::filesystem::path(given);
     return job.output.parent_path() / (job.output.stem().string() + ending);
@@ -304,13 +298,21 @@ void print_front(const study::OptimizeOutcome& outcome) {
   add(outcome.original());
   table.add_rule();
   bool beyond = !outcome.original().rejected.empty();
-  for (const int id : outcome.search.front) {
+  std::vector<int> shown = outcome.search.front;
+  const bool on_front = std::ranges::count(shown, outcome.search.chosen) != 0;
+  if (!on_front) shown.push_back(outcome.search.chosen);
+  for (const int id : shown) {
     const study::Candidate& candidate = outcome.search.candidates[std::size_t(id)];
     if (id != 0) add(candidate);
     beyond |= id != outcome.search.chosen && !candidate.rejected.empty();
   }
   print(table, usual_width);
   if (beyond) print("beyond: not within the limits\n");
+  if (!on_front && outcome.search.chosen != 0) {
+    print_wrapped(
+        "The chosen one lies beside the front: what beats it there does so by less than "
+        "measurements can tell.\n");
+  }
 }
 
 std::string ended_text(const study::OptimizeOutcome& outcome) {
@@ -356,11 +358,11 @@ void print_outcome(const study::OptimizeOptions& job, const study::OptimizeOutco
   std::string text = "\n" + field("chosen", report::printable(chosen.name));
   text += field("why", report::printable(outcome.search.reason));
   text += verdict_text(job, outcome);
-  text +=
-      field("file",
-            fmt::format("{}, {} of {}", format_bytes(double(measured.file_bytes)),
-                        format_ratio(double(measured.file_bytes) / double(outcome.original_bytes)),
-                        format_bytes(double(outcome.original_bytes))));
+  // The model as given may have become a file of another format.
+  const auto bytes = double(std::filesystem::file_size(job.output));
+  text += field("file", fmt::format("{}, {} of {}", format_bytes(bytes),
+                                    format_ratio(bytes / double(outcome.original_bytes)),
+                                    format_bytes(double(outcome.original_bytes))));
   text +=
       field("latency", fmt::format("{}, {:.3f} of the float default ({:.3f} to {:.3f})",
                                    format_seconds(measured.latency.median), measured.ratio.median,
@@ -399,7 +401,7 @@ void tell_what_was_understood(const Options& options, const data::Dataset& datas
 ExitCode optimize(Options& options) {
   resolve(options);
   ir::Graph graph = options.model.load();
-  expect_form(graph, options.job.output);
+  tell_losses(graph, *formats::format_named(options.job.output.string()));
   const auto dataset =
       data::open_dataset(options.data, options.input.dataset(graph, options.model.path));
   options.job.data_name = fmt::format("{} ({})", options.data, dataset->description());
@@ -427,7 +429,8 @@ ExitCode optimize(Options& options) {
 std::function<ExitCode()> declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   study::OptimizeOptions& job = options->job;
-  app.add_option("MODEL", options->model.path, "model file: ONNX, or Strata's text form")
+  app.add_option("MODEL", options->model.path,
+                 "model file: ONNX, TensorFlow Lite, or Strata's container or text form")
       ->required();
   app.add_flag("--follow-links", options->model.follow_links,
                "let symbolic links to external weights lead out of the model's folder");
@@ -450,10 +453,10 @@ std::function<ExitCode()> declare(CLI::App& app) {
                  "most bytes for activations and scratch, such as 64K or 1M; versions that need "
                  "more are refused")
       ->type_name("SIZE");
-  app.add_option(
-         "-o,--output", options->output,
-         "the optimised model, *.strata for Strata's container, else ONNX (default: MODEL's name "
-         "with .optimized.onnx, here)")
+  app.add_option("-o,--output", options->output,
+                 "the optimised model: *.onnx, *.tflite, or *.strata for Strata's container, which "
+                 "has every "
+                 "encoding (default: MODEL's name with .optimized and its format, here)")
       ->type_name("FILE");
   app.add_option("--report", options->report, "the HTML report (default: beside the output)")
       ->type_name("FILE");

@@ -52,6 +52,10 @@ void warn(std::string_view text) {
              report::printable(text));
 }
 
+void note(std::string_view text) {
+  fmt::print(stderr, "strata: note: {}\n", report::printable(text));
+}
+
 void warn(std::span<const eval::Warning> warnings) {
   for (const eval::Warning& warning : warnings) warn(warning.text);
 }

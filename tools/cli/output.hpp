@@ -26,6 +26,8 @@ void print_document(const nlohmann::json& value);
 /// On stderr: what makes figures doubtful though nothing failed.
 void warn(std::string_view text);
 void warn(std::span<const eval::Warning> warnings);
+/// On stderr: what is good to know of what was done.
+void note(std::string_view text);
 /// [{"kind", "text"}, ...]
 nlohmann::json describe(std::span<const eval::Warning> warnings);
 

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "strata/base/error.hpp"
+#include "strata/base/file.hpp"
 #include "strata/compress/cleaned.hpp"
 #include "strata/compress/quantize/encode_layers.hpp"
 #include "strata/data/metrics.hpp"
@@ -18,8 +19,10 @@
 #include "strata/report/progress.hpp"
 #include "strata/report/table.hpp"
 #include "strata/report/text.hpp"
+#include "strata/study/tflite_form.hpp"
 #include "tools/cli/command.hpp"
 #include "tools/cli/interrupt.hpp"
+#include "tools/cli/losses.hpp"
 #include "tools/cli/options.hpp"
 #include "tools/cli/output.hpp"
 #include "tools/cli/post_training.hpp"
@@ -28,9 +31,9 @@ namespace strata::cli {
 namespace {
 
 using compress::LayerChange;
+using formats::Format;
 using report::format_bytes;
 
-constexpr std::string_view onnx_suffix = ".onnx";
 constexpr std::size_t usual_width = 80;
 
 struct Options {
@@ -47,9 +50,7 @@ struct Options {
   bool json = false;
 };
 
-bool is_container(const Options& options) {
-  return options.output.ends_with(formats::container_suffix);
-}
+Format format_of(const Options& options) { return *formats::format_named(options.output); }
 
 /// Before the model is read: that may take a while.
 void check_output(const Options& options) {
@@ -59,18 +60,27 @@ void check_output(const Options& options) {
     return;
   }
   if (options.output.empty()) fail(ErrorCode::usage, "-o FILE is missing (or --list)");
-  if (!is_container(options) && !options.output.ends_with(onnx_suffix)) {
-    fail(ErrorCode::usage, "{}: the name tells the format; accepted: *{}, *{}", options.output,
-         onnx_suffix, formats::container_suffix);
+  if (options.weights.empty() && options.layers.empty() && !options.post_training.given()) {
+    fail(ErrorCode::usage,
+         "what to do is missing: --weights ENCODING stores weights in fewer bits, --activations i8 "
+         "--calibrate DATA computes on integers too");
+  }
+  const auto format = formats::format_named(options.output);
+  if (!format || format == Format::text) {
+    fail(ErrorCode::usage, "{}: the name tells the format; accepted: *{}, *{}, *{}", options.output,
+         formats::onnx_suffix, formats::tflite_suffix, formats::container_suffix);
   }
 }
 
-/// An ONNX file that stores weights decoded would not be what was asked for.
-void expect_onnx_stores(const ir::Graph& graph, std::span<const LayerChange> changes) {
+/// A file that stores weights decoded would not be what was asked for.
+void expect_stored(const ir::Graph& graph, std::span<const LayerChange> changes, Format format) {
+  if (format == Format::container) return;
+  const bool onnx = format == Format::onnx;
   std::vector<std::string> layers;
   const Encoding* encoding = nullptr;
   for (const LayerChange& change : changes) {
-    if (formats::onnx_stores(*graph.value(change.layer.weight).constant)) continue;
+    const EncodedTensor& weights = *graph.value(change.layer.weight).constant;
+    if (onnx ? formats::onnx_stores(weights) : formats::tflite_stores(weights)) continue;
     if (!encoding) encoding = change.after;
     if (encoding == change.after) layers.push_back(change.layer.name);
   }
@@ -79,9 +89,11 @@ void expect_onnx_stores(const ir::Graph& graph, std::span<const LayerChange> cha
   const std::size_t count = layers.size();
   if (count > most) layers.resize(most);
   fail(ErrorCode::unsupported,
-       "ONNX cannot store {} ({}{}); it has f16, bf16, f8e4m3_tensor, f8e5m2_tensor and affine "
-       "codes of 8, 4 and 2 bits. Write *{}, which keeps every encoding",
-       encoding->name, fmt::join(layers, ", "), count > most ? ", ..." : "",
+       "{} cannot store {} ({}{}); it has {}. Write *{}, which keeps every encoding",
+       onnx ? "ONNX" : "TensorFlow Lite", encoding->name, fmt::join(layers, ", "),
+       count > most ? ", ..." : "",
+       onnx ? "f16, bf16, f8e4m3_tensor, f8e5m2_tensor and affine codes of 8, 4 and 2 bits"
+            : "f16, i8_tensor and i8_channel",
        formats::container_suffix);
 }
 
@@ -187,8 +199,20 @@ std::string command_of(const Options& options) {
   return command.text();
 }
 
-void save(const ir::Graph& graph, const Options& options) {
-  if (!is_container(options)) {
+/// Puts what a TensorFlow Lite file computes in the place of the graph, so that this is what is
+/// evaluated; empty for other formats.
+std::shared_ptr<const std::string> take_tflite_form(ir::Graph& graph, const Options& options) {
+  if (format_of(options) != Format::tflite) return nullptr;
+  study::TfliteForm form = with_context([&] { return fmt::format("writing {}", options.output); },
+                                        [&] { return study::tflite_form(graph); });
+  graph = std::move(form.graph);
+  return std::move(form.bytes);
+}
+
+/// `tflite`: the file, if it is one of those.
+void save(const ir::Graph& graph, const std::string* tflite, const Options& options) {
+  if (tflite) return write_file(options.output, *tflite);
+  if (format_of(options) == Format::onnx) {
     formats::SaveOptions save_options;
     save_options.sources = true;
     save_options.narrow_weights =
@@ -283,8 +307,9 @@ ExitCode quantize_all(const Options& options) {
   if (!options.data.empty()) {
     dataset = data::open_dataset(options.data, options.input.dataset(graph, options.model.path));
   }
-  const PostTrainingOutcome outcome = quantize_activations(
-      std::move(graph), options.post_training, options.model, options.input, options.threads);
+  PostTrainingOutcome outcome = quantize_activations(std::move(graph), options.post_training,
+                                                     options.model, options.input, options.threads);
+  const auto tflite = outcome.complete ? take_tflite_form(outcome.graph, options) : nullptr;
   const auto found = outcome.complete
                          ? effect(outcome.network.original, outcome.graph, dataset.get(), options)
                          : std::nullopt;
@@ -292,7 +317,7 @@ ExitCode quantize_all(const Options& options) {
     warn("interrupted: nothing was written");
     return interrupted;
   }
-  save(outcome.graph, options);
+  save(outcome.graph, tflite.get(), options);
   if (options.json) {
     nlohmann::json document = {{"command", command_of(options)},
                                {"output", options.output},
@@ -325,13 +350,15 @@ ExitCode quantize(const Options& options) {
   graph = compress::cleaned(std::move(graph));
   const ir::Graph original = graph;
   const std::vector<LayerChange> changes = compress::encode_layers(graph, rules);
-  if (!is_container(options)) expect_onnx_stores(graph, changes);
+  expect_stored(graph, changes, format_of(options));
+  tell_losses(graph, format_of(options));
+  const auto tflite = take_tflite_form(graph, options);
   const auto found = effect(original, graph, dataset.get(), options);
   if (!found) {
     warn("interrupted: nothing was written");
     return interrupted;
   }
-  save(graph, options);
+  save(graph, tflite.get(), options);
   if (options.json) {
     nlohmann::json document = {{"command", command_of(options)},
                                {"output", options.output},
@@ -362,8 +389,9 @@ std::function<ExitCode()> declare(CLI::App& app) {
       ->expected(1)
       ->take_all();
   add_post_training_options(app, options->post_training);
-  app.add_option("-o,--output", options->output,
-                 "what to write: *.onnx where ONNX has the encodings, or *.strata for any")
+  app.add_option(
+         "-o,--output", options->output,
+         "what to write: *.onnx or *.tflite where these have the encodings, or *.strata for any")
       ->type_name("FILE");
   auto* data =
       app.add_option(

@@ -214,6 +214,8 @@ class GraphWriter {
            ir::describe(node), clip);
     }
     text.attributes.erase("cell_clip");
+    text.arithmetic = node.attributes.string("arithmetic", "");
+    text.attributes.erase("arithmetic");
     with_context([&] { return ir::describe(node); },
                  [&] {
                    nodes_.push_back(node_proto(text, [&](const std::string& attribute) {

@@ -196,9 +196,20 @@ class Importer {
     for (const ValueInfoProto& output : proto_.outputs) used_.insert(output.name);
   }
 
+  ir::Attributes attributes_of(const NodeProto& node) {
+    ir::Attributes attributes = read_attributes(node, tensors_);
+    constexpr std::string_view ops[] = {"DequantizeLinear", "QLinearConv", "QLinearMatMul",
+                                        "QuantizeLinear"};
+    if (!node.arithmetic.empty() && plain_domain(node.domain).empty() &&
+        std::ranges::count(ops, node.op_type) != 0) {
+      attributes.set("arithmetic", std::string(node.arithmetic));
+    }
+    return attributes;
+  }
+
   void add_node(const NodeProto& node) {
     try {
-      NodeContext context(graph_, place(node), read_attributes(node, tensors_));
+      NodeContext context(graph_, place(node), attributes_of(node));
       if (context.opset() < 6) context.attributes.erase("consumed_inputs");
       if (is_control(node)) return add_control(node, context);
       if (const Converter* row =

@@ -131,6 +131,7 @@ MessageWriter node_proto(const NodeText& node, const BodyWriter& body) {
     w.message(5, attribute_proto(name, value, body));
   }
   add_sources(w, 9, node.sources);
+  if (!node.arithmetic.empty()) w.message(9, entry(arithmetic_key, node.arithmetic));
   return w;
 }
 

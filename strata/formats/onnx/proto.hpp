@@ -44,6 +44,7 @@ struct NodeText {
   std::vector<std::string_view> outputs;
   ir::Attributes attributes;
   ir::Sources sources = {};
+  std::string arithmetic = {};  ///< see arithmetic_key; empty: ONNX's
 };
 /// `body` writes an attribute that is a graph, given its name.
 using BodyWriter = std::function<MessageWriter(const std::string& attribute)>;

@@ -74,12 +74,6 @@ class Unfolder {
         unfolded.push_back(id);
       }
     }
-    for (const NodeId id : order) {
-      // What has no form on floats keeps its meaning, if only Strata reads it.
-      Node& node = graph_.node(id);
-      const bool said = node.op->name == "QuantizeLinear" || node.op->name == "DequantizeLinear";
-      if (said) node.attributes.erase("arithmetic");
-    }
     if (unfolded.empty()) return 0;
     graph_.sort();
     graph_.compact();
@@ -208,6 +202,8 @@ class Unfolder {
     Node& quantize = graph_.node(id);
     quantize.op = &ir::find_op("QuantizeLinear");
     quantize.attributes = {};
+    const std::string arithmetic = node.attributes.string("arithmetic", "onnx");
+    if (arithmetic != "onnx") quantize.attributes.set("arithmetic", arithmetic);
     quantize.inputs = {result, in[result_at], in[result_at + 1]};
   }
 

@@ -29,13 +29,17 @@ std::pair<std::string_view, std::string_view> parse_entry(Message m) {
   return entry;
 }
 
+std::string_view key_of(Message entry) {
+  std::string_view key;
+  while (entry.next()) {
+    if (entry.field() == 1) key = entry.bytes();
+  }
+  return key;
+}
+
 /// An entry of metadata_props: of interest are names that the exporter put there.
 void parse_source(Message m, std::vector<std::string_view>& sources) {
-  bool is_ours = false;
-  for (Message entry = m; entry.next();) {
-    if (entry.field() == 1) is_ours = entry.bytes().starts_with(source_key);
-  }
-  if (is_ours) sources.push_back(parse_entry(m).second);
+  if (key_of(m).starts_with(source_key)) sources.push_back(parse_entry(m).second);
 }
 
 /// Graphs within graphs.
@@ -72,6 +76,12 @@ void add_captures(const GraphProto& graph, std::vector<std::string_view>& captur
   for (const ValueInfoProto& output : graph.outputs) read(output.name);
 }
 
+/// An entry of metadata_props.
+void parse_note(Message m, NodeProto& node) {
+  parse_source(m, node.sources);
+  if (key_of(m) == arithmetic_key) node.arithmetic = parse_entry(m).second;
+}
+
 NodeProto parse_node(Message m, int depth) {
   NodeProto node;
   while (m.next()) {
@@ -96,7 +106,7 @@ NodeProto parse_node(Message m, int depth) {
         node.domain = m.text();
         break;
       case 9:
-        parse_source(m.message(), node.sources);
+        parse_note(m.message(), node);
         break;
       case 8:
         node.overload = m.text();

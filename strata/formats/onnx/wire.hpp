@@ -18,6 +18,9 @@ namespace strata::formats::onnx {
 /// Entries of metadata_props whose keys are this and a number hold names that a node or a constant
 /// came from.
 constexpr std::string_view source_key = "strata.source.";
+/// The entry that says whose rounding an op on integers follows, where it is not ONNX's: an
+/// attribute would make other readers refuse the file.
+constexpr std::string_view arithmetic_key = "strata.arithmetic";
 
 struct TensorProto {
   std::string_view name;
@@ -80,6 +83,7 @@ struct NodeProto {
   std::vector<AttributeProto> attributes;
   /// What the node's graphs read from around it; no duplicates.
   std::vector<std::string_view> captures;
+  std::string_view arithmetic;            ///< empty: ONNX's
   std::vector<std::string_view> sources;  ///< as the exporter wrote them
   // Of nodes out of functions; see inline_functions.
   std::int64_t opset = 0;   ///< of ONNX's domain, where the function states it; 0: the model's

@@ -20,6 +20,12 @@ constexpr int code_shift = 128;
 
 Layout other(Layout layout) { return layout == Layout::plain ? Layout::image : Layout::plain; }
 
+constexpr std::array<int, max_rank> iota() {
+  std::array<int, max_rank> places{};
+  for (int i = 0; i < max_rank; ++i) places[std::size_t(i)] = i;
+  return places;
+}
+
 std::vector<std::int64_t> channels_last(const std::vector<std::int64_t>& shape) {
   return {shape[0], shape[2], shape[3], shape[1]};
 }
@@ -124,6 +130,16 @@ std::int32_t TensorForms::get(ir::ValueId value, Layout layout) {
     return known->second[std::size_t(layout)];
   }
   if (graph_.is_constant(value)) {
+    if (auto form = tflite::stored(*graph_.value(value).constant)) {
+      constexpr std::array<int, max_rank> as_they_are = iota();
+      const std::span<const int> axes =
+          layout == Layout::image
+              ? std::span<const int>(image_from_plain)
+              : std::span(as_they_are).first(std::size_t(form->codes.shape().rank()));
+      const std::int32_t tensor = add_decoded(name_of(value, layout), std::move(*form), axes);
+      alias(value, layout, tensor);
+      return tensor;
+    }
     Tensor elements = graph_.value(value).constant->decode();
     if (layout == Layout::image) elements = permuted(elements, image_from_plain);
     const Grid* grid = grids_.find(value);
@@ -138,6 +154,19 @@ std::int32_t TensorForms::get(ir::ValueId value, Layout layout) {
   }
   STRATA_ASSERT(known != forms_.end());
   return turned(known->second[std::size_t(other(layout))], value, layout);
+}
+
+std::int32_t TensorForms::add_decoded(std::string_view name, Stored form,
+                                      std::span<const int> axes) {
+  const Tensor codes = permuted(form.codes, axes);
+  Grid grid{form.scales, std::vector<std::int64_t>(form.scales.size()), 0};
+  const auto axis = int(std::ranges::find(axes, form.axis) - axes.begin());
+  const std::int32_t from = file_.add_constant(fmt::format("{}/codes", name), codes, &grid, axis);
+  const Shape& shape = codes.shape();
+  const std::vector<std::int64_t> extents(shape.begin(), shape.end());
+  const std::int32_t result = file_.add_tensor(name, DType::f32, extents, nullptr);
+  file_.add_operator(schema::BuiltinOperator::DEQUANTIZE, {from}, {result});
+  return result;
 }
 
 std::int32_t TensorForms::turned(std::int32_t source, ir::ValueId value, Layout to) {
@@ -187,6 +216,14 @@ std::int32_t NodeWriter::own(std::string_view suffix, const Tensor& elements, co
   Grid scratch;
   return file_.add_constant(node_->name + std::string(suffix), forms_.stored(elements, grid),
                             forms_.stored_grid(elements.dtype(), grid, scratch), channel_axis);
+}
+
+std::int32_t NodeWriter::own_weights(std::size_t i, std::span<const int> axes, int channel_axis) {
+  const Tensor elements = constant(i, "the weights");
+  if (auto form = tflite::stored(*graph_.value(input(i)).constant)) {
+    return forms_.add_decoded(node_->name + "/weights", std::move(*form), axes);
+  }
+  return own("/weights", permuted(elements, axes), grid(i), channel_axis);
 }
 
 std::int32_t NodeWriter::own_integers(std::string_view suffix,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "strata/formats/tflite/file_writer.hpp"
+#include "strata/formats/tflite/stored.hpp"
 #include "strata/formats/tflite/values.hpp"
 #include "strata/ir/graph.hpp"
 #include "strata/ir/op.hpp"
@@ -31,6 +32,10 @@ class TensorForms {
   /// A tensor like the value's, for what lies between two operators.
   std::int32_t make_between(ir::ValueId like, std::string_view suffix,
                             std::span<const std::int64_t> shape);
+
+  /// An f32 constant that is stored in fewer bits, with its axes in another order, behind the
+  /// DEQUANTIZE that decodes it.
+  std::int32_t add_decoded(std::string_view name, Stored form, std::span<const int> axes);
 
   /// Extents; throws unsupported for symbols.
   std::vector<std::int64_t> shape(ir::ValueId value) const;
@@ -82,6 +87,8 @@ class NodeWriter {
   /// Constants of the exporter's own.
   std::int32_t own(std::string_view suffix, const Tensor& elements, const Grid* grid = nullptr,
                    int channel_axis = 0);
+  /// A constant operand's elements with their axes in another order, as the model stores them.
+  std::int32_t own_weights(std::size_t i, std::span<const int> axes, int channel_axis);
   std::int32_t own_integers(std::string_view suffix, std::span<const std::int64_t> values);
   TensorForms& forms() { return forms_; }
   const TensorForms& forms() const { return forms_; }

@@ -5,6 +5,7 @@
 
 #include "strata/base/checked.hpp"
 #include "strata/base/log.hpp"
+#include "strata/tensor/encodings/affine.hpp"
 
 namespace strata::formats::tflite {
 namespace {
@@ -180,7 +181,14 @@ ir::ValueId Values::turned(ir::ValueId source, std::span<const int> axes, std::s
   const EncodedTensor& whole = *value.constant;
   charge(whole.size_bytes());
   EncodedTensor result = whole;
-  if (whole.parts.size() == 1 && whole.parts[0].shape() == whole.shape) {
+  const AffineFormat* format = affine_format(*whole.encoding);
+  const bool bytes = format && format->bits == 8 && format->symmetric &&
+                     format->sharing != AffineFormat::Sharing::group;
+  if (bytes) {
+    const auto axis = int(std::ranges::find(axes, whole.axis) - axes.begin());
+    result =
+        make_affine(*whole.encoding, axis, permuted(affine_codes(whole), axes), whole.parts[1]);
+  } else if (whole.parts.size() == 1 && whole.parts[0].shape() == whole.shape) {
     result.parts[0] = permuted(whole.parts[0], axes);
     result.shape = result.parts[0].shape();
   } else {

@@ -78,7 +78,8 @@ class Folder {
     Quantized q{node.inputs[0], node.inputs[1], input(node, 2)};
     if (!graph_.is_constant(q.scale) || type(q.scale).dtype != DType::f32 ||
         (q.zero_point != no_value && !graph_.is_constant(q.zero_point)) ||
-        node.attributes.integer("block_size", 0) != 0 || node.attributes.has("arithmetic")) {
+        node.attributes.integer("block_size", 0) != 0 ||
+        (node.op->name == "DequantizeLinear" && node.attributes.has("arithmetic"))) {
       return std::nullopt;
     }
     const Tensor scale = constant(q.scale);
@@ -223,10 +224,13 @@ class Folder {
     if (chain->activation != no_node) {
       add_sources(sources, graph_.node(chain->activation).sources);
     }
-    if (chain->activation == no_node && move(id, main, *result)) {
+    const std::string arithmetic = quantize.attributes.string("arithmetic", "");
+    if (arithmetic.empty() && chain->activation == no_node && move(id, main, *result)) {
       return finish(id, *chain, sources);
     }
     auto integer = integer_form(main, *result, sources);
+    if (!integer && !arithmetic.empty()) integer = tflite_form(main, *result, sources);
+    if (integer && !arithmetic.empty()) integer->attributes.set("arithmetic", arithmetic);
     if (!integer || !takes(*integer, type(quantize.outputs[0]))) return false;
     place(id, *chain, std::move(*integer), *result, sources);
     return finish(id, *chain, sources);
@@ -282,6 +286,45 @@ class Folder {
     }
     if (is_op(main, "GlobalAveragePool")) return global_average(main, result, sources);
     return std::nullopt;
+  }
+
+  /// Ops on integers that ONNX Runtime has none of. Said of them is whose arithmetic they follow.
+  std::optional<IntegerNode> tflite_form(const Node& main, const Quantized& result,
+                                         const Sources& sources) {
+    if (!main.op->domain.empty()) return std::nullopt;
+    const std::string op = fmt::format("strata.QLinear{}", main.op->name);
+    constexpr std::string_view with_two[] = {"Sub", "PRelu"};
+    if (std::ranges::count(with_two, main.op->name) != 0) {
+      return elementwise(main, result, op, sources);
+    }
+    if (is_op(main, "ReduceMean")) return mean(main, result, sources);
+    if (is_op(main, "Identity")) return identity(main, result, sources);
+    constexpr std::string_view with_one[] = {"Elu", "Exp", "HardSwish", "Softmax", "Tanh"};
+    if (std::ranges::count(with_one, main.op->name) == 0) return std::nullopt;
+    auto node = unary(main, result, op, sources);
+    if (node && is_op(main, "Softmax")) node->attributes.set("beta", 1.0f);
+    return node;
+  }
+
+  /// From one grid to another, and from one type.
+  std::optional<IntegerNode> identity(const Node& main, const Quantized& result,
+                                      const Sources& sources) {
+    const auto x = dequantized_tensor(main.inputs[0]);
+    if (!x) return std::nullopt;
+    std::vector<ValueId> operands;
+    append(operands, *x, sources);
+    operands.insert(operands.end(), {result.scale, zero_operand(result, sources)});
+    return IntegerNode{&find_op("strata.QLinearIdentity"), std::move(operands), {}};
+  }
+
+  std::optional<IntegerNode> mean(const Node& main, const Quantized& result,
+                                  const Sources& sources) {
+    auto node = unary(main, result, "strata.QLinearReduceMean", sources);
+    const ValueId axes = input(main, 1);
+    if (!node || axes == no_value || !graph_.is_constant(axes)) return std::nullopt;
+    node->attributes = {{"axes", constant(axes).to_int64()},
+                        {"keepdims", main.attributes.integer("keepdims", 1)}};
+    return node;
   }
 
   /// The bias as i32, where its scale is that of the products: one step is one unit of the sums.

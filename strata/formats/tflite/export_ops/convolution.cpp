@@ -56,7 +56,7 @@ void expect_centered(const NodeWriter& writer, const At& at) {
   }
 }
 
-Tensor transposed(const Tensor& matrix) { return permuted(matrix, std::array{1, 0}); }
+constexpr std::array<int, 2> transposed = {1, 0};
 
 void write_conv(NodeWriter& writer, const At& at) {
   expect_centered(writer, at);
@@ -75,8 +75,7 @@ void write_conv(NodeWriter& writer, const At& at) {
   const bool depthwise = group > 1 && group == x[1] && w[1] == 1;
   std::int32_t weights;
   if (depthwise) {
-    weights = writer.own("/weights", permuted(writer.constant(at.w, "the weights"), filters_last),
-                         writer.grid(at.w), 3);
+    weights = writer.own_weights(at.w, filters_last, 3);
   } else {
     weights = writer.tensor(at.w, Layout::image);
   }
@@ -117,9 +116,7 @@ void write_conv_transpose(NodeWriter& writer, const At& at) {
   if (cut) {
     for (std::size_t i = 0; i < 2; ++i) whole[i + 1] += window.before[i] + window.after[i];
   }
-  const std::int32_t weights =
-      writer.own("/weights", permuted(writer.constant(at.w, "the weights"), filters_last),
-                 writer.grid(at.w), 0);
+  const std::int32_t weights = writer.own_weights(at.w, filters_last, 0);
   const std::vector<std::int32_t> operands = {writer.own_integers("/shape", whole), weights,
                                               writer.tensor(at.x, Layout::image),
                                               bias(writer, at, w[1])};
@@ -159,8 +156,7 @@ void write_matmul(NodeWriter& writer, const At& at) {
          writer.shape(at.x).size(), b.size());
   }
   if (constant && b.size() == 2 && !off_center(writer, at)) {
-    const std::int32_t weights =
-        writer.own("/weights", transposed(writer.constant(at.w, "the weights")), grid, 0);
+    const std::int32_t weights = writer.own_weights(at.w, transposed, 0);
     return write_fully_connected(writer, {at.x, at.w, writer.node().inputs.size()}, weights, b[1]);
   }
   if (grid && grid->scale.size() > 1) {
@@ -192,8 +188,7 @@ void export_gemm(NodeWriter& writer) {
   const bool by_rows = attributes.integer("transB", 0) != 0;
   const auto w = writer.shape(1);
   const std::int32_t weights =
-      by_rows ? writer.tensor(1, Layout::plain)
-              : writer.own("/weights", transposed(writer.constant(1, "the weights")));
+      by_rows ? writer.tensor(1, Layout::plain) : writer.own_weights(1, transposed, 0);
   write_fully_connected(writer, real_at, weights, w[by_rows ? 0 : 1]);
 }
 void export_q_linear_gemm(NodeWriter& writer) {

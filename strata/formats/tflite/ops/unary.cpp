@@ -1,7 +1,9 @@
 // Ops of one operand, element by element, and casts between types and grids.
+#include <algorithm>
 #include <tuple>
 
 #include "strata/formats/tflite/options.hpp"
+#include "strata/tensor/encodings/affine.hpp"
 #include "strata/tensor/xnnpack_limits.hpp"
 
 namespace strata::formats::tflite {
@@ -133,6 +135,24 @@ void convert_quantize(OperatorContext& context) {
                {{"arithmetic", context.arithmetic(delegated)}}, layout);
 }
 
+/// Weights kept as codes of 8 bits around 0: the constant stays as it is and counts as f32.
+bool emit_stored(OperatorContext& context, const Quantization& from) {
+  const bool symmetric = std::ranges::count(from.zero_point, 0) == std::ssize(from.zero_point);
+  if (context.type(0) != DType::i8 || context.output_type() != DType::f32 || !symmetric) {
+    return false;
+  }
+  const auto codes = context.constant_input(0);
+  if (!codes || codes->elements() == 0) return false;
+  const bool per_channel = from.scale.size() > 1;
+  const std::optional<int> axis = per_channel ? std::optional(int(from.axis)) : std::nullopt;
+  const Quantization checked = context.quantization(0, axis);
+  const Shape shape = per_channel ? Shape{std::ssize(checked.scale)} : Shape{};
+  context.emit_constant(make_affine(per_channel ? i8_channel_encoding : i8_tensor_encoding,
+                                    axis.value_or(0), *codes,
+                                    Tensor::from<float>(shape, std::span(checked.scale))));
+  return true;
+}
+
 void convert_dequantize(OperatorContext& context) {
   const DType type = context.type(0);
   if (is_float(type)) {
@@ -150,6 +170,7 @@ void convert_dequantize(OperatorContext& context) {
   }
   const Quantization from = context.model().quantization(context.input_tensor(0));
   const bool per_channel = from.scale.size() > 1;
+  if (emit_stored(context, from)) return;
   const Layout layout = per_channel ? Layout::plain : context.at_hand(0);
   std::vector<ir::ValueId> operands{context.input(0, layout)};
   std::optional<int> axis;
