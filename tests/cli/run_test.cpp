@@ -1,0 +1,55 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/cli/cli.hpp"
+
+namespace strata::cli::testing {
+namespace {
+
+TEST(Run, NamesClassesOfPictures) {
+  const std::string net = source + "/demo/squeezenet/squeezenet1.1.onnx";
+  const Outcome outcome = strata("run " + net + " " + source + "/demo/squeezenet/burger.jpg " +
+                                 source + "/demo/squeezenet/cat.png --top 1");
+  EXPECT_EQ(outcome.code, 0) << outcome.text;
+  EXPECT_NE(outcome.text.find("cheeseburger"), std::string::npos) << outcome.text;
+  EXPECT_NE(outcome.text.find("Egyptian cat"), std::string::npos) << outcome.text;
+}
+
+TEST(Run, ShowsValuesAndCodes) {
+  const Folder folder;
+  const std::string integers = source + "/tests/corpus/tflite/head_i8.tflite";
+  const std::string head = R"({'descr': '|i1', 'fortran_order': False, 'shape': (1, 2, 2, 2), })";
+  std::string npy = "\x93NUMPY\x01";
+  npy += std::string("\0\x76\0", 3) + head + std::string(0x76 - head.size() - 1, ' ') + "\n";
+  npy += std::string("\x01\x02\x03\x04\x05\x06\x07\x08");
+  std::ofstream(folder.file("x.npy"), std::ios::binary) << npy;
+  const std::string run = "run " + integers + " " + folder.file("x.npy");
+  const Outcome outcome = strata(run);
+  EXPECT_EQ(outcome.code, 0) << outcome.text;
+  EXPECT_NE(outcome.text.find("scale 0.00390625, zero point -128"), std::string::npos)
+      << outcome.text;
+  EXPECT_NE(outcome.text.find("\n  codes "), std::string::npos) << outcome.text;
+
+  std::ofstream(folder.file("three.txt")) << "oak\nbeech\nash\n";
+  std::ofstream(folder.file("two.txt")) << "oak\nbeech\n";
+  const Outcome named = strata(run + " --top 3 --classes " + folder.file("three.txt"));
+  EXPECT_EQ(named.code, 0) << named.text;
+  for (const char* part : {"code", "oak", "beech", "ash"}) {
+    EXPECT_NE(named.text.find(part), std::string::npos) << named.text;
+  }
+  expect_failure(2, "2 names, the first output has 3 scores",
+                 run + " --classes " + folder.file("two.txt"));
+}
+
+TEST(Run, SaysHowPicturesGetTheSizeOfTheModel) {
+  const Folder folder;  // without a sidecar
+  std::filesystem::copy_file(source + "/demo/squeezenet/squeezenet1.1.onnx",
+                             folder.file("net.onnx"));
+  expect_failure(2, "give --size 224,224 (or --resize and --crop)",
+                 "run " + folder.file("net.onnx") + " " + source + "/demo/squeezenet/cat.png");
+}
+
+}  // namespace
+}  // namespace strata::cli::testing
