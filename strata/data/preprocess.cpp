@@ -171,9 +171,9 @@ Image Preprocess::prepared(const Image& picture) const {
   if (spec_.crop) return centre_crop(image, *spec_.crop);
   if (image.height != extent_.height || image.width != extent_.width) {
     fail(ErrorCode::usage,
-         "the picture has {} x {} pixels, the model takes {} x {}: give 'size', or 'resize' and "
-         "'crop', in [image]",
-         image.width, image.height, extent_.width, extent_.height);
+         "the picture has {} x {} pixels, the model takes {} x {}: give --size {},{} (or --resize "
+         "and --crop), or 'size' (or 'resize' and 'crop') in [image] of a sidecar",
+         image.width, image.height, extent_.width, extent_.height, extent_.height, extent_.width);
   }
   return image;
 }

@@ -180,14 +180,17 @@ std::string definition_list(const std::vector<std::pair<std::string, std::string
 std::string front_section(const OptimizeDocument& document) {
   std::vector<const Candidate*> front;
   for (const Candidate& candidate : document.candidates) {
-    if (candidate.front && !candidate.failed()) front.push_back(&candidate);
+    const bool listed = candidate.front || &candidate == document.chosen;
+    if (listed && !candidate.failed()) front.push_back(&candidate);
   }
   std::stable_sort(front.begin(), front.end(), [](const Candidate* a, const Candidate* b) {
     return a->file_bytes < b->file_bytes;
   });
   std::string html = fmt::format(
       "<section>\n<h2>What could be had</h2>\n<p class=\"about\">Every candidate, judged on {} "
-      "records of the search. On the front are those that no other beats in everything.</p>\n",
+      "records of the search. On the front are those that no other beats in everything; the chosen "
+      "one is "
+      "listed with them.</p>\n",
       format_count(document.root.object("data").integer("search_count")));
   html += legend({{"chosen", "chosen"},
                   {"original", "original"},

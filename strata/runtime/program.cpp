@@ -231,7 +231,10 @@ class ProgramBuilder {
       step.out.push_back(add_buffer(operands.out[i], step.layouts.out[i], Buffer::Kind::arena));
     }
     if (!operands.constants.empty() && operands.constants[0].value != ir::no_value) {
-      step.weights = graph().value(operands.constants[0].value).constant->encoding->name;
+      const EncodedTensor& weights = *graph().value(operands.constants[0].value).constant;
+      // "dense" says little of integers.
+      const bool codes = weights.is_dense() && !is_float(weights.dtype);
+      step.weights = codes ? to_string(weights.dtype) : weights.encoding->name;
     }
     pack(found, candidate, step);
     program_.steps_.push_back(std::move(step));

@@ -9,6 +9,7 @@
 #include "strata/formats/model_info.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/cost.hpp"
+#include "strata/ir/grids.hpp"
 #include "strata/ir/op.hpp"
 #include "strata/report/numbers.hpp"
 #include "strata/report/text.hpp"
@@ -29,6 +30,7 @@ struct Options {
   ModelOptions model;
   PlanOptions plan;
   bool json = false;
+  bool wide = false;
 };
 
 /// What a node adds to the totals. Costs are missing where sizes are not known.
@@ -204,6 +206,24 @@ report::Table node_table(const ir::Graph& graph, const Facts& facts, const DimVa
   return table;
 }
 
+/// What its integers stand for, where they stand for other numbers.
+std::string grid_text(const std::optional<Grid>& grid) {
+  return grid ? fmt::format("  scale {:.9g}, zero point {}", grid->scale, grid->zero_point) : "";
+}
+
+std::string port_text(std::string_view label, const ir::Value& value,
+                      const std::optional<Grid>& grid) {
+  return report::printable(fmt::format("{:<8}{} {}{}", label, value.name, to_string(value.type),
+                                       grid_text(grid))) +
+         '\n';
+}
+
+json port_json(const ir::Value& value, const std::optional<Grid>& grid) {
+  json port = describe(value);
+  if (grid) port["scale"] = grid->scale, port["zero_point"] = grid->zero_point;
+  return port;
+}
+
 /// What the file says of how it came to be.
 std::string origin_text(const formats::ModelInfo& info) {
   std::string text;
@@ -223,21 +243,22 @@ void print_text(const ir::Graph& graph, const Options& options, const Facts& fac
   std::string head = fmt::format("{}  {}\n", report::printable(options.model.path),
                                  format_bytes(double(facts.file_bytes)));
   for (const ir::ValueId id : graph.inputs) {
-    head += report::printable(
-        fmt::format("input   {} {}", graph.value(id).name, to_string(graph.value(id).type)));
-    head += '\n';
+    head += port_text("input", graph.value(id), ir::grid_by_uses(graph, id));
   }
   for (const ir::ValueId id : graph.outputs) {
-    head += report::printable(
-        fmt::format("output  {} {}", graph.value(id).name, to_string(graph.value(id).type)));
-    head += '\n';
+    head += port_text("output", graph.value(id), ir::grid_by_producer(graph, id));
   }
   for (const auto& [symbol, value] : dims.items()) {
     head += report::printable(fmt::format("with    {} = {}", symbol, value)) + '\n';
   }
   head += origin_text(formats::model_info(options.model.path));
   print_wrapped(head + '\n');
-  print(node_table(graph, facts, dims), 80);
+  const report::Table table = node_table(graph, facts, dims);
+  if (options.wide) {
+    print(table.text({.colour = report::use_colour(stdout)}));
+  } else {
+    print(table, 80);
+  }
   const Memory& memory = facts.memory;
   if (memory.peak) {
     print_wrapped(
@@ -293,10 +314,10 @@ void print_json(const ir::Graph& graph, const Options& options, const Facts& fac
                    {"peak_arena_bytes", nullptr},
                    {"segments", parts_json(facts.parts)}};
   for (const ir::ValueId id : graph.inputs) {
-    document["inputs"].push_back(describe(graph.value(id)));
+    document["inputs"].push_back(port_json(graph.value(id), ir::grid_by_uses(graph, id)));
   }
   for (const ir::ValueId id : graph.outputs) {
-    document["outputs"].push_back(describe(graph.value(id)));
+    document["outputs"].push_back(port_json(graph.value(id), ir::grid_by_producer(graph, id)));
   }
   const formats::ModelInfo info = formats::model_info(options.model.path);
   document["producer"] = info.producer;
@@ -333,6 +354,7 @@ std::function<ExitCode()> declare(CLI::App& app) {
   add_model_options(app, options->model, true);
   add_plan_options(app, options->plan);
   app.add_flag("--json", options->json, "print one JSON object");
+  app.add_flag("--wide", options->wide, "names in full, however wide the table gets");
   app.footer(
       "Nodes are those of the file, before any pass; parameters that several nodes share count "
       "once. Memory is that of the plan after all passes, without weights, inputs and outputs. "

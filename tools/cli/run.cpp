@@ -5,8 +5,11 @@
 #include <memory>
 
 #include "strata/base/error.hpp"
+#include "strata/base/file.hpp"
 #include "strata/data/metrics.hpp"
 #include "strata/data/npy.hpp"
+#include "strata/data/sidecar.hpp"
+#include "strata/ir/grids.hpp"
 #include "strata/report/text.hpp"
 #include "tools/cli/command.hpp"
 #include "tools/cli/options.hpp"
@@ -24,14 +27,42 @@ struct Options {
   InputOptions input;
   std::vector<std::string> files;
   std::string output;
+  std::string classes;
   int top = 0;  // 0: where the classes have names
 };
 
-/// Name, type and a few figures, for tensors of any size.
-std::string summary(const std::string& name, const Tensor& tensor) {
-  std::string text = report::printable(name);
+/// An output of the model: its name, and what its integers stand for, where they do.
+struct Port {
+  std::string name;
+  std::optional<Grid> grid;
+};
+
+/// The numbers that the elements stand for.
+std::vector<float> values_of(const Tensor& tensor, const std::optional<Grid>& grid) {
+  if (!grid) return tensor.to_float();
+  std::vector<float> values(std::size_t(tensor.elements()));
+  load_values(tensor.dtype(), tensor.bytes().data(), grid, values);
+  return values;
+}
+
+/// The first of them.
+std::string listed(std::span<const float> values) {
+  constexpr std::size_t shown = 8;
+  std::string text;
+  for (const float value : values.first(std::min(shown, values.size()))) {
+    text += fmt::format(" {:.6g}", value);
+  }
+  return text + (values.size() > shown ? " ...\n" : "\n");
+}
+
+/// Name, type and a few figures, for tensors of any size; codes are shown beside their values.
+std::string summary(const Port& port, const Tensor& tensor) {
+  std::string text = report::printable(port.name);
   text += fmt::format(" {}{}", to_string(tensor.dtype()), to_string(tensor.shape()));
-  const std::vector<float> values = tensor.to_float();
+  if (port.grid) {
+    text += fmt::format("  scale {:.9g}, zero point {}", port.grid->scale, port.grid->zero_point);
+  }
+  const std::vector<float> values = values_of(tensor, port.grid);
   if (values.empty()) return text + "\n";
   double sum = 0;
   for (const float value : values) sum += value;
@@ -41,28 +72,35 @@ std::string summary(const std::string& name, const Tensor& tensor) {
   const auto wrong =
       std::ranges::count_if(values, [](float value) { return !std::isfinite(value); });
   if (wrong > 0) text += fmt::format("  ({} not finite)", wrong);
-  text += "\n ";
-  constexpr std::size_t shown = 8;
-  for (std::size_t i = 0; i < std::min(shown, values.size()); ++i) {
-    text += fmt::format(" {:.6g}", values[i]);
-  }
-  return text + (values.size() > shown ? " ...\n" : "\n");
+  text += "\n " + listed(values);
+  if (port.grid) text += "  codes" + listed(tensor.to_float());
+  return text;
 }
 
-report::Table top_table(std::span<const float> values, const std::vector<std::string>& names,
-                        int top) {
-  report::Table table({{"rank"}, {"score"}, {"class"}, {"name", "", report::Align::left}});
+/// `codes`: of the scores, if they are numbers that codes stand for.
+report::Table top_table(std::span<const float> values, std::span<const float> codes,
+                        const std::vector<std::string>& names, int top) {
+  std::vector<report::Column> columns{{"rank"}, {"score"}, {"class"}};
+  if (!codes.empty()) columns.insert(columns.begin() + 2, {"code"});
+  columns.push_back({"name", "", report::Align::left});
+  report::Table table(std::move(columns));
   int rank = 0;
   for (const std::int32_t label : data::top_k(values, std::size_t(top))) {
-    table.add_row({std::to_string(++rank), fmt::format("{:.5g}", values[std::size_t(label)]),
-                   std::to_string(label), names.empty() ? "" : data::class_name(names, label)});
+    std::vector<report::Cell> row{std::to_string(++rank),
+                                  fmt::format("{:.5g}", values[std::size_t(label)])};
+    if (!codes.empty()) row.push_back(fmt::format("{}", codes[std::size_t(label)]));
+    row.push_back(std::to_string(label));
+    row.push_back(names.empty() ? "" : data::class_name(names, label));
+    table.add_row(std::move(row));
   }
   return table;
 }
 
 /// The best of each row of scores.
-void show_top(const Tensor& scores, const std::vector<std::string>& names, int top) {
-  const std::vector<float> values = scores.to_float();
+void show_top(const Port& port, const Tensor& scores, const std::vector<std::string>& names,
+              int top) {
+  const std::vector<float> values = values_of(scores, port.grid);
+  const std::vector<float> codes = port.grid ? scores.to_float() : std::vector<float>{};
   const std::int64_t rows = scores.shape().rank() > 1 ? scores.shape()[0] : 1;
   const auto classes = std::size_t(scores.elements() / std::max<std::int64_t>(rows, 1));
   if (std::ranges::any_of(values, [](float value) { return std::isnan(value); })) {
@@ -70,20 +108,27 @@ void show_top(const Tensor& scores, const std::vector<std::string>& names, int t
   }
   for (std::size_t row = 0; row * classes < values.size(); ++row) {
     if (values.size() > classes) print(fmt::format("{}row {}\n", row > 0 ? "\n" : "", row));
-    print(top_table(std::span(values).subspan(row * classes, classes), names, top));
+    const auto of_row = [&](std::span<const float> all) {
+      return all.empty() ? all : all.subspan(row * classes, classes);
+    };
+    print(top_table(of_row(values), of_row(codes), names, top));
   }
 }
 
-void show(const Options& options, const runtime::Session& session, const RunInputs& run,
+void show(const Options& options, std::span<const Port> ports, const RunInputs& run,
           const std::vector<Tensor>& outputs, const std::vector<std::string>& names) {
+  if (!options.classes.empty() && outputs[0].elements() != std::int64_t(names.size())) {
+    fail(ErrorCode::usage, "--classes {}: {} names, the first output has {} scores",
+         options.classes, names.size(), outputs[0].elements());
+  }
   if (!run.title.empty()) print(report::printable(run.title) + "\n");
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const bool named = !names.empty() && outputs[i].elements() == std::int64_t(names.size());
     if (i == 0 && (named || options.top > 0) && outputs[i].elements() > 0) {
-      show_top(outputs[i], named ? names : std::vector<std::string>{},
+      show_top(ports[i], outputs[i], named ? names : std::vector<std::string>{},
                options.top > 0 ? options.top : default_top);
     } else {
-      print(summary(session.output_names()[i], outputs[i]));
+      print(summary(ports[i], outputs[i]));
     }
   }
 }
@@ -108,22 +153,39 @@ void write(const std::string& file, const std::vector<std::string>& names,
   data::write_npz(file, arrays);
 }
 
+std::vector<std::string> class_names(const Options& options) {
+  if (!options.classes.empty()) {
+    constexpr std::size_t most_bytes = 16 << 20;
+    return data::parse_classes(read_file(options.classes, most_bytes));
+  }
+  data::DatasetOptions sidecars;
+  sidecars.preprocess = options.input.preprocess;
+  sidecars.model = options.model.path;
+  return data::find_class_names(sidecars);
+}
+
+std::vector<Port> output_ports(const ir::Graph& graph) {
+  std::vector<Port> ports;
+  for (const ir::ValueId id : graph.outputs) {
+    ports.push_back({graph.value(id).name, ir::grid_by_producer(graph, id)});
+  }
+  return ports;
+}
+
 void run_model(const Options& options) {
   ir::Graph graph = options.model.load();
   const std::vector<RunInputs> runs =
       read_run_inputs(options.files, graph, options.model.path, options.input);
   if (!options.output.empty()) check_output(options.output, runs.size(), graph.outputs.size());
-  data::DatasetOptions sidecars;
-  sidecars.preprocess = options.input.preprocess;
-  sidecars.model = options.model.path;
-  const std::vector<std::string> names = data::find_class_names(sidecars);
+  const std::vector<std::string> names = class_names(options);
+  const std::vector<Port> ports = output_ports(graph);
   runtime::Session session(std::move(graph), options.plan.session());
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const std::vector<Tensor> outputs =
         with_context([&] { return runs[i].title.empty() ? std::string("running") : runs[i].title; },
                      [&] { return session.run(runs[i].tensors); });
     if (i > 0) print("\n");
-    show(options, session, runs[i], outputs, names);
+    show(options, ports, runs[i], outputs, names);
     if (!options.output.empty()) write(options.output, session.output_names(), outputs);
   }
 }
@@ -142,10 +204,15 @@ std::function<ExitCode()> declare(CLI::App& app) {
                  "the classes)")
       ->type_name("K")
       ->check(CLI::Range(1, 1 << 30));
+  app.add_option("--classes", options->classes,
+                 "what the classes are called: a text file with a name in each line (goes before "
+                 "the sidecar)")
+      ->type_name("FILE");
   app.add_option("--output", options->output, "write all outputs to this .npz; one also to an .npy")
       ->type_name("FILE");
   app.footer(
       "Arrays go in as they are: float types are converted, and a missing batch axis is added. "
+      "Integers that stand for other numbers are shown as these, their codes beside them. "
       "Pictures are prepared as docs/data.md says.");
   return [options] {
     run_model(*options);
