@@ -9,6 +9,7 @@
 #include "strata/formats/load.hpp"
 #include "strata/formats/save.hpp"
 #include "strata/ir/builder.hpp"
+#include "strata/ir/grids.hpp"
 #include "strata/ir/op.hpp"
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/ir/text.hpp"
@@ -73,7 +74,9 @@ std::shared_ptr<Graph> Graph::from_text(const std::string& text) {
 }
 
 NodeArg Graph::describe(ir::ValueId id) const {
-  return {graph_.value(id).name, graph_.value(id).type};
+  auto grid = ir::grid_by_producer(graph_, id);
+  if (!grid) grid = ir::grid_by_uses(graph_, id);
+  return {graph_.value(id).name, graph_.value(id).type, grid};
 }
 
 std::vector<NodeArg> Graph::inputs() {

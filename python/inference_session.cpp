@@ -7,6 +7,7 @@
 #include "python/errors.hpp"
 #include "python/numpy_types.hpp"
 #include "strata/base/error.hpp"
+#include "strata/ir/grids.hpp"
 
 namespace strata::python {
 namespace {
@@ -27,6 +28,15 @@ std::string expected(const ir::TensorType& type) {
 
 }  // namespace
 
+InferenceSession::Grids InferenceSession::grids_of(const ir::Graph& graph) {
+  Grids grids;
+  for (const ir::ValueId id : graph.inputs) grids.inputs.push_back(ir::grid_by_uses(graph, id));
+  for (const ir::ValueId id : graph.outputs) {
+    grids.outputs.push_back(ir::grid_by_producer(graph, id));
+  }
+  return grids;
+}
+
 py::str NodeArg::name_text() const { return text(name); }
 
 std::string NodeArg::type_name() const { return onnx_type_name(type.dtype); }
@@ -44,16 +54,29 @@ py::list NodeArg::shape() const {
   return list;
 }
 
+py::object NodeArg::scale() const { return grid ? py::cast(grid->scale) : py::none(); }
+
+py::object NodeArg::zero_point() const { return grid ? py::cast(grid->zero_point) : py::none(); }
+
+py::str NodeArg::text_form() const {
+  py::str form =
+      py::str("NodeArg(name={!r}, type={!r}, shape={!r}").format(name_text(), type_name(), shape());
+  if (grid) form = py::str("{}, scale={:.9g}, zero_point={}").format(form, scale(), zero_point());
+  return py::str("{})").format(form);
+}
+
 InferenceSession::InferenceSession(ir::Graph graph, runtime::SessionOptions options, bool log_runs)
     : InferenceSession(
           [&] {
             py::gil_scoped_release release;
-            return runtime::Session(std::move(graph), std::move(options));
+            // Passes may hide in fused nodes what integers stand for.
+            Grids grids = grids_of(graph);
+            return Made{runtime::Session(std::move(graph), std::move(options)), std::move(grids)};
           }(),
           log_runs) {}
 
-InferenceSession::InferenceSession(runtime::Session session, bool log_runs)
-    : session_(std::move(session)) {
+InferenceSession::InferenceSession(Made made, bool log_runs)
+    : session_(std::move(made.session)), grids_(std::move(made.grids)) {
   if (log_runs) {
     if (!session_.is_static()) {
       fail(ErrorCode::unsupported,
@@ -73,7 +96,7 @@ InferenceSession::InferenceSession(runtime::Session session, bool log_runs)
 std::vector<NodeArg> InferenceSession::inputs() const {
   std::vector<NodeArg> args;
   for (std::size_t i = 0; i < session_.input_names().size(); ++i) {
-    args.push_back({session_.input_names()[i], session_.input_types()[i]});
+    args.push_back({session_.input_names()[i], session_.input_types()[i], grids_.inputs[i]});
   }
   return args;
 }
@@ -81,7 +104,7 @@ std::vector<NodeArg> InferenceSession::inputs() const {
 std::vector<NodeArg> InferenceSession::outputs() const {
   std::vector<NodeArg> args;
   for (std::size_t i = 0; i < session_.output_names().size(); ++i) {
-    args.push_back({session_.output_names()[i], session_.output_types()[i]});
+    args.push_back({session_.output_names()[i], session_.output_types()[i], grids_.outputs[i]});
   }
   return args;
 }
@@ -295,7 +318,7 @@ py::list InferenceSession::plans() {
 std::shared_ptr<InferenceSession> InferenceSession::share() {
   const auto held = lock();
   return std::shared_ptr<InferenceSession>(
-      new InferenceSession(session_.share(), log_.has_value()));
+      new InferenceSession(Made{session_.share(), grids_}, log_.has_value()));
 }
 
 void InferenceSession::reset() {

@@ -11,6 +11,7 @@
 
 #include "python/run_log.hpp"
 #include "strata/runtime/session.hpp"
+#include "strata/tensor/grid.hpp"
 
 namespace strata::python {
 
@@ -18,11 +19,16 @@ namespace strata::python {
 struct NodeArg {
   std::string name;
   ir::TensorType type;
+  std::optional<Grid> grid = {};  ///< what integers stand for, where they do
 
   pybind11::str name_text() const;
   std::string type_name() const;
   /// Numbers; names of symbolic extents; expressions over them as text.
   pybind11::list shape() const;
+  /// None where there is no grid.
+  pybind11::object scale() const;
+  pybind11::object zero_point() const;
+  pybind11::str text_form() const;
 };
 
 class IoBinding;
@@ -74,7 +80,17 @@ class InferenceSession {
     std::vector<const void*> in;
   };
 
-  InferenceSession(runtime::Session session, bool log_runs);
+  /// What the integers of each input and output stand for.
+  struct Grids {
+    std::vector<std::optional<Grid>> inputs, outputs;
+  };
+  struct Made {
+    runtime::Session session;
+    Grids grids;
+  };
+
+  static Grids grids_of(const ir::Graph& graph);
+  InferenceSession(Made made, bool log_runs);
   std::unique_lock<std::mutex> lock();
   std::vector<std::size_t> wanted_outputs(const pybind11::object& names) const;
   pybind11::dict checked_feeds(const pybind11::object& feeds) const;
@@ -96,6 +112,7 @@ class InferenceSession {
   std::vector<pybind11::array> output_arrays(const runtime::Context& context) const;
 
   runtime::Session session_;
+  Grids grids_;
   std::vector<Port> inputs_, outputs_;
   std::mutex mutex_;
   std::optional<RunLog> log_;

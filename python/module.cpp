@@ -63,9 +63,10 @@ void add_session(py::module_& module) {
           "Numbers, and names (or expressions) for extents that are bound when running.")
       .def_property_readonly("type", &NodeArg::type_name,
                              "As ONNX Runtime spells it: \"tensor(float)\".")
-      .def("__repr__", [](const NodeArg& arg) {
-        return py::str("{}: {}").format(arg.name_text(), to_string(arg.type));
-      });
+      .def_property_readonly("scale", &NodeArg::scale,
+                             "Of integers q that stand for scale * (q - zero_point); else None.")
+      .def_property_readonly("zero_point", &NodeArg::zero_point, "See scale.")
+      .def("__repr__", &NodeArg::text_form);
 
   using Pairs = std::vector<std::pair<std::string, std::string>>;
   py::class_<InferenceSession, std::shared_ptr<InferenceSession>>(module, "Session")

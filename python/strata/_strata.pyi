@@ -22,6 +22,12 @@ class NodeArg:
     @property
     def type(self) -> str:
         """As ONNX Runtime spells it: "tensor(float)"."""
+    @property
+    def scale(self) -> float | None:
+        """Of integers q that stand for scale * (q - zero_point); else None."""
+    @property
+    def zero_point(self) -> int | None:
+        """See scale."""
 
 class Session:
     def __init__(

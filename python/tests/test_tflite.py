@@ -27,6 +27,17 @@ def test_integers_in_and_out():
     assert abs((result.astype(int) + 128).sum() - 256) <= 3
 
 
+def test_what_integers_stand_for():
+    session = strata.InferenceSession(CORPUS / "head_i8.tflite")
+    (result,) = session.get_outputs()
+    assert (result.scale, result.zero_point) == (1 / 256, -128)
+    assert repr(result).endswith(", shape=[1, 3], scale=0.00390625, zero_point=-128)")
+    assert session.get_inputs()[0].scale > 0
+    assert session.share().get_outputs()[0].zero_point == -128
+    graph = strata.Graph.load(CORPUS / "head_i8.tflite")
+    assert graph.outputs[0].scale == result.scale
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_arithmetic(mode):
     graph = strata.Graph.load(CORPUS / "conv_i8.tflite", arithmetic=mode)
