@@ -267,10 +267,11 @@ std::unique_lock<std::mutex> InferenceSession::lock() {
   return held;
 }
 
-py::list InferenceSession::run(const py::object& names, const py::object& feeds) {
+py::list InferenceSession::run(const py::object& names, const py::object& feeds, bool starts_over) {
   const std::vector<std::size_t> wanted = wanted_outputs(names);
   const Feeds given = gather(feeds);
   const auto held = lock();
+  if (starts_over) session_.reset();
   const std::vector<py::array> results = session_.is_static()
                                              ? run_planned(given.shapes, given.in)
                                              : run_segments(given.shapes, given.in);

@@ -44,10 +44,12 @@ class InferenceSession {
   std::vector<NodeArg> outputs() const;
 
   /// `names`: a sequence of output names; None or an empty one for all. `feeds`: arrays by input
-  /// name, borrowed if they lie in row-major order, else copied. The GIL is released meanwhile.
-  pybind11::list run(const pybind11::object& names, const pybind11::object& feeds);
+  /// name, borrowed if they lie in row-major order, else copied. `starts_over`: from the states'
+  /// initial values. The GIL is released meanwhile.
+  pybind11::list run(const pybind11::object& names, const pybind11::object& feeds,
+                     bool starts_over);
   /// Runs on the arrays bound; allocates nothing if the last run had the same shapes.
-  void run_bound(IoBinding& binding);
+  void run_bound(IoBinding& binding, bool starts_over);
 
   /// Where the time of a run goes, as strata/session.py documents it. `runs` is at least 1.
   pybind11::dict profile(const pybind11::object& feeds, int runs);

@@ -146,11 +146,12 @@ void IoBinding::refuse_overlap() const {
   }
 }
 
-void InferenceSession::run_bound(IoBinding& binding) {
+void InferenceSession::run_bound(IoBinding& binding, bool starts_over) {
   if (binding.session_.get() != this) {
     fail(ErrorCode::usage, "the binding belongs to another session; io_binding() makes one here");
   }
   const auto held = lock();
+  if (starts_over) session_.reset();
   binding.read_inputs();
   if (!binding.checked_) binding.refuse_overlap();
   binding.checked_ = true;

@@ -85,8 +85,9 @@ void add_session(py::module_& module) {
            py::arg("log_runs"))
       .def("inputs", &InferenceSession::inputs)
       .def("outputs", &InferenceSession::outputs)
-      .def("run", &InferenceSession::run, py::arg("output_names"), py::arg("input_feed"))
-      .def("run_bound", &InferenceSession::run_bound, py::arg("binding"))
+      .def("run", &InferenceSession::run, py::arg("output_names"), py::arg("input_feed"),
+           py::arg("starts_over"))
+      .def("run_bound", &InferenceSession::run_bound, py::arg("binding"), py::arg("starts_over"))
       .def("profile", &InferenceSession::profile, py::arg("feeds"), py::arg("runs"))
       .def("kernels", &InferenceSession::kernels)
       .def("plans", &InferenceSession::plans)

@@ -269,9 +269,7 @@ class InferenceSession:
         """
         if run_options is not None:
             _check_run(run_options)
-        if self._starts_over:
-            self._session.reset()
-        return self._session.run(output_names, input_feed)
+        return self._session.run(output_names, input_feed, self._starts_over)
 
     def io_binding(self) -> IOBinding:
         """For runs on arrays that stay the same: nothing is copied, nothing allocated."""
@@ -289,9 +287,7 @@ class InferenceSession:
             _check_run(run_options)
         if not isinstance(iobinding, IOBinding):
             raise UsageError(f"iobinding: {iobinding!r} given, expected what io_binding() makes")
-        if self._starts_over:
-            self._session.reset()
-        self._session.run_bound(iobinding._binding)
+        self._session.run_bound(iobinding._binding, self._starts_over)
 
     def profile(self, feeds: Mapping[str, NDArray[Any]], runs: int = 10) -> Profile:
         """Runs the model `runs` times as it is and as often with its steps timed, in turns.

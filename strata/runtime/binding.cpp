@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "strata/base/error.hpp"
+#include "strata/kernels/movement/movement.hpp"
 #include "strata/runtime/choice.hpp"
 #include "strata/runtime/sizes.hpp"
 #include "strata/tensor/arena.hpp"
@@ -33,7 +34,7 @@ class Binder {
   Binding bind(const Binding* earlier) {
     size_buffers();
     for (const Step& step : program_.steps()) bind_step(step);
-    skip_idle_reorders();
+    skip_idle_steps();
     set_lifetimes();
     reuse_dying_inputs();
     place(earlier);
@@ -122,13 +123,24 @@ class Binder {
          step.row->rejects(*lowered.problem));
   }
 
-  /// A reorder between layouts that are the same bytes at these sizes becomes a view.
-  void skip_idle_reorders() {
+  /// Whether the step would write what it reads.
+  bool is_idle(const Step& step, const kernels::Problem& problem) const {
+    if (problem.kind == kernels::ProblemKind::reorder) {
+      return same_storage(step.layouts.in[0], step.layouts.out[0],
+                          binding_.buffers_[std::size_t(step.in[0])].shape);
+    }
+    return problem.kind == kernels::ProblemKind::strided_copy &&
+           is_whole_copy(static_cast<const kernels::StridedCopyProblem&>(problem));
+  }
+
+  /// A reorder between layouts that are the same bytes at these sizes becomes a view, as does a
+  /// Transpose whose result is the same bytes in another layout.
+  void skip_idle_steps() {
     for (std::size_t i = 0; i < program_.steps().size(); ++i) {
       const Step& step = program_.steps()[i];
-      if (step.node != ir::no_node || !in_arena(step.out[0])) continue;
+      if (step.out.size() != 1 || !in_arena(step.out[0])) continue;
+      if (!is_idle(step, *binding_.steps_[i].problem)) continue;
       const BoundBuffer& from = bound(step.in[0]);
-      if (!same_storage(step.layouts.in[0], step.layouts.out[0], from.shape)) continue;
       binding_.steps_[i].skipped = true;
       view(step.out[0], from.root);
     }

@@ -38,7 +38,7 @@ void quantize_by(const float* x, std::uint8_t* y, std::int64_t count, const Quan
     } else {
       codes = even(v * inverse);
     }
-    const Bytes bytes = __builtin_convertvector(codes, Bytes);
+    const Bytes bytes = narrow(codes);
     lanes == int_lanes ? store_any(y + i, bytes) : store_any(y + i, bytes, lanes);
   }
 }
@@ -56,16 +56,9 @@ void quantize_run(const float* x, std::uint8_t* y, std::int64_t count,
   }
 }
 
-using SignedBytes = std::int8_t __attribute__((vector_size(int_lanes)));
-
 template <bool Signed>
 [[gnu::always_inline]] inline Ints load_codes(const std::uint8_t* p, int lanes) {
-  const Bytes bytes = lanes == int_lanes ? load_any<Bytes>(p) : load_any<Bytes>(p, lanes);
-  if constexpr (Signed) {
-    return __builtin_convertvector((SignedBytes)bytes, Ints);
-  } else {
-    return __builtin_convertvector(bytes, Ints);
-  }
+  return widen(lanes == int_lanes ? load_any<Bytes>(p) : load_any<Bytes>(p, lanes), Signed);
 }
 
 template <bool Signed>
@@ -116,8 +109,9 @@ template <ByteBinaryRun::Form form>
   }
 }
 
+/// Copies of its arguments: what is behind references could change with every byte stored.
 template <ByteBinaryRun::Form form, bool Signed>
-void binary_codes(const ByteBinaryRun& run, const ByteBinaryRow& row) {
+void binary_codes(const ByteBinaryRun run, const ByteBinaryRow row) {
   const auto single = [](const std::uint8_t* p) {
     return Ints{} + (Signed ? int(std::int8_t(*p)) : int(*p));
   };
@@ -126,7 +120,7 @@ void binary_codes(const ByteBinaryRun& run, const ByteBinaryRow& row) {
     const int lanes = row.count - i < int_lanes ? int(row.count - i) : int_lanes;
     const Ints a = row.stream_a ? load_codes<Signed>(row.a + i, lanes) : one_a;
     const Ints b = row.stream_b ? load_codes<Signed>(row.b + i, lanes) : one_b;
-    const Bytes bytes = __builtin_convertvector(combine<form>(run, a, b), Bytes);
+    const Bytes bytes = narrow(combine<form>(run, a, b));
     lanes == int_lanes ? store_any(row.y + i, bytes) : store_any(row.y + i, bytes, lanes);
   }
 }

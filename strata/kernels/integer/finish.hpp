@@ -11,6 +11,15 @@ namespace {
   return rescale(sum, load_any<Ints>(words.first + lane), load_any<Ints>(words.second + lane), e);
 }
 
+template <class Stored>
+[[gnu::always_inline]] inline Stored stored_as(Ints v) {
+  if constexpr (sizeof(Stored) == sizeof(Ints)) {
+    return v;
+  } else {
+    return narrow(v);
+  }
+}
+
 /// Sums of one vector of lanes, at all positions, through f(sum, position), which gives what is
 /// stored as elements of Stored.
 template <class Stored, class F>
@@ -24,7 +33,7 @@ template <class Stored, class F>
     std::uint8_t* y = f.y + (p / f.columns * f.y_row + lane) * size;
     for (int c = 0; c < f.columns; ++c, ++p) {
       const Ints sum = load_any<Ints>(sums) + bias;
-      const Stored stored = __builtin_convertvector(result(sum, p), Stored);
+      const Stored stored = stored_as<Stored>(result(sum, p));
       lanes == int_lanes ? store_any(y, stored) : store_any(y, stored, lanes);
       sums += f.vectors * int_lanes;
       y += f.y_column * size;

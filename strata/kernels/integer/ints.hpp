@@ -92,6 +92,33 @@ template <class V>
 #endif
 }
 
+/// Bytes as numbers, and the low bytes of numbers: GCC 12 takes conversions between vectors of such
+/// different sizes apart element by element.
+[[gnu::always_inline]] inline Ints widen(Bytes v, bool is_signed) {
+#if defined(__AVX512F__)
+  return (Ints)(is_signed ? _mm512_cvtepi8_epi32((__m128i)v) : _mm512_cvtepu8_epi32((__m128i)v));
+#elif defined(__AVX2__)
+  const __m128i low = _mm_cvtsi64_si128((long long)v);
+  return (Ints)(is_signed ? _mm256_cvtepi8_epi32(low) : _mm256_cvtepu8_epi32(low));
+#else
+  using SignedBytes = std::int8_t __attribute__((vector_size(int_lanes)));
+  return is_signed ? __builtin_convertvector((SignedBytes)v, Ints)
+                   : __builtin_convertvector(v, Ints);
+#endif
+}
+[[gnu::always_inline]] inline Bytes narrow(Ints v) {
+#if defined(__AVX512F__)
+  return (Bytes)_mm512_cvtepi32_epi8((__m512i)v);
+#elif defined(__AVX2__)
+  const __m256i lowest = _mm256_set1_epi32(0x0c080400);
+  const __m256i words = _mm256_shuffle_epi8((__m256i)v, lowest);
+  return (Bytes)_mm_cvtsi128_si64(
+      _mm_unpacklo_epi32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+#else
+  return __builtin_convertvector(v, Bytes);
+#endif
+}
+
 #if defined(__AVX512F__)
 [[gnu::always_inline]] inline Ints multiply_pairs(Shorts x, Shorts w) {
   return (Ints)_mm512_madd_epi16((__m512i)x, (__m512i)w);

@@ -23,7 +23,7 @@ struct ConcatProblem : Problem {
 
 /// out[i...] = in[offset + stride * i...] over a row-major input, any rank to 8, strides in
 /// elements (0 repeats, negative walks back): Transpose, Slice, Expand, Split as one copy.
-/// in: {X}; out: {Y}, plain layouts.
+/// in: {X}, plain; out: {Y}, plain or channels last.
 struct StridedCopyProblem : Problem {
   StridedCopyProblem() : Problem(ProblemKind::strided_copy) {}
   std::size_t element_size = 4;
@@ -32,6 +32,9 @@ struct StridedCopyProblem : Problem {
   std::array<std::int64_t, 8> in_strides{};
   std::int64_t in_offset = 0;
 };
+/// Whether Y, as problem.layouts stores it, is X from its first byte on, as far as Y goes: a view
+/// of X does as well.
+bool is_whole_copy(const StridedCopyProblem& problem);
 
 /// Constant padding (pads may be negative: crops). in: {X}; out: {Y}, plain layouts.
 struct PadProblem : Problem {
