@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 60
 
-.PHONY: runtime-size help build demo test bench fuzz sanitize conformance python format
+.PHONY: runtime-size help build demo test bench compare fuzz sanitize conformance python format
 
 help:
 	@echo "make demo      build, then optimise the demo network; results in demo-out/"
@@ -13,6 +13,7 @@ help:
 	@echo "make fuzz      every fuzz target for FUZZ_SECONDS (default 60)"
 	@echo "make conformance  ONNX's own cases; writes docs/conformance.md"
 	@echo "make bench     the kernel benchmarks"
+	@echo "make compare MODELS=...  Strata beside other runtimes; bench/compare/README.md"
 	@echo "make runtime-size  the runtime for deployment, and how large it is"
 	@echo "make format    clang-format over all C++ files"
 
@@ -64,6 +65,11 @@ fuzz:
 	  "$$program" $$(test -f "$$dict" && echo "-dict=$$dict") -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 \
 	    -artifact_prefix="$$found-" "$$found" "tests/corpus/$$name"; \
 	done
+
+compare:
+	@scripts/setup --python
+	@STRATA_VENV=build/compare-env scripts/python_env $$(cat bench/compare/requirements.txt)
+	build/compare-env/bin/python bench/compare/compare.py $(COMPARE) $(MODELS)
 
 python:
 	@scripts/setup --python
