@@ -34,6 +34,9 @@ struct LoadOptions {
   /// as the standard says, instead of becoming ops on integers, as ONNX Runtime computes them: see
   /// ir::fold_quantization.
   bool literal = false;
+  /// Whether a container's weights are held to their checksums however many they are, which reads
+  /// them all.
+  bool verify = false;
 };
 
 /// By name, of those that LoadOptions takes; throws usage listing them.

@@ -112,7 +112,7 @@ std::string container_bytes(const ir::Graph& graph, const ModelInfo& info) {
 }
 
 std::int64_t container_size(const ir::Graph& graph, const ModelInfo& info) {
-  return std::int64_t(container::content_of(graph, info).size);
+  return std::int64_t(container::content_of(graph, info, false).size);
 }
 
 void save_tflite(const ir::Graph& graph, const fs::path& path) {

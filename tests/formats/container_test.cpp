@@ -23,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 using container::Header;
 using container::magic;
+using container::PartRow;
 
 const fs::path corpus = fs::path(STRATA_SOURCE_DIR) / "tests/corpus/onnx/valid";
 
@@ -57,7 +58,7 @@ std::string with_header(std::string bytes, const Header& given) {
   header.checksum = 0;
   std::memcpy(bytes.data() + magic.size(), &header, sizeof header);
   const std::size_t head = std::min<std::size_t>(
-      bytes.size(), magic.size() + sizeof header + std::size_t(header.parts) * 16 +
+      bytes.size(), magic.size() + sizeof header + std::size_t(header.parts) * sizeof(PartRow) +
                         std::size_t(header.info_size) + std::size_t(header.text_stored));
   header.checksum = XXH3_64bits(bytes.data(), head);
   std::memcpy(bytes.data() + magic.size(), &header, sizeof header);
@@ -66,10 +67,19 @@ std::string with_header(std::string bytes, const Header& given) {
 
 std::string with_part(std::string bytes, std::size_t part, std::uint64_t offset,
                       std::uint64_t size) {
-  char* const entry = bytes.data() + magic.size() + sizeof(Header) + 16 * part;
-  std::memcpy(entry, &offset, 8);
-  std::memcpy(entry + 8, &size, 8);
+  char* const entry = bytes.data() + magic.size() + sizeof(Header) + sizeof(PartRow) * part;
+  PartRow row{offset, size, 0};
+  if (offset < bytes.size() && size <= bytes.size() - offset) {
+    row.checksum = XXH3_64bits(bytes.data() + offset, std::size_t(size));
+  }
+  std::memcpy(entry, &row, sizeof row);
   return with_header(bytes, header_of(bytes));
+}
+
+PartRow row_of(const std::string& bytes, std::size_t part) {
+  PartRow row;
+  std::memcpy(&row, bytes.data() + magic.size() + sizeof(Header) + sizeof row * part, sizeof row);
+  return row;
 }
 
 TEST(Container, GivesTheIdenticalGraphOfEveryModelOfTheCorpus) {
@@ -174,8 +184,9 @@ TEST_F(Damaged, FileIsRefusedWherever) {
   for (std::size_t size = magic.size(); size < good.size(); ++size) {
     EXPECT_THROW(read(good.substr(0, size)), Error) << size;
   }
-  const std::size_t head = std::size_t(magic.size() + sizeof header + 16 * header.parts +
-                                       header.info_size + header.text_stored);
+  const std::size_t head =
+      std::size_t(magic.size() + sizeof header + sizeof(PartRow) * header.parts + header.info_size +
+                  header.text_stored);
   for (std::size_t i = 0; i < head; ++i) {
     std::string bytes = good;
     bytes[i] = char(bytes[i] ^ 0x10);
@@ -185,14 +196,43 @@ TEST_F(Damaged, FileIsRefusedWherever) {
 
 TEST_F(Damaged, ChecksumIsOverTheHead) {
   std::string bytes = good;
-  bytes[std::size_t(magic.size() + sizeof header + 16 * header.parts + 3)] ^= 1;
+  bytes[std::size_t(magic.size() + sizeof header + sizeof(PartRow) * header.parts + 3)] ^= 1;
   expect_refused(ErrorCode::model, "it is damaged", bytes);
+}
+
+TEST_F(Damaged, EveryByteOfTheWeightsIsHeld) {
+  for (std::size_t part = 0; part < 2; ++part) {
+    const PartRow row = row_of(good, part);
+    for (std::uint64_t at = row.offset; at < row.offset + row.size; ++at) {
+      std::string bytes = good;
+      bytes[std::size_t(at)] = char(bytes[std::size_t(at)] ^ 1);
+      expect_refused(ErrorCode::model, fmt::format("part {} (", part), bytes);
+    }
+  }
+  // A checksum that was changed instead.
+  std::string bytes = good;
+  bytes[magic.size() + sizeof header + 16] ^= 1;
+  expect_refused(ErrorCode::model, "part 0 (240 bytes at", with_header(bytes, header));
+}
+
+// Reading many weights to see whether they are whole would undo mapping them.
+TEST(Container, ManyWeightsAreVerifiedOnDemand) {
+  const std::int64_t rows = std::int64_t(container::always_verified) / 4096 + 1;
+  std::string bytes =
+      container_bytes(product(EncodedTensor(Tensor::zeros(DType::f32, {rows, 1024}))));
+  LoadOptions verify;
+  verify.verify = true;
+  const auto content = [&] { return std::as_bytes(std::span(bytes)); };
+  EXPECT_NO_THROW(load(content(), verify));
+  bytes.back() = 1;
+  EXPECT_NO_THROW(load(content()));
+  expect_error(ErrorCode::model, "it is damaged", [&] { load(content(), verify); });
 }
 
 TEST_F(Damaged, OtherVersionsAreRefusedClearly) {
   Header other = header;
-  other.version = 2;
-  expect_refused(ErrorCode::unsupported, "a container of version 2, this Strata reads version 1",
+  other.version = 1;
+  expect_refused(ErrorCode::unsupported, "a container of version 1, this Strata reads version 2",
                  with_header(good, other));
 }
 
@@ -224,10 +264,7 @@ TEST_F(Damaged, SizesInTheHeaderAreHeld) {
 }
 
 TEST_F(Damaged, PartsAreHeld) {
-  std::uint64_t offset, size;
-  const char* const entry = good.data() + magic.size() + sizeof header;
-  std::memcpy(&offset, entry, 8);
-  std::memcpy(&size, entry + 8, 8);
+  const auto [offset, size, checksum] = row_of(good, 0);
   const auto refuse = [&](std::string_view text, std::size_t part, std::uint64_t at,
                           std::uint64_t bytes) {
     expect_refused(ErrorCode::model, text, with_part(good, part, at, bytes));
@@ -261,6 +298,8 @@ TEST_F(Damaged, BoolsAndCodesHaveNoOtherBits) {
     std::string bytes = container_bytes(graph);
     EXPECT_NO_THROW(read(bytes));
     bytes.back() = 0x20;
+    const PartRow row = row_of(bytes, 0);
+    bytes = with_part(bytes, 0, row.offset, row.size);
     expect_error(ErrorCode::model, "byte 39 is 32, no code of type", [&] { read(bytes); });
   }
 }

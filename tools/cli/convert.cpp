@@ -63,6 +63,7 @@ void convert(const Options& options) {
   ModelOptions model = options.model;
   // ONNX can say quantized groups as the file has them; elsewhere the graph is what runs.
   if (format == Format::onnx && !options.optimize) model.literal = true;
+  model.verify = true;
   ir::Graph graph = model.load();
   if (options.optimize) ir::optimize(graph);
   tell_losses(graph, format);

@@ -6,7 +6,10 @@
 #include <optional>
 
 #include "strata/base/error.hpp"
+#include "strata/base/file.hpp"
+#include "strata/formats/container/container.hpp"
 #include "strata/formats/model_info.hpp"
+#include "strata/formats/text_suffix.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/cost.hpp"
 #include "strata/ir/grids.hpp"
@@ -251,6 +254,7 @@ void print_text(const ir::Graph& graph, const Options& options, const Facts& fac
   for (const auto& [symbol, value] : dims.items()) {
     head += report::printable(fmt::format("with    {} = {}", symbol, value)) + '\n';
   }
+  if (options.model.verify) head += "weights are as they were written\n";
   head += origin_text(formats::model_info(options.model.path));
   print_wrapped(head + '\n');
   const report::Table table = node_table(graph, facts, dims);
@@ -334,7 +338,17 @@ void print_json(const ir::Graph& graph, const Options& options, const Facts& fac
   print_document(document);
 }
 
+/// Other files have no checksums: saying nothing would pass for good news.
+void expect_checksums(const Options& options) {
+  if (!options.model.verify) return;
+  const MappedFile file = MappedFile::open(options.model.path);
+  if (formats::container::is_container(file.bytes())) return;
+  fail(ErrorCode::usage, "--verify: {} is no container ({}), and other files have no checksums",
+       options.model.path, formats::container_suffix);
+}
+
 void inspect(const Options& options) {
+  expect_checksums(options);
   const ir::Graph graph = options.model.load();
   const DimValues dims = runtime::typical_dims(graph, options.model.dim_values(graph));
   Facts facts;
@@ -354,6 +368,9 @@ std::function<ExitCode()> declare(CLI::App& app) {
   add_model_options(app, options->model, true);
   add_plan_options(app, options->plan);
   app.add_flag("--json", options->json, "print one JSON object");
+  app.add_flag("--verify", options->model.verify,
+               "hold a container's weights to their checksums, which reads them all (where they "
+               "are at most 16 MiB every command does)");
   app.add_flag("--wide", options->wide, "names in full, however wide the table gets");
   app.footer(
       "Nodes are those of the file, before any pass; parameters that several nodes share count "

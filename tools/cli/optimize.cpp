@@ -428,6 +428,7 @@ ExitCode optimize(Options& options) {
 
 std::function<ExitCode()> declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
+  options->model.verify = true;
   study::OptimizeOptions& job = options->job;
   app.add_option("MODEL", options->model.path,
                  "model file: ONNX, TensorFlow Lite, or Strata's container or text form")

@@ -92,6 +92,7 @@ ir::Graph ModelOptions::load() const {
   if (follow_links) load_options.external = formats::ExternalData::follow_links;
   if (!arithmetic.empty()) load_options.arithmetic = formats::model_arithmetic(arithmetic);
   load_options.literal = literal;
+  load_options.verify = verify;
   return formats::load(path, load_options);
 }
 

@@ -30,6 +30,7 @@ struct ModelOptions {
   bool follow_links = false;
   std::string arithmetic;
   bool literal = false;
+  bool verify = false;            // for commands that read all weights
   std::vector<std::string> dims;  // "NAME=VALUE"
 
   ir::Graph load() const;

@@ -377,6 +377,7 @@ ExitCode quantize(const Options& options) {
 
 std::function<ExitCode()> declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
+  options->model.verify = true;
   add_model_options(app, options->model, false);
   app.add_option("--weights", options->weights,
                  "encoding of the weights: " + encoding_names() + " (--list describes them)")

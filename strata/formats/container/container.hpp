@@ -16,10 +16,14 @@
 /// they lie in the mapped file. docs/container.md has the layout.
 namespace strata::formats::container {
 
-constexpr std::uint32_t newest_version = 1;
+constexpr std::uint32_t newest_version = 2;
 
 /// Whether the bytes begin as a container of any version does.
 bool is_container(std::span<const std::byte> bytes);
+
+/// Files with at most so many bytes of tensors are held to all their checksums: that takes about a
+/// millisecond. Of larger ones, see LoadOptions::verify.
+constexpr std::uint64_t always_verified = 16 << 20;
 
 /// Reads a graph whose tensors borrow the file's bytes. Throws model for damaged files, unsupported
 /// for versions other than newest_version.
@@ -37,6 +41,7 @@ struct Content {
   std::vector<Part> parts;
   std::uint64_t size = 0;  ///< of the file
 };
-Content content_of(const ir::Graph& graph, const ModelInfo& info);
+/// `with_sums`: without, nothing reads the tensors, but the head's checksums are not right.
+Content content_of(const ir::Graph& graph, const ModelInfo& info, bool with_sums = true);
 
 }  // namespace strata::formats::container

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "strata/base/error.hpp"
+#include "strata/base/file.hpp"
 #include "strata/formats/container/container.hpp"
 #include "strata/formats/container/layout.hpp"
 #include "strata/ir/text.hpp"
@@ -59,13 +60,19 @@ std::string info_bytes(const ModelInfo& info) {
   return bytes;
 }
 
+std::uint64_t checksum_of(const Tensor& part) {
+  const std::uint64_t sum = XXH3_64bits(part.raw(), part.size_bytes());
+  drop_pages(part.bytes());
+  return sum;
+}
+
 std::uint64_t aligned(std::uint64_t offset) {
   return (offset + alignment - 1) / alignment * alignment;
 }
 
 }  // namespace
 
-Content content_of(const ir::Graph& graph, const ModelInfo& info) {
+Content content_of(const ir::Graph& graph, const ModelInfo& info, bool with_sums) {
   std::vector<Tensor> parts;
   ir::TextOptions text_options;
   text_options.parts = &parts;
@@ -78,12 +85,11 @@ Content content_of(const ir::Graph& graph, const ModelInfo& info) {
 
   Content content;
   std::string table;
-  const std::size_t table_size = parts.size() * 2 * sizeof(std::uint64_t);
+  const std::size_t table_size = parts.size() * sizeof(PartRow);
   std::uint64_t end = magic.size() + sizeof(Header) + table_size + about.size() + stored.size();
   for (const Tensor& part : parts) {
     const std::uint64_t offset = aligned(end);
-    append(table, offset);
-    append(table, std::uint64_t(part.size_bytes()));
+    append(table, PartRow{offset, part.size_bytes(), with_sums ? checksum_of(part) : 0});
     content.parts.push_back({offset, part});
     end = offset + part.size_bytes();
   }

@@ -19,10 +19,6 @@ constexpr std::uint64_t most_expansion = 50;
 constexpr std::uint64_t always_small = 1 << 20;
 constexpr std::uint64_t largest_text = 64 << 20;
 
-struct Part {
-  std::uint64_t offset, size;
-};
-
 /// The checked beginning of a file, and where its pieces lie.
 struct Head {
   Header header;
@@ -31,7 +27,7 @@ struct Head {
 
 std::uint64_t size_of_head(const Header& header) {
   // Each was found to be within the file: the sum does not wrap.
-  return magic.size() + sizeof(Header) + std::uint64_t(header.parts) * sizeof(Part) +
+  return magic.size() + sizeof(Header) + std::uint64_t(header.parts) * sizeof(PartRow) +
          header.info_size + header.text_stored;
 }
 
@@ -68,7 +64,7 @@ Head read_head(std::span<const std::byte> bytes) {
          head.header.file_size,
          bytes.size() < head.header.file_size ? "cut off" : "followed by something else");
   }
-  head.table = reader.take(std::size_t(head.header.parts) * sizeof(Part));
+  head.table = reader.take(std::size_t(head.header.parts) * sizeof(PartRow));
   head.info = reader.take(std::size_t(head.header.info_size));
   head.text = reader.take(std::size_t(head.header.text_stored));
   expect_checksum(head.header, bytes.first(std::size_t(size_of_head(head.header))));
@@ -76,12 +72,12 @@ Head read_head(std::span<const std::byte> bytes) {
 }
 
 /// In order, aligned, apart from each other, inside the file and its end.
-std::vector<Part> read_table(const Head& head) {
-  std::vector<Part> parts(head.header.parts);
+std::vector<PartRow> read_table(const Head& head) {
+  std::vector<PartRow> parts(head.header.parts);
   if (!parts.empty()) std::memcpy(parts.data(), head.table.data(), head.table.size());
   std::uint64_t end = size_of_head(head.header);
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    const auto [offset, size] = parts[i];
+    const auto [offset, size, checksum] = parts[i];
     const std::uint64_t file_size = head.header.file_size;
     if (offset % alignment != 0 || offset < end || offset > file_size ||
         size > file_size - offset) {
@@ -92,6 +88,27 @@ std::vector<Part> read_table(const Head& head) {
     end = offset + size;
   }
   return parts;
+}
+
+/// Reads every part.
+void expect_sums(const MappedFile& file, std::span<const PartRow> parts) {
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto [offset, size, checksum] = parts[i];
+    const auto bytes = file.bytes().subspan(std::size_t(offset), std::size_t(size));
+    const std::uint64_t sum = XXH3_64bits(bytes.data(), bytes.size());
+    if (sum != checksum) {
+      fail(ErrorCode::model,
+           "part {} ({} bytes at {}): checksum {:016x}, the file says {:016x}: it is damaged", i,
+           size, offset, sum, checksum);
+    }
+    if (size > always_verified) drop_pages(bytes);
+  }
+}
+
+bool is_small(std::span<const PartRow> parts) {
+  std::uint64_t bytes = 0;  // of parts within the file, apart from each other: it does not wrap
+  for (const PartRow& part : parts) bytes += part.size;
+  return bytes <= always_verified;
 }
 
 std::string read_text(const Head& head) {
@@ -127,13 +144,14 @@ void expect_codes(DType type, std::span<const std::byte> bytes) {
 
 class Parts {
  public:
-  Parts(const MappedFile& file, std::vector<Part> parts) : file_(file), parts_(std::move(parts)) {}
+  Parts(const MappedFile& file, std::vector<PartRow> parts)
+      : file_(file), parts_(std::move(parts)) {}
 
   Tensor read(std::size_t number, DType type, const Shape& shape) const {
     if (number >= parts_.size()) {
       fail(ErrorCode::model, "part {}, the file has {}", number, parts_.size());
     }
-    const auto [offset, size] = parts_[number];
+    const auto [offset, size, checksum] = parts_[number];
     const auto bytes = file_.bytes().subspan(std::size_t(offset), std::size_t(size));
     // Divided, so that nothing wraps.
     if (size % size_of(type) != 0 || shape.elements() != std::int64_t(size / size_of(type))) {
@@ -146,7 +164,7 @@ class Parts {
 
  private:
   const MappedFile& file_;
-  std::vector<Part> parts_;
+  std::vector<PartRow> parts_;
 };
 
 std::string_view read_info_text(ByteReader& reader) {
@@ -161,9 +179,11 @@ bool is_container(std::span<const std::byte> bytes) {
   return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
 }
 
-ir::Graph import_model(const MappedFile& file, const LoadOptions&) {
+ir::Graph import_model(const MappedFile& file, const LoadOptions& options) {
   const Head head = read_head(file.bytes());
-  const Parts parts(file, read_table(head));
+  std::vector<PartRow> rows = read_table(head);
+  if (options.verify || is_small(rows)) expect_sums(file, rows);
+  const Parts parts(file, std::move(rows));
   return ir::parse_text(read_text(head), [&](std::size_t number, DType type, const Shape& shape) {
     return parts.read(number, type, shape);
   });

@@ -14,8 +14,8 @@ constexpr std::string_view magic = "\x89STRATA\n";
 /// Parts begin at multiples of it.
 constexpr std::uint64_t alignment = 64;
 
-/// After the magic. Then come the table (offset and size, u64 each, of every part), the info (pairs
-/// of texts, each a u32 length and its bytes) and the graph's text as stored.
+/// After the magic. Then come the table (a row for every part), the info (pairs of texts, each a
+/// u32 length and its bytes) and the graph's text as stored.
 struct Header {
   std::uint32_t version;
   std::uint32_t parts;
@@ -27,5 +27,13 @@ struct Header {
   std::uint64_t checksum;
 };
 static_assert(sizeof(Header) == 48);
+
+/// Where a part lies.
+struct PartRow {
+  std::uint64_t offset;
+  std::uint64_t size;
+  std::uint64_t checksum;  ///< XXH3 64 of its bytes
+};
+static_assert(sizeof(PartRow) == 24);
 
 }  // namespace strata::formats::container
