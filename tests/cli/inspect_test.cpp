@@ -30,6 +30,19 @@ TEST(Inspect, ShowsWhatIntegersStandFor) {
   EXPECT_FALSE(json_of("inspect --json " + model)["inputs"][0].contains("scale"));
 }
 
+TEST(Inspect, HoldsContainersToTheirChecksums) {
+  const Folder folder;
+  const std::string box = folder.file("box.strata");
+  ASSERT_EQ(strata("convert " + model + " " + box).code, 0);
+  EXPECT_NE(strata("inspect --verify " + box).text.find("weights are as they were written"),
+            std::string::npos);
+  std::string bytes = folder.text("box.strata");
+  bytes.back() = char(bytes.back() ^ 1);
+  std::ofstream(box, std::ios::binary) << bytes;
+  expect_failure(1, "it is damaged", "inspect " + box);
+  expect_failure(2, "is no container", "inspect --verify " + model);
+}
+
 TEST(Inspect, WideShowsNamesInFull) {
   const Folder folder;
   const std::string name(150, 'n');

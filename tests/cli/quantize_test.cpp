@@ -90,6 +90,12 @@ TEST(Quantize, ListsWhatEachEncodingCosts) {
   const nlohmann::json document = json_of("quantize --list --json " + model);
   ASSERT_GT(document.size(), 20u);
   EXPECT_EQ(document[0]["encoding"], "dense");
+  for (const auto& row : document) {
+    const std::string name = row["encoding"];
+    const bool known =
+        name == "dense" || name == "f16" || name == "i8_tensor" || name == "i8_channel";
+    EXPECT_EQ(row["tflite"], known) << name;
+  }
   EXPECT_EQ(document[0]["bytes"].get<int>(), 4 * document[0]["elements"].get<int>());
 }
 

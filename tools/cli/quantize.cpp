@@ -237,17 +237,19 @@ void list_encodings(const ir::Graph& graph, const Options& options) {
                        {"bits a weight", ""},
                        {"SQNR", "dB"},
                        {"ONNX", "", report::Align::left},
+                       {"TFLite", "", report::Align::left},
                        {"what", "", report::Align::left, true}});
   nlohmann::json document = nlohmann::json::array();
   for (const Encoding* encoding : all_encodings()) {
     std::int64_t bytes = 0, elements = 0;
     double noise = 0, signal = 0;
-    bool in_onnx = true;
+    bool in_onnx = true, in_tflite = true;
     for (const compress::WeightLayer& layer : layers) {
       const compress::Trial trial = compress::try_encoding(graph, layer, *encoding);
       bytes += trial.change.bytes;
       elements += layer.elements;
       in_onnx &= formats::onnx_stores(trial.weights);
+      in_tflite &= formats::tflite_stores(trial.weights);
       const double energy = compress::energy(*graph.value(layer.weight).constant);
       if (energy == 0) continue;  // zeros, which every encoding has
       signal += energy;
@@ -255,13 +257,15 @@ void list_encodings(const ir::Graph& graph, const Options& options) {
     }
     const double sqnr = noise == 0 ? INFINITY : 10 * std::log10(signal / noise);
     table.add_row({std::string(encoding->name), bits_per_weight(bytes, elements), decibels(sqnr),
-                   in_onnx ? "yes" : "no", std::string(encoding->summary)});
+                   in_onnx ? "yes" : "no", in_tflite ? "yes" : "no",
+                   std::string(encoding->summary)});
     document.push_back({{"encoding", encoding->name},
                         {"summary", encoding->summary},
                         {"bytes", bytes},
                         {"elements", elements},
                         {"sqnr_db", !std::isfinite(sqnr) ? nlohmann::json() : nlohmann::json(sqnr)},
                         {"onnx", in_onnx},
+                        {"tflite", in_tflite},
                         {"searched", encoding->searched}});
   }
   if (options.json) return print_document(document);
