@@ -51,6 +51,14 @@ inline Vec broadcast_now(const float& x) {
   asm volatile("vbroadcastss %1, %0" : "=x"(a.v) : "m"(x));
   return a;
 }
+/// Lane l of a permutation is lane order[l].
+struct LaneOrder {
+  __m256i v;
+};
+inline LaneOrder load_order(const std::int32_t* order) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(order))};
+}
+inline Vec permute(Vec a, LaneOrder order) { return {_mm256_permutevar8x32_ps(a.v, order.v)}; }
 inline Vec min(Vec a, Vec b) { return {_mm256_min_ps(a.v, b.v)}; }
 inline Vec max(Vec a, Vec b) { return {_mm256_max_ps(a.v, b.v)}; }
 inline Vec sqrt(Vec a) { return {_mm256_sqrt_ps(a.v)}; }

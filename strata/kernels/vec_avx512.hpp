@@ -57,6 +57,12 @@ inline Vec broadcast_now(const float& x) {
   asm volatile("vbroadcastss %1, %0" : "=v"(a.v) : "m"(x));
   return a;
 }
+/// Lane l of a permutation is lane order[l].
+struct LaneOrder {
+  __m512i v;
+};
+inline LaneOrder load_order(const std::int32_t* order) { return {_mm512_loadu_si512(order)}; }
+inline Vec permute(Vec a, LaneOrder order) { return {_mm512_permutexvar_ps(order.v, a.v)}; }
 inline Vec min(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }
 inline Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline Vec sqrt(Vec a) { return {_mm512_sqrt_ps(a.v)}; }

@@ -62,6 +62,14 @@ inline Vec operator/(Vec a, Vec b) { return {a.v / b.v}; }
 inline Vec fma(Vec a, Vec b, Vec c) { return {a.v * b.v + c.v}; }
 inline void accumulate(Vec& sum, Vec a, Vec b) { sum.v += a.v * b.v; }
 inline Vec broadcast_now(const float& x) { return broadcast(x); }
+/// Lane l of a permutation is lane order[l].
+struct LaneOrder {
+  const std::int32_t* v;
+};
+inline LaneOrder load_order(const std::int32_t* order) { return {order}; }
+inline Vec permute(Vec a, LaneOrder order) {
+  return {Float4{a.v[order.v[0]], a.v[order.v[1]], a.v[order.v[2]], a.v[order.v[3]]}};
+}
 inline Vec min(Vec a, Vec b) { return {a.v < b.v ? a.v : b.v}; }
 inline Vec max(Vec a, Vec b) { return {a.v > b.v ? a.v : b.v}; }
 inline Vec sqrt(Vec a) {

@@ -71,9 +71,9 @@ CostEstimate winograd_cost(const WinogradPlan& plan, const ConvProblem& p) {
 CostEstimate depthwise_cost(const DepthwisePlan& plan, const ConvProblem& p) {
   const double products_cycle = plan.lanes == 4 ? 0.6 : 1;
   // Only kernels of a known width are unrolled.
-  const bool unrolled =
-      plan.dilation_w == 1 && plan.stride_w <= 2 && (plan.kernel_w == 3 || plan.kernel_w == 5);
-  const double per_tap = (unrolled ? 1 : 4) / products_cycle;
+  const bool unrolled = plan.dilation_w == 1 && plan.stride_w <= 2 &&
+                        (plan.kernel_w == 3 || (plan.kernel_w == 5 && plan.group == 1));
+  const double per_tap = plan.group * (unrolled ? 1 : 4) / products_cycle;
   const double outputs = double(p.batch * plan.vectors) * double(p.out_height * p.out_width);
   const double cycles = outputs * (per_tap * double(p.kernel_h * p.kernel_w) + 2);
   // Neighbours in memory are other channels: each vector of a row touches every line anew.

@@ -27,6 +27,7 @@ std::ptrdiff_t channel_offset(const DepthwisePlan& plan, int block, std::int64_t
 DepthwisePlan plan_depthwise(const ConvProblem& p, bool channels_last, VectorForm vector) {
   DepthwisePlan plan;
   plan.channels_last = channels_last;
+  plan.group = int(p.channels / p.groups);
   plan.lanes = vector.lanes;
   plan.vectors = int((p.channels + vector.lanes - 1) / vector.lanes);
   plan.height = int(p.height);
@@ -65,13 +66,13 @@ std::int64_t depthwise_units(const DepthwisePlan& plan, const ConvProblem& p) {
 
 std::size_t depthwise_packed_bytes(const DepthwisePlan& plan) {
   return std::size_t(plan.vectors) * std::size_t(plan.lanes) *
-         std::size_t(plan.kernel_h * plan.kernel_w + 1) * sizeof(float);
+         std::size_t(plan.kernel_h * plan.group * plan.kernel_w + 1) * sizeof(float);
 }
 
 void pack_depthwise(const DepthwisePlan& plan, const ConvProblem& p, const Constants& constants,
                     std::byte* packed) {
   const WeightReader weights(p, constants);
-  const std::int64_t taps = p.kernel_h * p.kernel_w;
+  const std::int64_t taps = p.kernel_h * plan.group * p.kernel_w;
   std::memset(packed, 0, depthwise_packed_bytes(plan));
   float* w = reinterpret_cast<float*>(packed);
   float* bias = w + std::int64_t(plan.vectors) * plan.lanes * taps;
@@ -80,8 +81,14 @@ void pack_depthwise(const DepthwisePlan& plan, const ConvProblem& p, const Const
     const std::int64_t valid = std::min<std::int64_t>(plan.lanes, p.channels - first);
     weights.with_values([&](const auto& read) {
       for (std::int64_t lane = 0; lane < valid; ++lane) {
-        for (std::int64_t tap = 0; tap < taps; ++tap) {
-          w[(v * taps + tap) * plan.lanes + lane] = read((first + lane) * taps + tap);
+        float* to = w + v * taps * plan.lanes + lane;
+        for (std::int64_t i = 0; i < p.kernel_h; ++i) {
+          for (int c = 0; c < plan.group; ++c) {
+            const std::int64_t row = ((first + lane) * plan.group + c) * p.kernel_h + i;
+            for (std::int64_t j = 0; j < p.kernel_w; ++j, to += plan.lanes) {
+              *to = read(row * p.kernel_w + j);
+            }
+          }
         }
       }
     });
@@ -94,7 +101,8 @@ void pack_depthwise(const DepthwisePlan& plan, const ConvProblem& p, const Const
 void run_depthwise(const DepthwisePlan& plan, VectorForm vector, DepthwiseFunction* rows,
                    const Args& args, std::int64_t begin, std::int64_t end) noexcept {
   const ConvProblem& p = *static_cast<const ConvProblem*>(args.problem);
-  const std::ptrdiff_t taps = std::ptrdiff_t(plan.kernel_h) * plan.kernel_w * plan.lanes;
+  const std::ptrdiff_t taps =
+      std::ptrdiff_t(plan.kernel_h) * plan.group * plan.kernel_w * plan.lanes;
   const float* packed = reinterpret_cast<const float*>(args.packed);
   const auto operands = [&](std::int64_t image, int v) {
     const std::int64_t channel = first_channel(plan, p, v);

@@ -5,10 +5,14 @@
 
 namespace strata::kernels {
 
-/// How a depthwise convolution (one channel in, one out) runs: vectors of channels, each a plane.
-/// Packed constants: per vector the weights (kh, kw, lane), then per vector the bias.
-/// Strides are in floats.
+/// How a convolution runs whose groups have one channel in and out (depthwise), or several that
+/// share a vector with other groups: vectors of channels, each a plane. A lane takes the channels
+/// of its group one after the other, from a permutation of the vector that it lies in (the packing
+/// of groups into vectors of Gibson et al., "Optimizing Grouped Convolutions on Edge Devices",
+/// 2020). Packed constants: per vector the weights (kh, channel of the group, kw, lane), then per
+/// vector the bias. Strides are in floats.
 struct DepthwisePlan {
+  int group = 1;    ///< channels of a group
   int lanes = 0;    ///< of a vector
   int vectors = 0;  ///< with channels last, the last overlaps the one before it where it can
   int height = 0, width = 0, out_height = 0, out_width = 0;

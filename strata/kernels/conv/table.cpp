@@ -101,8 +101,8 @@ struct Direct {
   }
 };
 
-/// The functions of a depthwise row.
-template <bool ChannelsLast, const VectorForm& Vector, DepthwiseFunction* Rows>
+/// The functions of a depthwise row, and of one whose groups share vectors.
+template <bool ChannelsLast, bool Grouped, const VectorForm& Vector, DepthwiseFunction* Rows>
 struct Depthwise {
   static DepthwisePlan plan(const Problem& problem) {
     return plan_depthwise(conv(problem), ChannelsLast, Vector);
@@ -111,7 +111,14 @@ struct Depthwise {
   static const char* rejects(const Problem& problem) {
     const ConvProblem& p = conv(problem);
     if (!p.constant_weights) return "weights are not constant";
-    if (p.groups != p.channels || p.out_channels != p.channels) return "not depthwise";
+    if (Grouped) {
+      const std::int64_t group = p.channels / p.groups;
+      if (group == 1) return "one channel in a group";
+      if (p.out_channels != p.channels) return "as many channels out as in are wanted";
+      if (Vector.lanes % group != 0) return "groups do not fill a vector";
+    } else if (p.groups != p.channels || p.out_channels != p.channels) {
+      return "not depthwise";
+    }
     return fits_int(p) ? nullptr : "a size beyond 2^31";
   }
 
@@ -290,15 +297,19 @@ template <const VectorForm& Vector, FindTile* Find>
 using Stem = Direct<DirectForm::stem, Vector, sizeof(float), Find>;
 
 template <const VectorForm& Vector, DepthwiseFunction* Rows>
-using DepthwiseBlocked = Depthwise<false, Vector, Rows>;
+using DepthwiseBlocked = Depthwise<false, false, Vector, Rows>;
 template <const VectorForm& Vector, DepthwiseFunction* Rows>
-using DepthwiseChannelsLast = Depthwise<true, Vector, Rows>;
+using DepthwiseChannelsLast = Depthwise<true, false, Vector, Rows>;
+template <const VectorForm& Vector, DepthwiseFunction* Rows>
+using GroupedBlocked = Depthwise<false, true, Vector, Rows>;
 
 constexpr std::array rows{
     DepthwiseBlocked<avx512_form, avx512::depthwise_rows>::row("conv_f32_depthwise_nchwc_avx512",
                                                                Isa::avx512),
     DepthwiseChannelsLast<avx512_form, avx512::depthwise_rows>::row(
         "conv_f32_depthwise_nhwc_avx512", Isa::avx512),
+    GroupedBlocked<avx512_form, avx512::depthwise_rows>::row("conv_f32_grouped_nchwc_avx512",
+                                                             Isa::avx512),
     Stem<avx512_form, avx512::f32_tile>::row("conv_f32_stem_avx512", Isa::avx512),
     Winograd<4, avx512_form, avx512::winograd4, avx512::f32_tile>::row(
         "conv_f32_winograd4_nchwc_avx512", Isa::avx512),
@@ -313,6 +324,7 @@ constexpr std::array rows{
                                                            Isa::avx2),
     DepthwiseChannelsLast<avx2_form, avx2::depthwise_rows>::row("conv_f32_depthwise_nhwc_avx2",
                                                                 Isa::avx2),
+    GroupedBlocked<avx2_form, avx2::depthwise_rows>::row("conv_f32_grouped_nchwc_avx2", Isa::avx2),
     Stem<avx2_form, avx2::f32_tile>::row("conv_f32_stem_avx2", Isa::avx2),
     Winograd<4, avx2_form, avx2::winograd4, avx2::f32_tile>::row("conv_f32_winograd4_nchwc_avx2",
                                                                  Isa::avx2),
