@@ -67,7 +67,7 @@ compress::PostTraining StaticVersions::make(const StaticScheme& scheme,
   options.calibration.threads = threads_;
   options.calibration.cancel = &cancel;
   options.calibration.progress = [&](std::int64_t) { ask(); };
-  options.progress = [&](const std::string&) { ask(); };
+  options.poll = ask;
   return compress::quantize_post_training(model_, dataset_, items_, options);
 }
 

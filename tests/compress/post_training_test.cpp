@@ -144,6 +144,45 @@ TEST(PostTraining, IsDeterministic) {
   EXPECT_TRUE(ir::identical(quantize(options).graph(), quantize(threaded).graph()));
 }
 
+TEST(PostTraining, StopsInTheMiddleOfALayer) {
+  std::atomic<bool> cancel = false;
+  PostTrainingOptions options;
+  options.weight_bits = 4;
+  options.reconstruct = true;
+  options.calibration.cancel = &cancel;
+  int asked = 0;
+  options.poll = [&] { ++asked; };
+  EXPECT_TRUE(quantize(options).complete);
+  const int all = asked;
+  EXPECT_GT(all, 4 * 6);  // several times for each layer
+  for (const int at : {1, all / 3, all / 2, all - 1}) {
+    cancel = false;
+    asked = 0;
+    options.poll = [&] { cancel = cancel || ++asked >= at; };
+    EXPECT_FALSE(quantize(options).complete) << at;
+  }
+}
+
+TEST(PostTraining, SomeLayersHaveOtherBits) {
+  PostTrainingOptions options;
+  options.weight_bits = 2;
+  options.layer_bits = {{"*", 3}, {"conv1", 8}};
+  const PostTraining result = quantize(options);
+  for (const Unit& unit : result.plan.units) {
+    if (!unit.weighted()) continue;
+    int largest = 0;
+    for (const std::int8_t code : result.plan.layers.at(unit.main).codes.data<std::int8_t>()) {
+      largest = std::max(largest, std::abs(int(code)));
+    }
+    EXPECT_LE(largest, unit.name == "conv1" ? 127 : 3) << unit.name;
+    EXPECT_GT(largest, unit.name == "conv1" ? 100 : 1) << unit.name;
+  }
+  options.layer_bits = {{"nothing", 8}};
+  EXPECT_THROW(quantize(options), Error);
+  options.layer_bits = {{"*", 9}};
+  EXPECT_THROW(quantize(options), Error);
+}
+
 TEST(PostTraining, EqualizedNetworksComputeTheSame) {
   PostTrainingOptions options;
   options.equalize = true;

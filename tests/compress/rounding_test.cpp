@@ -98,6 +98,19 @@ TEST(Rounding, MakesUpForWhatQuantizedInputsLack) {
   }
 }
 
+TEST(Rounding, FewDataAskForMoreDamping) {
+  // Halves that have nothing in common say that neither is to be trusted; equal ones, that both
+  // are.
+  RoundingProblem one = layer(40, 6, 21), other = one, same = one;
+  Random random(23);
+  for (std::size_t i = 0; i < one.second.size(); ++i) {
+    one.cross[i] += i % 2 == 0 ? 3 * random.normal() : 0;
+    other.cross[i] += i % 2 == 1 ? 3 * random.normal() : 0;
+  }
+  const RoundingOptions options{.range = {-7, 7}};
+  EXPECT_GT(choose_damping(one, other, options), choose_damping(same, same, options));
+}
+
 TEST(Rounding, IsDeterministic) {
   const RoundingProblem problem = layer(30, 4, 41);
   const RoundedWeights a = round_by_least_squares(problem), b = round_by_least_squares(problem);

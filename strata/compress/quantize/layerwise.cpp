@@ -16,62 +16,98 @@ using ir::Node;
 using ir::NodeId;
 using ir::ValueId;
 
+// With fewer positions for each input of a channel, the data do not say for certain how far they
+// are to be trusted, and what one half says is held against the other.
+constexpr std::int64_t few_positions_per_input = 32;
+
 /// A tensor for each batch.
 using Stream = std::vector<Tensor>;
 
-/// The groups of a layer as one: channels of the output in their order.
-RoundedWeights round_groups(const RoundingProblem& layer, std::vector<InputMoments>& moments,
-                            const LayerwiseOptions& options) {
-  const QuantizedRange range = symmetric_range(options.weight_bits);
-  if (!options.reconstruct || moments.empty()) {
-    return round_to_nearest(layer, range, options.weight_bits < 8);
-  }
-  const std::size_t groups = moments.size();
+RoundingProblem group_problem(const RoundingProblem& layer, std::size_t group, std::size_t groups) {
   const std::size_t per_group = layer.weights.size() / groups;
-  RoundedWeights all;
-  for (std::size_t g = 0; g < groups; ++g) {
-    RoundingProblem group;
-    group.inputs = layer.inputs;
-    group.channels = layer.channels / std::int64_t(groups);
-    group.weights.assign(layer.weights.begin() + std::ptrdiff_t(g * per_group),
-                         layer.weights.begin() + std::ptrdiff_t((g + 1) * per_group));
-    group.second = std::move(moments[g].second);
-    group.cross = std::move(moments[g].cross);
-    const RoundedWeights rounded = round_by_least_squares(group, {.range = range});
-    all.codes.insert(all.codes.end(), rounded.codes.begin(), rounded.codes.end());
-    all.scales.insert(all.scales.end(), rounded.scales.begin(), rounded.scales.end());
-  }
-  return all;
+  const auto begin = layer.weights.begin() + std::ptrdiff_t(group * per_group);
+  return {.inputs = layer.inputs,
+          .channels = layer.channels / std::int64_t(groups),
+          .weights = {begin, begin + std::ptrdiff_t(per_group)}};
+}
+
+RoundingProblem with_moments(RoundingProblem problem, InputMoments& moments) {
+  problem.second = std::move(moments.second);
+  problem.cross = std::move(moments.cross);
+  return problem;
 }
 
 /// The mean of each channel as it was: w x + b before, less w x with the rounded weights.
 void correct_bias(const RoundingProblem& layer, const RoundedWeights& rounded,
-                  const std::vector<InputMoments>& moments, std::vector<double>& bias) {
+                  const InputMoments& moments, std::span<double> bias) {
   const auto inputs = std::size_t(layer.inputs);
-  const std::size_t per_group = bias.size() / moments.size();
   for (std::size_t c = 0; c < bias.size(); ++c) {
-    const InputMoments& of = moments[c / per_group];
     for (std::size_t i = 0; i < inputs; ++i) {
       const std::size_t at = c * inputs + i;
-      bias[c] += layer.weights[at] * of.mean[i] -
-                 double(rounded.codes[at]) * double(rounded.scales[c]) * of.quantized_mean[i];
+      bias[c] += layer.weights[at] * moments.mean[i] -
+                 double(rounded.codes[at]) * double(rounded.scales[c]) * moments.quantized_mean[i];
     }
   }
 }
 
-LayerCodes choose_layer(const Graph& graph, const Unit& unit, std::vector<InputMoments> moments,
-                        const LayerwiseOptions& options) {
-  const RoundingProblem layer = read_weights(graph, unit);
-  const RoundedWeights rounded = round_groups(layer, moments, options);
-  LayerCodes codes{codes_tensor(graph, unit, rounded.codes), rounded.scales,
-                   read_bias(graph, unit)};
-  // A MatMul has no bias that could take anything over.
-  const bool corrects = options.bias_correction || options.reconstruct;
-  if (corrects && !moments.empty() && !ir::is_op(graph.node(unit.main), "MatMul")) {
-    correct_bias(layer, rounded, moments, codes.bias);
+/// Chooses the weights of one layer.
+class LayerChoice {
+ public:
+  LayerChoice(const Graph& graph, const Unit& unit, const LayerwiseOptions& options)
+      : graph_(graph),
+        unit_(unit),
+        options_(options),
+        // A MatMul has no bias that could take anything over.
+        has_bias_(!ir::is_op(graph.node(unit.main), "MatMul")) {}
+
+  LayerCodes choose(std::vector<GroupInputs> groups) const {
+    const RoundingProblem layer = read_weights(graph_, unit_);
+    LayerCodes codes{.bias = read_bias(graph_, unit_)};
+    RoundedWeights all;
+    if (groups.empty()) all = nearest(layer);
+    const std::size_t channels = codes.bias.size() / std::max<std::size_t>(groups.size(), 1);
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      const RoundedWeights rounded =
+          choose_group(group_problem(layer, g, groups.size()), groups[g],
+                       std::span(codes.bias).subspan(g * channels, channels));
+      all.codes.insert(all.codes.end(), rounded.codes.begin(), rounded.codes.end());
+      all.scales.insert(all.scales.end(), rounded.scales.begin(), rounded.scales.end());
+    }
+    codes.codes = codes_tensor(graph_, unit_, all.codes);
+    codes.scales = std::move(all.scales);
+    return codes;
   }
-  return codes;
-}
+
+ private:
+  int bits() const { return weight_bits(unit_, options_.weight_bits, options_.layer_bits); }
+  QuantizedRange range() const { return symmetric_range(bits()); }
+  RoundedWeights nearest(const RoundingProblem& problem) const {
+    return round_to_nearest(problem, range(), bits() < 8);
+  }
+
+  RoundedWeights choose_group(RoundingProblem problem, GroupInputs& inputs,
+                              std::span<double> bias) const {
+    RoundedWeights rounded;
+    if (options_.reconstruct) {
+      RoundingOptions rounding{.range = range(), .stopped = [this] { return options_.stopped(); }};
+      if (inputs.positions < few_positions_per_input * problem.inputs) {
+        rounding.damping = choose_damping(with_moments(problem, inputs.halves[0]),
+                                          with_moments(problem, inputs.halves[1]), rounding);
+      }
+      problem = with_moments(std::move(problem), inputs.all);
+      rounded = round_by_least_squares(problem, rounding);
+    } else {
+      rounded = nearest(problem);
+    }
+    if (has_bias_) correct_bias(problem, rounded, inputs.all, bias);
+    return rounded;
+  }
+
+  const Graph& graph_;
+  const Unit& unit_;
+  const LayerwiseOptions& options_;
+  const bool has_bias_;
+};
 
 /// Carries activations of all batches through the graph, as it was and as it is quantized.
 class Walk {
@@ -101,8 +137,8 @@ class Walk {
     }
     quantized_[input] = before_[input];
     for (const NodeId id : graph_.order()) {
-      if (options_.cancel && *options_.cancel) return false;
       step(id, unit_of_[ir::index(id)]);
+      if (cancelled()) return false;
       // Nobody needs what follows the last layer.
       if (plan_.layers.size() == weighted_units()) return true;
     }
@@ -110,6 +146,8 @@ class Walk {
   }
 
  private:
+  bool cancelled() const { return options_.stopped(); }
+
   std::size_t weighted_units() const {
     return std::size_t(std::ranges::count_if(plan_.units, &Unit::weighted));
   }
@@ -140,9 +178,11 @@ class Walk {
     const bool is_main = unit && unit->main == id;
     NodeRunner runner(graph_, id, options_.threads);
     run_into(runner, node, before_, false);
+    if (cancelled()) return;
     if (is_main && unit->weighted()) {
       if (options_.progress) options_.progress(unit->name);
       choose(*unit, node);
+      if (cancelled()) return;
       const LayerCodes& codes = plan_.layers.at(id);
       std::map<std::size_t, Tensor> replaced{{1, decoded_weight(*unit, codes)}};
       if (!ir::is_op(node, "MatMul")) replaced.emplace(2, bias_tensor(codes));
@@ -151,6 +191,7 @@ class Walk {
     } else {
       run_into(runner, node, quantized_, is_main);
     }
+    if (cancelled()) return;
     if (unit && node.outputs[0] == unit->output) {
       for (Tensor& tensor : quantized_.at(unit->output)) {
         snap(tensor.mutable_data<float>(), plan_.grid(unit->output));
@@ -190,7 +231,7 @@ class Walk {
   void run_into(NodeRunner& runner, const Node& node, std::map<ValueId, Stream>& streams,
                 bool by_unit) {
     const std::size_t batches = before_.begin()->second.size();
-    for (std::size_t i = 0; i < batches; ++i) {
+    for (std::size_t i = 0; i < batches && !cancelled(); ++i) {
       std::vector<Tensor> inputs;
       for (const ValueId id : runner.inputs()) {
         const Tensor& tensor = streams.at(id)[i];
@@ -204,16 +245,18 @@ class Walk {
   }
 
   void choose(const Unit& unit, const Node& node) {
-    std::vector<InputMoments> moments;
+    std::vector<GroupInputs> groups;
     if (options_.reconstruct || options_.bias_correction) {
       Stream inputs;
       for (const Tensor& tensor : quantized_.at(node.inputs[0])) {
         inputs.push_back(snapped(node.inputs[0], tensor));
       }
-      moments = input_moments(graph_, unit, before_.at(node.inputs[0]), inputs,
-                              before_.at(node.outputs[0]), options_.reconstruct, products_);
+      groups = group_inputs(graph_, unit, before_.at(node.inputs[0]), inputs,
+                            before_.at(node.outputs[0]), options_.reconstruct, products_,
+                            [this] { return cancelled(); });
     }
-    plan_.layers[unit.main] = choose_layer(graph_, unit, std::move(moments), options_);
+    if (cancelled()) return;
+    plan_.layers[unit.main] = LayerChoice(graph_, unit, options_).choose(std::move(groups));
   }
 
   const Graph& graph_;
@@ -228,6 +271,13 @@ class Walk {
 
 }  // namespace
 
+int weight_bits(const Unit& unit, int usual, const std::vector<LayerBits>& layers) {
+  for (const auto& [pattern, bits] : layers) {
+    if (fits(pattern, unit.name)) usual = bits;
+  }
+  return usual;
+}
+
 bool choose_weights(const Graph& graph, StaticPlan& plan, const Batches& batches,
                     const LayerwiseOptions& options) {
   plan.layers.clear();
@@ -235,7 +285,7 @@ bool choose_weights(const Graph& graph, StaticPlan& plan, const Batches& batches
     return Walk(graph, plan, options).run(batches);
   }
   for (const Unit& unit : plan.units) {
-    if (unit.weighted()) plan.layers[unit.main] = choose_layer(graph, unit, {}, options);
+    if (unit.weighted()) plan.layers[unit.main] = LayerChoice(graph, unit, options).choose({});
   }
   return true;
 }

@@ -48,8 +48,7 @@ class Patches {
   /// Writes what a group reads for a position, (K), of each operand; zeros for padding.
   void read(std::int64_t group, std::int64_t position, std::span<const Tensor> before,
             std::span<const Tensor> quantized, float* to_before, float* to_quantized) const {
-    const auto batch =
-        std::size_t(std::ranges::upper_bound(starts_, position) - starts_.begin()) - 1;
+    const std::size_t batch = batch_of(position);
     const float* from[] = {before[batch].data<float>().data(),
                            quantized[batch].data<float>().data()};
     float* to[] = {to_before, to_quantized};
@@ -64,6 +63,10 @@ class Patches {
   }
 
  private:
+  std::size_t batch_of(std::int64_t position) const {
+    return std::size_t(std::ranges::upper_bound(starts_, position) - starts_.begin()) - 1;
+  }
+
   void read_window(std::int64_t group, std::int64_t at, const Shape& x, const Shape& y,
                    const float* from, float* to) const {
     const ir::Window window = ir::resolve_window(node_.attributes, x, y, kernel_);
@@ -138,6 +141,104 @@ void centre(std::vector<double>& products, const std::vector<double>& a,
   }
 }
 
+/// Sums over some positions, not yet divided by how many there are.
+struct Sums {
+  InputMoments of;
+  double count = 0;
+
+  Sums(std::size_t k, bool second) {
+    of.mean.resize(k);
+    of.quantized_mean.resize(k);
+    if (!second) return;
+    of.second.resize(k * k);
+    of.cross.resize(k * k);
+  }
+
+  void add(const Sums& other) {
+    const auto join = [](std::vector<double>& to, const std::vector<double>& from) {
+      for (std::size_t i = 0; i < to.size(); ++i) to[i] += from[i];
+    };
+    join(of.mean, other.of.mean);
+    join(of.quantized_mean, other.of.quantized_mean);
+    join(of.second, other.of.second);
+    join(of.cross, other.of.cross);
+    count += other.count;
+  }
+
+  InputMoments moments() && {
+    for (double& mean : of.mean) mean /= std::max(count, 1.0);
+    for (double& mean : of.quantized_mean) mean /= std::max(count, 1.0);
+    if (!of.second.empty()) {
+      centre(of.second, of.quantized_mean, of.quantized_mean, std::max(count, 1.0));
+      centre(of.cross, of.mean, of.quantized_mean, std::max(count, 1.0));
+    }
+    return std::move(of);
+  }
+};
+
+/// Reads the sampled positions of one group after the other.
+class Collector {
+ public:
+  Collector(const Patches& patches, std::span<const Tensor> before,
+            std::span<const Tensor> quantized, bool second, MomentProducts& products,
+            const std::function<bool()>& stopped)
+      : patches_(patches),
+        before_(before),
+        quantized_(quantized),
+        second_(second),
+        products_(products),
+        stopped_(stopped),
+        chosen_(sample(patches.positions(), patches.size())),
+        rows_before_(Tensor::zeros(DType::f32, Shape{MomentProducts::rows, patches.size()})),
+        rows_quantized_(rows_before_.clone()) {}
+
+  GroupInputs collect(std::int64_t group) {
+    GroupInputs inputs;
+    inputs.positions = std::int64_t(chosen_.size());
+    const std::size_t half = chosen_.size() / 2;
+    Sums first = sums(group, 0, half);
+    Sums all = sums(group, half, chosen_.size());
+    if (second_) inputs.halves[1] = Sums(all).moments();
+    all.add(first);
+    if (second_) inputs.halves[0] = std::move(first).moments();
+    inputs.all = std::move(all).moments();
+    return inputs;
+  }
+
+ private:
+  Sums sums(std::int64_t group, std::size_t begin, std::size_t end) {
+    const auto k = std::size_t(patches_.size());
+    Sums sums(k, second_);
+    sums.count = double(end - begin);
+    for (; begin < end && !stopped_(); begin += std::size_t(MomentProducts::rows)) {
+      const std::size_t count = std::min(end - begin, std::size_t(MomentProducts::rows));
+      float* to_before = rows_before_.mutable_data<float>().data();
+      float* to_quantized = rows_quantized_.mutable_data<float>().data();
+      for (std::size_t i = 0; i < count; ++i) {
+        patches_.read(group, chosen_[begin + i], before_, quantized_, to_before + i * k,
+                      to_quantized + i * k);
+      }
+      const std::size_t rest = (std::size_t(MomentProducts::rows) - count) * k;
+      std::fill_n(to_before + count * k, rest, 0.0f);
+      std::fill_n(to_quantized + count * k, rest, 0.0f);
+      add_sums(rows_before_, sums.of.mean);
+      add_sums(rows_quantized_, sums.of.quantized_mean);
+      if (!second_) continue;
+      products_.add(transposed(rows_quantized_), rows_quantized_, sums.of.second);
+      products_.add(transposed(rows_before_), rows_quantized_, sums.of.cross);
+    }
+    return sums;
+  }
+
+  const Patches& patches_;
+  const std::span<const Tensor> before_, quantized_;
+  const bool second_;
+  MomentProducts& products_;
+  const std::function<bool()>& stopped_;
+  const std::vector<std::int64_t> chosen_;
+  Tensor rows_before_, rows_quantized_;
+};
+
 }  // namespace
 
 void MomentProducts::add(const Tensor& a, const Tensor& b, std::vector<double>& sums) {
@@ -159,51 +260,20 @@ void MomentProducts::add(const Tensor& a, const Tensor& b, std::vector<double>& 
   for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += double(elements[i]);
 }
 
-std::vector<InputMoments> input_moments(const ir::Graph& graph, const Unit& unit,
-                                        std::span<const Tensor> before,
-                                        std::span<const Tensor> quantized,
-                                        std::span<const Tensor> outputs, bool second,
-                                        MomentProducts& products) {
+std::vector<GroupInputs> group_inputs(const ir::Graph& graph, const Unit& unit,
+                                      std::span<const Tensor> before,
+                                      std::span<const Tensor> quantized,
+                                      std::span<const Tensor> outputs, bool second,
+                                      MomentProducts& products,
+                                      const std::function<bool()>& stopped) {
   if (is_op(graph.node(unit.main), "ConvTranspose")) return {};
   const Patches patches(graph, unit, outputs);
-  const std::vector<std::int64_t> chosen = sample(patches.positions(), patches.size());
-  const auto k = std::size_t(patches.size());
-  std::vector<InputMoments> moments;
-  Tensor rows_before = Tensor::zeros(DType::f32, Shape{MomentProducts::rows, patches.size()});
-  Tensor rows_quantized = rows_before.clone();
-  for (std::int64_t group = 0; group < patches.groups(); ++group) {
-    InputMoments of{.mean = std::vector<double>(k), .quantized_mean = std::vector<double>(k)};
-    if (second) {
-      of.second.resize(k * k);
-      of.cross.resize(k * k);
-    }
-    for (std::size_t begin = 0; begin < chosen.size(); begin += MomentProducts::rows) {
-      const std::size_t count = std::min(chosen.size() - begin, std::size_t(MomentProducts::rows));
-      float* to_before = rows_before.mutable_data<float>().data();
-      float* to_quantized = rows_quantized.mutable_data<float>().data();
-      for (std::size_t i = 0; i < count; ++i) {
-        patches.read(group, chosen[begin + i], before, quantized, to_before + i * k,
-                     to_quantized + i * k);
-      }
-      const std::size_t rest = (std::size_t(MomentProducts::rows) - count) * k;
-      std::fill_n(to_before + count * k, rest, 0.0f);
-      std::fill_n(to_quantized + count * k, rest, 0.0f);
-      add_sums(rows_before, of.mean);
-      add_sums(rows_quantized, of.quantized_mean);
-      if (!second) continue;
-      products.add(transposed(rows_quantized), rows_quantized, of.second);
-      products.add(transposed(rows_before), rows_quantized, of.cross);
-    }
-    const auto count = double(chosen.size());
-    for (double& mean : of.mean) mean /= count;
-    for (double& mean : of.quantized_mean) mean /= count;
-    if (second) {
-      centre(of.second, of.quantized_mean, of.quantized_mean, count);
-      centre(of.cross, of.mean, of.quantized_mean, count);
-    }
-    moments.push_back(std::move(of));
+  Collector collector(patches, before, quantized, second, products, stopped);
+  std::vector<GroupInputs> groups;
+  for (std::int64_t group = 0; group < patches.groups() && !stopped(); ++group) {
+    groups.push_back(collector.collect(group));
   }
-  return moments;
+  return groups;
 }
 
 }  // namespace strata::compress

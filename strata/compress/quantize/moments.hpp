@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -18,6 +20,13 @@ struct InputMoments {
   std::vector<double> second, cross;
 };
 
+/// What one group reads.
+struct GroupInputs {
+  InputMoments all;
+  std::int64_t positions = 0;
+  std::array<InputMoments, 2> halves;  ///< of the first and the other half of the items
+};
+
 /// Products of long thin matrices on the kernels of the runtime.
 class MomentProducts {
  public:
@@ -34,11 +43,13 @@ class MomentProducts {
 
 /// One entry for each group of a Conv, Gemm or MatMul; none for other units. Positions in the
 /// output are sampled where there are more than suffice. `before` and `quantized`: operand 0 of the
-/// unit, a tensor for each batch. `second`: also the second moments.
-std::vector<InputMoments> input_moments(const ir::Graph& graph, const Unit& unit,
-                                        std::span<const Tensor> before,
-                                        std::span<const Tensor> quantized,
-                                        std::span<const Tensor> outputs, bool second,
-                                        MomentProducts& products);
+/// unit; `outputs`: what its main node made before; a tensor for each batch.
+/// `second`: also the second moments. `stopped` is asked often; true ends it early.
+std::vector<GroupInputs> group_inputs(const ir::Graph& graph, const Unit& unit,
+                                      std::span<const Tensor> before,
+                                      std::span<const Tensor> quantized,
+                                      std::span<const Tensor> outputs, bool second,
+                                      MomentProducts& products,
+                                      const std::function<bool()>& stopped);
 
 }  // namespace strata::compress

@@ -82,9 +82,21 @@ void choose_grids(const Graph& graph, const SharedGrids& shared, const Calibrati
 }
 
 void check(const PostTrainingOptions& options) {
-  for (const auto& [what, bits] : {std::pair("weights", options.weight_bits),
-                                   std::pair("activations", options.activation_bits)}) {
+  const auto check_bits = [](std::string_view what, int bits) {
     if (bits < 2 || bits > 8) fail(ErrorCode::usage, "{}: {} bits, expected 2 to 8", what, bits);
+  };
+  check_bits("weights", options.weight_bits);
+  check_bits("activations", options.activation_bits);
+  for (const LayerBits& layer : options.layer_bits) check_bits(layer.pattern, layer.bits);
+}
+
+void check_patterns(const PostTrainingOptions& options, const SharedGrids& shared) {
+  for (const LayerBits& layer : options.layer_bits) {
+    if (std::ranges::none_of(shared.units, [&](const Unit& unit) {
+          return unit.weighted() && fits(layer.pattern, unit.name);
+        })) {
+      fail(ErrorCode::usage, "no layer with weights is named {}", layer.pattern);
+    }
   }
 }
 
@@ -96,9 +108,17 @@ PostTraining quantize_post_training(Graph model, const data::Dataset& dataset,
   check(options);
   PostTraining result;
   result.original = cleaned(std::move(model));
-  if (options.equalize) result.equalized = equalize(result.original);
+  result.given = result.original;
+  if (options.equalize) {
+    const EqualizeOptions equalizing{.weight_bits = options.weight_bits,
+                                     .activation_bits = options.activation_bits,
+                                     .threads = options.calibration.threads,
+                                     .cancel = options.calibration.cancel};
+    result.equalized = equalize(result.original, Batches(result.given, dataset, items), equalizing);
+  }
   const Graph& graph = result.original;
   SharedGrids shared = share_grids(graph, find_units(graph, options.keep));
+  check_patterns(options, shared);
   if (shared.units.empty()) {
     fail(ErrorCode::usage, "nothing to quantize: no float Conv, Gemm, MatMul, Add, ... is left");
   }
@@ -111,10 +131,12 @@ PostTraining quantize_post_training(Graph model, const data::Dataset& dataset,
   result.plan.units = std::move(shared.units);
   LayerwiseOptions layerwise;
   layerwise.weight_bits = options.weight_bits;
+  layerwise.layer_bits = options.layer_bits;
   layerwise.reconstruct = options.reconstruct;
   layerwise.bias_correction = options.bias_correction;
   layerwise.threads = options.calibration.threads;
   layerwise.progress = options.progress;
+  layerwise.poll = options.poll;
   layerwise.cancel = options.calibration.cancel;
   result.complete = choose_weights(graph, result.plan, batches, layerwise);
   return result;

@@ -13,8 +13,9 @@
 namespace strata::compress {
 
 struct PostTrainingOptions {
-  int weight_bits = 8;       ///< 2 to 8, symmetric, a scale for each output channel
-  int activation_bits = 8;   ///< 2 to 8; what the model is given has 8
+  int weight_bits = 8;                ///< 2 to 8, symmetric, a scale for each output channel
+  std::vector<LayerBits> layer_bits;  ///< of some layers' weights instead
+  int activation_bits = 8;            ///< 2 to 8; what the model is given has 8
   IntervalOptions interval;  ///< how grids follow from what calibration saw; its bits are not used
   bool equalize = false;     ///< see equalize.hpp
   bool bias_correction = false;
@@ -23,13 +24,15 @@ struct PostTrainingOptions {
   CalibrationOptions calibration;
   /// Called before each layer that is chosen on data.
   std::function<void(const std::string& layer)> progress;
+  std::function<void()> poll;  ///< called often meanwhile, to set calibration.cancel
 };
 
 /// A float network and how it is computed on integers.
 struct PostTraining {
-  ir::Graph original;  ///< cleaned by the passes, equalised if asked for
+  ir::Graph given;     ///< cleaned by the passes
+  ir::Graph original;  ///< the same, equalised if asked for
   StaticPlan plan;
-  std::size_t equalized = 0;  ///< pairs of layers
+  std::size_t equalized = 0;  ///< layers
   bool complete = true;       ///< false: cancelled, and the plan is not to be used
 
   /// On integers; what the file of it gives when read.

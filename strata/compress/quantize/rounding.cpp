@@ -17,6 +17,12 @@ constexpr double least_ratio = 0.3;
 constexpr int ratios = 15;
 double ratio(int i) { return 1 - (1 - least_ratio) * i / (ratios - 1); }
 
+// Dampings that are tried, for how many inputs at most (time grows with their third power), and on
+// how many channels.
+constexpr double dampings[] = {0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10};
+constexpr std::int64_t least_damped_inputs = 16, most_damped_inputs = 1200;
+constexpr std::int64_t damped_channels = 12;
+
 // Times that codes and scale are bettered in turn.
 constexpr int rounds = 4;
 
@@ -30,9 +36,11 @@ double largest_magnitude(std::span<const double> values) {
   return largest;
 }
 
+bool stopped(const RoundingOptions& options) { return options.stopped && options.stopped(); }
+
 /// Lower triangle with L L^T = matrix; positive definite.
-Vector cholesky(Vector matrix, std::size_t n) {
-  for (std::size_t i = 0; i < n; ++i) {
+Vector cholesky(Vector matrix, std::size_t n, const RoundingOptions& options) {
+  for (std::size_t i = 0; i < n && !stopped(options); ++i) {
     double* row = &matrix[i * n];
     for (std::size_t j = 0; j <= i; ++j) {
       const double* other = &matrix[j * n];
@@ -67,7 +75,7 @@ class LeastSquares {
       }
       second_[i * n_ + i] += damping;
     }
-    factor_ = cholesky(second_, n_);
+    factor_ = cholesky(second_, n_, options);
     damping_ = damping;
   }
 
@@ -223,6 +231,19 @@ void bound_scales(RoundedWeights& rounded, std::size_t inputs) {
   }
 }
 
+/// Evenly spread ones.
+RoundingProblem some_channels(const RoundingProblem& problem) {
+  RoundingProblem some = problem;
+  some.channels = std::min(problem.channels, damped_channels);
+  some.weights.clear();
+  for (std::int64_t i = 0; i < some.channels; ++i) {
+    const std::int64_t channel = i * problem.channels / some.channels;
+    const auto row = problem.weights.begin() + channel * problem.inputs;
+    some.weights.insert(some.weights.end(), row, row + problem.inputs);
+  }
+  return some;
+}
+
 }  // namespace
 
 RoundedWeights round_to_nearest(const RoundingProblem& problem, QuantizedRange range, bool clip) {
@@ -248,11 +269,33 @@ RoundedWeights round_by_least_squares(const RoundingProblem& problem,
   LeastSquares layer(problem, options);
   RoundedWeights rounded;
   rounded.codes.resize(channels * inputs);
-  for (std::size_t c = 0; c < channels; ++c) {
+  for (std::size_t c = 0; c < channels && !stopped(options); ++c) {
     rounded.scales.push_back(layer.round(problem, c, &rounded.codes[c * inputs]));
   }
+  rounded.scales.resize(channels, 1.0f);
   bound_scales(rounded, inputs);
   return rounded;
+}
+
+double choose_damping(const RoundingProblem& part, const RoundingProblem& other,
+                      const RoundingOptions& options) {
+  if (part.inputs < least_damped_inputs || part.inputs > most_damped_inputs) {
+    return options.damping;
+  }
+  const RoundingProblem first = some_channels(part), second = some_channels(other);
+  double least = std::numeric_limits<double>::infinity();
+  double best = options.damping;
+  for (const double damping : dampings) {
+    if (stopped(options)) break;
+    RoundingOptions tried = options;
+    tried.damping = damping;
+    const double error = rounding_error(second, round_by_least_squares(first, tried)) +
+                         rounding_error(first, round_by_least_squares(second, tried));
+    if (error >= least) continue;
+    least = error;
+    best = damping;
+  }
+  return best;
 }
 
 double rounding_error(const RoundingProblem& problem, const RoundedWeights& rounded) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct RoundingOptions {
   /// Of the mean of the diagonal of the second moments, added to it: how far the data are trusted.
   double damping = 0.01;
   int sweeps = 20;  ///< of coordinate descent, at most
+  /// Asked often; true stops early, with codes that are not to be used.
+  std::function<bool()> stopped;
 };
 
 struct RoundedWeights {
@@ -42,6 +45,11 @@ RoundedWeights round_to_nearest(const RoundingProblem& problem, QuantizedRange r
 /// al., ICML 2020, eq. 20), alternating with the best scale for the codes. Deterministic.
 RoundedWeights round_by_least_squares(const RoundingProblem& problem,
                                       const RoundingOptions& options = {});
+
+/// The damping with which codes chosen on one part of the data have the least error on the other:
+/// few data ask for more. The parts differ in their moments alone. Some channels are tried.
+double choose_damping(const RoundingProblem& part, const RoundingProblem& other,
+                      const RoundingOptions& options = {});
 
 /// Mean of (w x - target)^2 less what no choice of w changes, summed over channels.
 double rounding_error(const RoundingProblem& problem, const RoundedWeights& rounded);

@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "strata/base/error.hpp"
@@ -205,6 +206,21 @@ std::vector<Unit> find_units(const Graph& graph, const std::vector<std::string>&
   }
   kept.check();
   return units;
+}
+
+Interval activation_bound(const Graph& graph, const Unit& unit) {
+  constexpr double infinite = std::numeric_limits<double>::infinity();
+  Interval bound{-infinite, infinite};
+  if (unit.activation == ir::no_node) return bound;
+  const Node& node = graph.node(unit.activation);
+  if (is_op(node, "Relu")) return {0, infinite};
+  const auto read = [&](std::size_t input, double& end) {
+    if (input >= node.inputs.size() || node.inputs[input] == ir::no_value) return;
+    end = double(graph.value(node.inputs[input]).constant->decode().to_float().at(0));
+  };
+  read(1, bound.low);
+  read(2, bound.high);
+  return bound;
 }
 
 std::vector<ValueId> SharedGrids::members(int of) const {

@@ -30,6 +30,9 @@ struct Unit {
   bool weighted() const { return kind == UnitKind::weighted; }
 };
 
+/// What the unit's Relu or Clip lets pass: everything where it has none.
+Interval activation_bound(const ir::Graph& graph, const Unit& unit);
+
 /// Every unit of a typed graph whose passes ran without fusing, in order. `keep`: patterns (* and
 /// ?) of names of the user's nodes that stay float. Throws usage for a pattern that fits no node.
 std::vector<Unit> find_units(const ir::Graph& graph, const std::vector<std::string>& keep = {});
