@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+#include <unordered_set>
+
 namespace strata::eval {
 namespace {
 
@@ -31,6 +35,30 @@ std::optional<Warning> chance_warning(const data::Accuracy& accuracy, std::int64
                   "more than guessing among {} classes ({:.2f} %); check the labels, "
                   "their order and the preprocessing",
                   accuracy.correct, accuracy.count, classes, 100 * chance)};
+}
+
+std::vector<std::size_t> item_prints(const data::Dataset& dataset,
+                                     std::span<const std::int64_t> items) {
+  std::vector<std::size_t> prints;
+  std::string item(dataset.item_bytes(), '\0');
+  for (const std::int64_t index : items) {
+    dataset.read(index, item.data());
+    prints.push_back(std::hash<std::string>()(item));
+  }
+  return prints;
+}
+
+std::optional<Warning> overlap_warning(std::span<const std::size_t> calibrated,
+                                       std::span<const std::size_t> tested) {
+  const std::unordered_set<std::size_t> seen(calibrated.begin(), calibrated.end());
+  const auto both =
+      std::ranges::count_if(tested, [&](std::size_t print) { return seen.contains(print); });
+  if (both == 0) return std::nullopt;
+  return Warning{
+      "calibrated_with_test_items",
+      fmt::format("{} of the {} items that the result is judged by were calibrated with, "
+                  "so that its accuracy may be too good; judge by others",
+                  both, tested.size())};
 }
 
 std::optional<Warning> count_warning(std::int64_t records, double max_drop) {

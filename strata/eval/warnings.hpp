@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,13 @@ std::vector<Warning> data_warnings(const data::Dataset& dataset);
 
 /// "near_chance": the interval of the accuracy does not lie above that of guessing among classes.
 std::optional<Warning> chance_warning(const data::Accuracy& accuracy, std::int64_t classes);
+
+/// A number for each of these items, by what goes into the model; equal items have equal numbers.
+std::vector<std::size_t> item_prints(const data::Dataset& dataset,
+                                     std::span<const std::int64_t> items);
+/// "calibrated_with_test_items": some of what judges a result also went into it.
+std::optional<Warning> overlap_warning(std::span<const std::size_t> calibrated,
+                                       std::span<const std::size_t> tested);
 
 /// "few_records": even versions that agree on each of these records would leave it open whether the
 /// accuracy falls by more than `max_drop`.

@@ -50,12 +50,17 @@ TEST(Quantize, ComputesOnIntegersWhatItWrites) {
     EXPECT_GT(document["layers"].size(), 10u);
     const nlohmann::json again = json_of("eval --json --limit 100 --data " + kws + " " + output);
     EXPECT_EQ(document["data"]["accuracy"], again["accuracy"]);
+    EXPECT_EQ(document["warnings"][0]["kind"], "calibrated_with_test_items");
     const Outcome shown = strata("inspect " + output);
     EXPECT_NE(shown.text.find("QLinearConv"), std::string::npos) << shown.text;
   }
   const std::string some = " --items 8 --calibrate " + kws + " -o " + (folder / "k.onnx").string();
   expect_failure(2, "no node is named head*",
                  "quantize --activations i8 --keep 'head*'" + some + " " + model);
+  expect_failure(2, "no layer with weights is named head*",
+                 "quantize --activations i8 --layer-bits 'head*=4'" + some + " " + model);
+  expect_failure(2, "--layer-bits: 'head*' given, expected PATTERN=N",
+                 "quantize --activations i8 --layer-bits 'head*'" + some + " " + model);
   expect_failure(2, "--select: 'much' given, expected points from 0 to 100",
                  "quantize --activations i8 --select much" + some + " " + model);
 }

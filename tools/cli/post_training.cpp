@@ -9,6 +9,7 @@
 #include "strata/base/error.hpp"
 #include "strata/data/split.hpp"
 #include "strata/eval/evaluate.hpp"
+#include "strata/eval/warnings.hpp"
 #include "strata/ir/op.hpp"
 #include "strata/report/numbers.hpp"
 #include "strata/report/progress.hpp"
@@ -57,6 +58,8 @@ class Quantizer {
     const auto items = data::spread(eval::all_items(dataset), std::size_t(flags_.items));
     PostTrainingOutcome outcome;
     outcome.items = std::int64_t(items.size());
+    outcome.warnings = eval::data_warnings(dataset);
+    outcome.prints = eval::item_prints(dataset, items);
     report::ProgressBar bar("calibrating", items.size());
     outcome.network = quantize_post_training(std::move(graph), dataset, items, options(bar));
     bar.finish();
@@ -78,6 +81,7 @@ class Quantizer {
   compress::PostTrainingOptions options(report::ProgressBar& bar) {
     compress::PostTrainingOptions options;
     options.weight_bits = flags_.weight_bits;
+    options.layer_bits = flags_.read_layer_bits();
     options.activation_bits = activation_bits(flags_.activations);
     options.interval.method = compress::find_calibration_method(flags_.calibration);
     options.interval.percentile = flags_.percentile.value_or(usual_percentile);
@@ -155,7 +159,21 @@ std::string decibels(double value) {
   return std::isinf(value) && value > 0 ? "exact" : fmt::format("{:.1f}", value);
 }
 
+std::vector<compress::LayerBits> PostTrainingFlags::read_layer_bits() const {
+  std::vector<compress::LayerBits> layers;
+  for (const std::string& text : layer_bits) {
+    const std::size_t equals = text.rfind('=');
+    const std::string bits = equals == std::string::npos ? "" : text.substr(equals + 1);
+    if (equals == 0 || bits.size() != 1 || bits[0] < '2' || bits[0] > '8') {
+      fail(ErrorCode::usage, "--layer-bits: '{}' given, expected PATTERN=N, N from 2 to 8", text);
+    }
+    layers.push_back({text.substr(0, equals), bits[0] - '0'});
+  }
+  return layers;
+}
+
 void PostTrainingFlags::check() const {
+  read_layer_bits();
   if (percentile && calibration != "percentile") {
     fail(ErrorCode::usage, "--percentile {} is for --calibration percentile; here it is {}",
          *percentile, calibration);
@@ -172,6 +190,7 @@ void PostTrainingFlags::add_to(CommandLine& command) const {
   if (items != usual.items) command.option("--items", std::to_string(items));
   if (weight_bits != usual.weight_bits)
     command.option("--weight-bits", std::to_string(weight_bits));
+  for (const std::string& layer : layer_bits) command.option("--layer-bits", layer);
   command.flag("--equalize", equalize).flag("--bias-correction", bias_correction);
   command.flag("--reconstruct", reconstruct);
   for (const std::string& pattern : keep) command.option("--keep", pattern);
@@ -210,8 +229,14 @@ void add_post_training_options(CLI::App& app, PostTrainingFlags& flags) {
   needs(app.add_option("--weight-bits", flags.weight_bits, "of weights, a scale for each channel")
             ->capture_default_str()
             ->check(CLI::Range(2, 8)));
+  needs(app.add_option("--layer-bits", flags.layer_bits,
+                       "of the weights of some layers instead, as 'conv1=8'; may be repeated, the "
+                       "last that matches counts")
+            ->type_name("PATTERN=N")
+            ->expected(1)
+            ->take_all());
   needs(app.add_flag("--equalize", flags.equalize,
-                     "first give channels of neighbouring layers like ranges"));
+                     "first scale up channels of small numbers, as layers that read them allow"));
   needs(app.add_flag("--bias-correction", flags.bias_correction,
                      "let biases take over what quantizing shifts the means by"));
   needs(app.add_flag("--reconstruct", flags.reconstruct,
@@ -224,7 +249,8 @@ void add_post_training_options(CLI::App& app, PostTrainingFlags& flags) {
   needs(app.add_option("--select", flags.select,
                        "leave float the most sensitive layers, as many as it takes to lose at most "
                        "so many points on the calibration data")
-            ->type_name("POINTS"));
+            ->type_name("POINTS")
+            ->excludes("--layer-bits"));
   needs(app.add_option("--calibration-state", flags.state,
                        "keep what calibration saw in this file and go on from there")
             ->type_name("FILE"));
@@ -239,6 +265,7 @@ PostTrainingOutcome quantize_activations(ir::Graph graph, const PostTrainingFlag
 
 void print(const PostTrainingOutcome& outcome, const PostTrainingFlags& flags) {
   if (outcome.selection) print_selection(outcome);
+  const std::vector<compress::LayerBits> layers = flags.read_layer_bits();
   report::Table table({{"layer", "", report::Align::left, true},
                        {"op", "", report::Align::left},
                        {"weights", "", report::Align::left},
@@ -246,9 +273,10 @@ void print(const PostTrainingOutcome& outcome, const PostTrainingFlags& flags) {
                        {"SQNR", "dB"}});
   for (const compress::LayerNoise& layer : outcome.layers) {
     const compress::Unit& unit = outcome.plan.units[layer.unit];
-    table.add_row({layer.layer, std::string(outcome.network.original.node(unit.main).op->name),
-                   unit.weighted() ? fmt::format("i{}", flags.weight_bits) : "", flags.activations,
-                   decibels(layer.decibels)});
+    table.add_row(
+        {layer.layer, std::string(outcome.network.original.node(unit.main).op->name),
+         unit.weighted() ? fmt::format("i{}", weight_bits(unit, flags.weight_bits, layers)) : "",
+         flags.activations, decibels(layer.decibels)});
   }
   print(table, usual_width);
   std::string text;
@@ -266,7 +294,7 @@ void print(const PostTrainingOutcome& outcome, const PostTrainingFlags& flags) {
 
 void describe(const PostTrainingOutcome& outcome, nlohmann::json& document) {
   document["items"] = outcome.items;
-  document["equalized_pairs"] = outcome.network.equalized;
+  document["equalized_layers"] = outcome.network.equalized;
   document["sqnr_db"] = decibels_document(outcome.decibels);
   document["kept"] = outcome.kept;
   document["layers"] = nlohmann::json::array();

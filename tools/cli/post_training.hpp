@@ -9,6 +9,7 @@
 #include "strata/compress/quantize/noise.hpp"
 #include "strata/compress/quantize/post_training.hpp"
 #include "strata/compress/quantize/selection.hpp"
+#include "strata/eval/warnings.hpp"
 #include "tools/cli/options.hpp"
 
 namespace strata::cli {
@@ -21,12 +22,14 @@ struct PostTrainingFlags {
   std::optional<double> percentile;  ///< for 'percentile'
   std::int64_t items = 256;
   int weight_bits = 8;
+  std::vector<std::string> layer_bits;  ///< PATTERN=N
   bool equalize = false, bias_correction = false, reconstruct = false;
   std::vector<std::string> keep;
   std::string select;  ///< most points to lose; empty: nothing is selected
   std::string state;
 
   bool given() const { return !activations.empty(); }
+  std::vector<compress::LayerBits> read_layer_bits() const;
   /// Throws usage for what does not go together.
   void check() const;
   void add_to(CommandLine& command) const;
@@ -39,6 +42,8 @@ struct PostTrainingOutcome {
   compress::StaticPlan plan;  ///< what is left of the network's after selection
   ir::Graph graph;
   std::int64_t items = 0;
+  std::vector<std::size_t> prints;           ///< of the items; see eval::item_prints
+  std::vector<eval::Warning> warnings;       ///< of the data
   std::vector<compress::LayerNoise> layers;  ///< in the order of the graph
   double decibels = 0;                       ///< of the outputs
   std::optional<compress::Selection> selection;

@@ -13,6 +13,7 @@
 #include "strata/compress/quantize/encode_layers.hpp"
 #include "strata/data/metrics.hpp"
 #include "strata/eval/evaluate.hpp"
+#include "strata/eval/warnings.hpp"
 #include "strata/formats/save.hpp"
 #include "strata/formats/text_suffix.hpp"
 #include "strata/report/numbers.hpp"
@@ -105,14 +106,26 @@ std::string bits_per_weight(std::int64_t bytes, std::int64_t elements) {
 struct Accuracies {
   eval::Evaluation before, after;
   bool labelled = false;
+  std::vector<eval::Warning> warnings;
+
+  void warn_of(std::optional<eval::Warning> warning) {
+    if (!warning) return;
+    warn(warning->text);
+    warnings.push_back(std::move(*warning));
+  }
 };
 
-eval::Evaluation evaluate(const ir::Graph& graph, const data::Dataset& dataset,
-                          const Options& options, const char* what) {
+std::vector<std::int64_t> tested_items(const data::Dataset& dataset, const Options& options) {
   std::vector<std::int64_t> items = eval::all_items(dataset);
   if (options.limit > 0 && std::size_t(options.limit) < items.size()) {
     items.resize(std::size_t(options.limit));
   }
+  return items;
+}
+
+eval::Evaluation evaluate(const ir::Graph& graph, const data::Dataset& dataset,
+                          const Options& options, const char* what) {
+  const std::vector<std::int64_t> items = tested_items(dataset, options);
   ir::Graph copy = graph;
   runtime::SessionOptions session_options;
   session_options.threads = 1;  // the workers are eval's
@@ -292,13 +305,23 @@ std::string summary_text(std::span<const LayerChange> changes, const Options& op
   return text + written_text(options, file_before);
 }
 
-/// Before and after on --data, if given; nothing if interrupted.
+/// Before and after on --data, if given; nothing if interrupted. `calibrated`: prints of the items
+/// that went into the result.
 std::optional<Accuracies> effect(const ir::Graph& before, const ir::Graph& after,
-                                 const data::Dataset* dataset, const Options& options) {
+                                 const data::Dataset* dataset, const Options& options,
+                                 std::span<const std::size_t> calibrated = {}) {
   Accuracies found;
   if (!dataset) return found;
   found.labelled = dataset->labelled();
+  for (const eval::Warning& warning : eval::data_warnings(*dataset)) found.warn_of(warning);
+  if (!calibrated.empty()) {
+    const auto tested = eval::item_prints(*dataset, tested_items(*dataset, options));
+    found.warn_of(eval::overlap_warning(calibrated, tested));
+  }
   found.before = evaluate(before, *dataset, options, "before");
+  if (found.labelled && found.before.complete) {
+    found.warn_of(eval::chance_warning(found.before.accuracy(), found.before.classes));
+  }
   if (found.before.complete) found.after = evaluate(after, *dataset, options, "after");
   if (!found.before.complete || !found.after.complete) return std::nullopt;
   return found;
@@ -314,12 +337,15 @@ ExitCode quantize_all(const Options& options) {
   PostTrainingOutcome outcome = quantize_activations(std::move(graph), options.post_training,
                                                      options.model, options.input, options.threads);
   const auto tflite = outcome.complete ? take_tflite_form(outcome.graph, options) : nullptr;
-  const auto found = outcome.complete
-                         ? effect(outcome.network.original, outcome.graph, dataset.get(), options)
-                         : std::nullopt;
+  auto found = outcome.complete ? effect(outcome.network.given, outcome.graph, dataset.get(),
+                                         options, outcome.prints)
+                                : std::nullopt;
   if (!found) {
     warn("interrupted: nothing was written");
     return interrupted;
+  }
+  if (!dataset) {
+    for (const eval::Warning& warning : outcome.warnings) found->warn_of(warning);
   }
   save(outcome.graph, tflite.get(), options);
   if (options.json) {
@@ -328,6 +354,7 @@ ExitCode quantize_all(const Options& options) {
                                {"bytes", std::filesystem::file_size(options.output)}};
     describe(outcome, document);
     if (dataset) document["data"] = effect_document(*found);
+    document["warnings"] = describe(found->warnings);
     print_document(document);
     return success;
   }
@@ -371,6 +398,7 @@ ExitCode quantize(const Options& options) {
     for (const LayerChange& change : changes) document["layers"].push_back(change_document(change));
     if (const LayerChange* c = compress::worst(changes)) document["worst"] = c->layer.name;
     if (dataset) document["data"] = effect_document(*found);
+    document["warnings"] = describe(found->warnings);
     print_document(document);
     return success;
   }
