@@ -287,6 +287,24 @@ TEST(IntegerConv, RandomShapes) {
   }
 }
 
+TEST(IntegerConv, GroupsThatShareVectors) {
+  for (std::uint64_t seed = 700; seed < 716; ++seed) {
+    IntegerConvProblem p;
+    const std::int64_t group = seed % 2 == 0 ? 4 : 8;
+    p.batch = 1 + std::int64_t(seed % 3 == 0);
+    p.channels = p.out_channels = 16 * (1 + std::int64_t(seed % 4));
+    p.groups = p.channels / group;
+    p.height = 5 + std::int64_t(seed % 3);
+    p.width = 3 + std::int64_t(seed % 7) * 4;
+    p.kernel_h = p.kernel_w = seed % 5 == 0 ? 1 : 3;
+    p.stride_h = p.stride_w = 1 + std::int64_t(seed % 6 == 1);
+    p.dilation_w = 1 + std::int64_t(seed % 7 == 3);
+    p.pad_top = p.pad_left = p.pad_bottom = p.pad_right = std::int64_t(seed / 2 % 2) * 2;
+    set_output_size(p);
+    EXPECT_GT(check(random_case(p, seed, seed % 8 == 7), seed), 0);
+  }
+}
+
 TEST(IntegerConv, MatricesAndSums) {
   for (std::uint64_t seed = 500; seed < 512; ++seed) {
     IntegerConvProblem p;

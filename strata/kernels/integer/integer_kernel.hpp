@@ -10,6 +10,7 @@ constinit const IntegerKernels integer_kernels = {.lanes = int_lanes,
                                                   .positions = tile_positions,
                                                   .word_elements = int(4 / sizeof(Prepared)),
                                                   .find_tile = find_tile,
+                                                  .find_grouped = find_grouped,
                                                   .finish = finish_tile,
                                                   .prepare = prepare_row,
                                                   .depthwise = depthwise_rows};

@@ -144,8 +144,8 @@ void pack_integer(const IntegerPlan& plan, const IntegerConvProblem& p, const Co
   auto* zero = second_word + plan.lane_count;
   const bool rescaled = p.output != IntegerConvProblem::Output::i32;
   const std::int32_t shift = p.w_signed ? 0 : 128;
-  const std::int64_t channels = p.out_channels / p.groups;
-  for (std::int64_t i = 0; i < p.groups * plan.panels; ++i) {
+  const std::int64_t channels = p.out_channels / plan.groups;
+  for (std::int64_t i = 0; i < plan.groups * plan.panels; ++i) {
     const std::int64_t first = i % plan.panels * 2 * plan.lanes;
     const int vectors = i % plan.panels + 1 < plan.panels ? 2 : plan.last_vectors;
     const int lanes = vectors * plan.lanes;

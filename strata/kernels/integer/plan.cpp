@@ -23,7 +23,7 @@ std::int64_t reach(std::int64_t out, std::int64_t stride, std::int64_t kernel,
 }
 
 void plan_input(IntegerPlan& plan, const IntegerConvProblem& p, bool bytes) {
-  const std::int64_t channels = p.channels / p.groups;
+  const std::int64_t channels = p.channels / plan.groups;
   const std::int64_t rows = reach(p.out_height, p.stride_h, p.kernel_h, p.dilation_h);
   const std::int64_t columns = reach(p.out_width, p.stride_w, p.kernel_w, p.dilation_w);
   const bool padded = p.pad_top > 0 || p.pad_left > 0 || rows > p.height || columns > p.width;
@@ -37,7 +37,7 @@ void plan_input(IntegerPlan& plan, const IntegerConvProblem& p, bool bytes) {
   plan.prepared_width = int(padded ? columns : p.width);
 
   const std::int64_t element = bytes ? 1 : 2;
-  const std::int64_t pixel = p.groups * plan.group_elements * element;
+  const std::int64_t pixel = plan.groups * plan.group_elements * element;
   const std::int64_t row = plan.prepared_width * pixel;
   IntegerTileShape& s = plan.shape;
   s.rows = int(p.kernel_h);
@@ -47,6 +47,7 @@ void plan_input(IntegerPlan& plan, const IntegerConvProblem& p, bool bytes) {
   s.words = int(divide_up(merged ? inner : plan.group_elements, word));
   s.x_column = p.stride_w * pixel;
   s.x_row = p.stride_h * row;
+  if (plan.shared) s.words = int(p.channels / p.groups) / word;
   plan.reduction = s.rows * s.columns * s.words;
   plan.x_image = plan.prepared_height * row;
   plan.x_group = plan.group_elements * element;
@@ -57,12 +58,12 @@ void plan_input(IntegerPlan& plan, const IntegerConvProblem& p, bool bytes) {
 }
 
 void plan_output(IntegerPlan& plan, const IntegerConvProblem& p) {
-  const std::int64_t channels = p.out_channels / p.groups;
+  const std::int64_t channels = p.out_channels / plan.groups;
   const int vectors = int(divide_up(channels, plan.lanes));
   plan.panels = (vectors + 1) / 2;
   plan.last_vectors = vectors - 2 * (plan.panels - 1);
   plan.last_lanes = int(channels - std::int64_t(vectors - 1) * plan.lanes);
-  plan.lane_count = p.groups * vectors * plan.lanes;
+  plan.lane_count = plan.groups * vectors * plan.lanes;
   plan.out_size = p.output == IntegerConvProblem::Output::i32 ? 4 : 1;
   plan.transposed = plan.y_planar && p.out_height * p.out_width > 1;
   const std::size_t elements =
@@ -80,11 +81,18 @@ void plan_tiles(IntegerPlan& plan, const IntegerConvProblem& p, int most) {
   plan.column_tiles = int(divide_up(plan.out_width, most));
   plan.tiles = int(divide_up(plan.out_height, plan.tile_rows)) * plan.column_tiles;
   constexpr std::int64_t wanted = 16, enough_units = 16;
-  const std::int64_t others = std::max<std::int64_t>(1, p.batch * p.groups * plan.panels);
+  const std::int64_t others = std::max<std::int64_t>(1, p.batch * plan.groups * plan.panels);
   const std::int64_t blocks =
       std::max(divide_up(plan.tiles, wanted),
                std::min(divide_up(enough_units, others), divide_up(plan.tiles, 4)));
   plan.blocks = int(std::max<std::int64_t>(1, blocks));
+}
+
+/// Whether groups share vectors: they fill 16 bytes, which is what tiles read at once.
+bool shares_vectors(const IntegerConvProblem& p, const IntegerKernels& kernels) {
+  const std::int64_t group = p.channels / p.groups;
+  return kernels.find_grouped && p.groups > 1 && p.out_channels == p.channels && !p.w_zeros &&
+         (group == 4 || group == 8) && p.channels % kernels.lanes == 0;
 }
 
 }  // namespace
@@ -93,6 +101,8 @@ IntegerPlan plan_integer(const IntegerConvProblem& p, const IntegerKernels& kern
   IntegerPlan plan;
   plan.lanes = kernels.lanes;
   plan.word_elements = kernels.word_elements;
+  plan.shared = shares_vectors(p, kernels);
+  plan.groups = plan.shared ? p.channels / kernels.lanes : p.groups;
   const bool bytes = kernels.word_elements == 4;
   plan.x_planar = !p.matrix && p.layouts.in[0].is_plain() && p.channels > 1;
   plan.y_planar = !p.matrix && p.layouts.out[0].is_plain() && p.out_channels > 1;
@@ -123,7 +133,7 @@ std::int64_t integer_units(const IntegerPlan& plan, const IntegerConvProblem& p,
     case IntegerPhase::pack:
       return p.weight_matrices * plan.panels;
     case IntegerPhase::tiles:
-      return plan.tiles > 0 ? p.batch * p.groups * plan.blocks * plan.panels : 0;
+      return plan.tiles > 0 ? p.batch * plan.groups * plan.blocks * plan.panels : 0;
     case IntegerPhase::transpose:
       break;
   }

@@ -14,6 +14,9 @@ namespace strata::kernels {
 struct IntegerPlan {
   IntegerTileShape shape;
   int lanes = 0, word_elements = 0;
+  /// Those of the problem, or as many as fill a vector taken together: 16 channels in and out.
+  std::int64_t groups = 1;
+  bool shared = false;  ///< several groups in one
   bool x_planar = false, y_planar = false;
   bool prepared = false, transposed = false;
   int out_size = 1;  ///< bytes of an output element

@@ -10,7 +10,7 @@ void prepare(const IntegerPlan& plan, const IntegerKernels& kernels, const Integ
              const std::uint8_t* x, std::uint8_t* to, std::int64_t begin, std::int64_t end) {
   IntegerPrepare row;
   row.channels = int(p.channels);
-  row.groups = int(p.groups);
+  row.groups = int(plan.groups);
   row.group_elements = plan.group_elements;
   row.left = int(std::min<std::int64_t>(p.pad_left, plan.prepared_width));
   row.pixels = int(std::min<std::int64_t>(plan.prepared_width - row.left, p.width));
@@ -30,6 +30,11 @@ void prepare(const IntegerPlan& plan, const IntegerKernels& kernels, const Integ
     kernels.prepare(row);
   }
 }
+
+/// IntegerTile::lane_words for groups of 4 and of 8 channels.
+constexpr std::int32_t words_of_fours[16] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};
+constexpr std::int32_t words_of_eights[32] = {0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 2, 2,
+                                              1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3};
 
 /// Where the work units find their operands.
 struct Operands {
@@ -54,7 +59,7 @@ void run_unit(const IntegerPlan& plan, const IntegerKernels& kernels, const Inte
   std::int32_t window_sums[14];
   const bool last = unit.panel + 1 == plan.panels;
   const std::int64_t channel = std::int64_t(unit.panel) * 2 * plan.lanes;
-  const std::int64_t lane = unit.group * (plan.lane_count / p.groups) + channel;
+  const std::int64_t lane = unit.group * (plan.lane_count / plan.groups) + channel;
   IntegerFinish finish;
   finish.epilogue = integer_epilogue(p);
   finish.sums = sums;
@@ -73,9 +78,14 @@ void run_unit(const IntegerPlan& plan, const IntegerKernels& kernels, const Inte
   tile.w = reinterpret_cast<const std::uint8_t*>(o.weights + matrix) + lane * plan.reduction * 4;
   tile.sums = sums;
   tile.window_sums = plan.window_sums ? window_sums : nullptr;
+  tile.lane_words = p.channels / p.groups == 4 ? words_of_fours : words_of_eights;
+  const auto find = [&](int rows, int columns) {
+    return plan.shared ? kernels.find_grouped(rows, columns)
+                       : kernels.find_tile(rows, columns, finish.vectors);
+  };
   const std::uint8_t* x = o.x + unit.image * plan.x_image + unit.group * plan.x_group;
   const std::int64_t plane = p.out_height * p.out_width * p.out_channels;
-  const std::int64_t y = unit.image * plane + unit.group * (p.out_channels / p.groups) + channel;
+  const std::int64_t y = unit.image * plane + unit.group * (p.out_channels / plan.groups) + channel;
   const int begin = int(std::int64_t(plan.tiles) * unit.block / plan.blocks);
   const int end = int(std::int64_t(plan.tiles) * (unit.block + 1) / plan.blocks);
   int row = begin / plan.column_tiles * plan.tile_rows;
@@ -86,7 +96,7 @@ void run_unit(const IntegerPlan& plan, const IntegerKernels& kernels, const Inte
     const int columns = int(width * (column_tile + 1) / plan.column_tiles) - column;
     const int rows = row + plan.tile_rows <= plan.out_height ? plan.tile_rows : 1;
     tile.x = x + row * plan.shape.x_row + column * plan.shape.x_column;
-    kernels.find_tile(rows, columns, finish.vectors)(plan.shape, tile);
+    find(rows, columns)(plan.shape, tile);
     finish.columns = columns;
     finish.positions = rows * columns;
     finish.y = o.y + (y + row * finish.y_row + column * finish.y_column) * plan.out_size;
@@ -151,7 +161,7 @@ void run_integer(const IntegerPlan& plan, const IntegerKernels& kernels, const A
   for (std::int64_t u = begin; u < end; ++u) {
     const std::int64_t rest = u / plan.panels / plan.blocks;
     run_unit(plan, kernels, p, operands,
-             {rest / p.groups, rest % p.groups, int(u / plan.panels % plan.blocks),
+             {rest / plan.groups, rest % plan.groups, int(u / plan.panels % plan.blocks),
               int(u % plan.panels)});
   }
 }

@@ -75,10 +75,10 @@ struct Direct {
   static CostEstimate cost(const Problem& problem, const Machine&) {
     const IntegerConvProblem& p = conv(problem);
     const IntegerPlan n = plan(problem);
-    const double vectors = double(p.groups) * (2.0 * (n.panels - 1) + n.last_vectors);
+    const double vectors = double(n.groups) * (2.0 * (n.panels - 1) + n.last_vectors);
     const double positions = double(p.batch) * double(p.out_height) * double(p.out_width);
     constexpr double product_cycles = Words == 4 ? 0.55 : 1.1;
-    const double tiles = double(p.batch * p.groups) * n.tiles * n.panels;
+    const double tiles = double(p.batch * n.groups) * n.tiles * n.panels;
     double cycles = positions * vectors * (n.reduction * product_cycles + 5) + 60 * tiles;
     if (n.prepared) cycles += elements_in(p) * (n.x_planar ? 1 : 0.2);
     if (n.packs) cycles += 4.0 * double(p.weight_matrices * p.channels * p.out_channels);

@@ -22,6 +22,9 @@ struct IntegerTile {
   const std::uint8_t* w;  ///< (reduction, panel) in words
   std::int32_t* sums;
   std::int32_t* window_sums;  ///< the sum of what each position reads, in bytes; or null
+  /// Of groups that share a vector: for each of the `words` of a group which of the four words that
+  /// a position reads at once is the turn of each lane.
+  const std::int32_t* lane_words;
 };
 using IntegerTileFunction = void(const IntegerTileShape& shape, const IntegerTile& tile) noexcept;
 
@@ -96,6 +99,8 @@ struct IntegerKernels {
   int positions;      ///< of a full tile, both rows together
   int word_elements;  ///< 4 u8 or 2 i16
   IntegerTileFunction* (*find_tile)(int rows, int columns, int vectors) noexcept;
+  /// Tiles of one vector whose lanes belong to several groups, or null.
+  IntegerTileFunction* (*find_grouped)(int rows, int columns) noexcept;
   void (*finish)(const IntegerFinish&) noexcept;
   void (*prepare)(const IntegerPrepare&) noexcept;
   void (*depthwise)(const IntegerDepthwise&, int begin, int end) noexcept;

@@ -116,6 +116,42 @@ void run_tile(const IntegerTileShape& s, const IntegerTile& t) noexcept {
   }
 }
 
+#if defined(__AVX512VNNI__)
+/// One word of each group's reduction for all positions from P on.
+template <int Columns, int N, int Count, int P = 0>
+[[gnu::always_inline]] inline void grouped_step(Ints (&acc)[N][1], Ints w, Ints lane_words,
+                                                const char* const (&base)[Count],
+                                                std::ptrdiff_t column) {
+  if constexpr (P < N) {
+    const char* at = tile_position<Columns, P>(base, column, 0);
+    const __m512i four = _mm512_castsi128_si512(load_any<__m128i>(at));
+    accumulate(acc[P][0], (Ints)_mm512_permutexvar_epi32((__m512i)lane_words, four), w);
+    grouped_step<Columns, N, Count, P + 1>(acc, w, lane_words, base, column);
+  }
+}
+
+/// A tile of one vector whose lanes belong to several groups.
+template <int Rows, int Columns>
+void run_grouped(const IntegerTileShape& s, const IntegerTile& t) noexcept {
+  Ints acc[Rows * Columns][1];
+  clear(acc);
+  const std::uint8_t* w = t.w;
+  const char* xa = reinterpret_cast<const char*>(t.x);
+  for (int a = 0; a < s.rows; ++a, xa += s.row_stride) {
+    const char* xb = xa;
+    for (int b = 0; b < s.columns; ++b, xb += s.column_stride) {
+      const char* base[TileBases<Rows, Columns>::count];
+      place<Rows, Columns>(base, xb, s.x_row, s.x_column);
+      for (int i = 0; i < s.words; ++i, w += sizeof(Ints)) {
+        grouped_step<Columns>(acc, load_any<Ints>(w), load_any<Ints>(t.lane_words + i * int_lanes),
+                              base, s.x_column);
+      }
+    }
+  }
+  spill(acc, t.sums);
+}
+#endif
+
 /// run_tile by columns and vectors, for one or two rows.
 struct TileTable {
   IntegerTileFunction* one_row[tile_positions + 1][3] = {};
@@ -136,6 +172,31 @@ struct TileTable {
   }
 };
 constexpr TileTable tiles;
+
+#if defined(__AVX512VNNI__)
+struct GroupedTable {
+  IntegerTileFunction* one_row[tile_positions + 1] = {};
+  IntegerTileFunction* two_rows[tile_positions / 2 + 1] = {};
+
+  constexpr GroupedTable() { fill<1>(); }
+
+ private:
+  template <int Columns>
+  constexpr void fill() {
+    one_row[Columns] = run_grouped<1, Columns>;
+    if constexpr (Columns <= tile_positions / 2) two_rows[Columns] = run_grouped<2, Columns>;
+    if constexpr (Columns < tile_positions) fill<Columns + 1>();
+  }
+};
+constexpr GroupedTable grouped_tiles;
+
+IntegerTileFunction* find_any_grouped(int rows, int columns) noexcept {
+  return rows == 1 ? grouped_tiles.one_row[columns] : grouped_tiles.two_rows[columns];
+}
+constexpr auto find_grouped = find_any_grouped;
+#else
+constexpr decltype(IntegerKernels::find_grouped) find_grouped = nullptr;
+#endif
 
 IntegerTileFunction* find_tile(int rows, int columns, int vectors) noexcept {
   return rows == 1 ? tiles.one_row[columns][vectors] : tiles.two_rows[columns][vectors];
