@@ -42,7 +42,7 @@ template <class Sum, class X, class W, class ZeroOf, class Row>
 void convolve_rows(ConvGeometry g, const X* x, std::int32_t x_zero, const W* w, ZeroOf w_zero_of,
                    Row row) {
   merge_pointwise(g.window);
-  const auto& [d, h, c] = g.window;
+  const auto &d = g.window[0], &h = g.window[1], &c = g.window[2];
   std::array<Sum, sums_at_once> sums;
   std::int64_t index = 0;
   const auto add_taps = [&](const ConvOutput& o, std::int32_t w_zero, std::int64_t begin,
