@@ -1,5 +1,6 @@
 #include "strata/kernels/kernels.hpp"
 
+#include "strata/kernels/arg/arg.hpp"
 #include "strata/kernels/bytes/bytes.hpp"
 #include "strata/kernels/conv/conv.hpp"
 #include "strata/kernels/convert/convert.hpp"
@@ -17,7 +18,8 @@ std::vector<const Row*> builtin_rows() {
   std::vector<const Row*> rows;
   for (const std::span<const Row> family :
        {conv_rows(), gemm_rows(), pool_rows(), elementwise_rows(), norm_rows(), reduce_rows(),
-        movement_rows(), convert_rows(), integer_conv_rows(), byte_rows()}) {
+        arg_rows(), movement_rows(), convert_rows(), integer_conv_rows(), dynamic_conv_rows(),
+        byte_rows()}) {
     for (const Row& row : family) rows.push_back(&row);
   }
   return rows;

@@ -18,6 +18,8 @@ std::string_view to_string(ProblemKind kind) {
       return "reduce";
     case ProblemKind::softmax:
       return "softmax";
+    case ProblemKind::arg_extremum:
+      return "arg_extremum";
     case ProblemKind::concat:
       return "concat";
     case ProblemKind::strided_copy:
@@ -26,14 +28,20 @@ std::string_view to_string(ProblemKind kind) {
       return "pad";
     case ProblemKind::reorder:
       return "reorder";
+    case ProblemKind::cast:
+      return "cast";
     case ProblemKind::integer_conv:
       return "integer_conv";
+    case ProblemKind::dynamic_conv:
+      return "dynamic_conv";
     case ProblemKind::byte_table:
       return "byte_table";
     case ProblemKind::byte_binary:
       return "byte_binary";
     case ProblemKind::byte_pool:
       return "byte_pool";
+    case ProblemKind::byte_resize:
+      return "byte_resize";
     case ProblemKind::quantize:
       return "quantize";
     case ProblemKind::dequantize:

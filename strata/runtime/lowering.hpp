@@ -79,6 +79,7 @@ std::span<const Lowering> elementwise_lowerings();
 std::span<const Lowering> reduce_lowerings();
 std::span<const Lowering> movement_lowerings();
 std::span<const Lowering> integer_lowerings();
+std::span<const Lowering> dynamic_lowerings();
 std::span<const Lowering> byte_lowerings();
 
 /// Whether the first output is the first input under another shape: no kernel runs, the buffer is

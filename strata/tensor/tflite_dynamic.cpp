@@ -34,10 +34,18 @@ std::int32_t zero_point_of(double rounded) {
 
 }  // namespace
 
-DynamicGrid symmetric_grid(std::span<const float> x) {
+NumberRange range_of(std::span<const float> x) {
+  NumberRange range;
+  for (const float v : x) {
+    range.least = std::min(range.least, v);
+    range.most = std::max(range.most, v);
+  }
+  return range;
+}
+
+DynamicGrid symmetric_grid(NumberRange range) {
   DynamicGrid grid{.arithmetic = Arithmetic::tflite_reference, .low = -127};
-  float reach = 0;
-  for (const float v : x) reach = std::max(reach, std::fabs(v));
+  const float reach = std::max(-range.least, range.most);
   if (reach == 0) {
     grid.inverse = 0;
     return grid;
@@ -47,13 +55,9 @@ DynamicGrid symmetric_grid(std::span<const float> x) {
   return grid;
 }
 
-DynamicGrid asymmetric_grid(Arithmetic arithmetic, std::span<const float> x) {
+DynamicGrid asymmetric_grid(Arithmetic arithmetic, NumberRange range) {
   DynamicGrid grid{.arithmetic = arithmetic};
-  float least = 0, most = 0;
-  for (const float v : x) {
-    least = std::min(least, v);
-    most = std::max(most, v);
-  }
+  const auto [least, most] = range;
   const bool xnnpack = arithmetic == Arithmetic::tflite_xnnpack;
   if (least == most) {
     if (!xnnpack) grid.inverse = 0;
@@ -75,6 +79,14 @@ DynamicGrid asymmetric_grid(Arithmetic arithmetic, std::span<const float> x) {
   grid.scale = scale;
   grid.inverse = 1.0f / scale;
   return grid;
+}
+
+DynamicGrid dynamic_grid(Arithmetic arithmetic, bool convolution, bool per_channel,
+                         NumberRange range) {
+  if (arithmetic == Arithmetic::tflite_xnnpack || (convolution && per_channel)) {
+    return asymmetric_grid(arithmetic, range);
+  }
+  return symmetric_grid(range);
 }
 
 }  // namespace strata

@@ -21,10 +21,19 @@ struct DynamicGrid {
   float number(std::int32_t sum, float w_scale, float bias) const;
 };
 
+/// The least and the largest of some numbers and 0. What is no number counts for nothing.
+struct NumberRange {
+  float least = 0, most = 0;
+};
+NumberRange range_of(std::span<const float> x);
+
 /// Around 0: kernels of LiteRT for weights with one scale.
-DynamicGrid symmetric_grid(std::span<const float> x);
-/// From the least number to the largest, 0 among them: kernels of LiteRT for convolutions with a
-/// scale per channel, and XNNPACK for all.
-DynamicGrid asymmetric_grid(Arithmetic arithmetic, std::span<const float> x);
+DynamicGrid symmetric_grid(NumberRange range);
+/// From the least number to the largest: kernels of LiteRT for convolutions with a scale per
+/// channel, and XNNPACK for all.
+DynamicGrid asymmetric_grid(Arithmetic arithmetic, NumberRange range);
+/// Which of them an op takes.
+DynamicGrid dynamic_grid(Arithmetic arithmetic, bool convolution, bool per_channel,
+                         NumberRange range);
 
 }  // namespace strata

@@ -275,5 +275,65 @@ TEST(Bytes, PoolsOverWindows) {
   }
 }
 
+/// Beside tensor's definitions, pixel by pixel.
+void check_resize(const Dims& dims, std::int64_t height, std::int64_t width, ResizeCorners corners,
+                  ResizeRule rule, bool is_signed, std::uint64_t seed) {
+  ByteResizeProblem p;
+  p.batch = dims[0];
+  p.channels = dims[1];
+  p.height = dims[2];
+  p.width = dims[3];
+  p.is_signed = is_signed;
+  p.rule = rule;
+  const auto taps = [&](std::int64_t input, std::int64_t output) {
+    std::vector<ResizeTap> all;
+    for (std::int64_t i = 0; i < output; ++i) {
+      all.push_back(resize_tap(rule, {input, output, corners}, i));
+    }
+    return all;
+  };
+  p.rows = taps(p.height, height);
+  p.columns = taps(p.width, width);
+  const Plain x = random_bytes(dims, seed);
+  const Dims out{dims[0], dims[1], height, width};
+  std::vector<std::byte> expected;
+  for (std::int64_t i = 0; i < count(out); ++i) {
+    const ResizeTap &row = p.rows[std::size_t(i / width % height)],
+                    &column = p.columns[std::size_t(i % width)];
+    const auto pixel = [&](std::int32_t r, std::int32_t c) {
+      const std::int64_t at = (i / (height * width) * p.height + r) * p.width + c;
+      return code_of(x.bytes[std::size_t(at)], is_signed);
+    };
+    const std::int32_t pixels[4] = {pixel(row.first, column.first), pixel(row.first, column.second),
+                                    pixel(row.second, column.first),
+                                    pixel(row.second, column.second)};
+    expected.push_back(std::byte(resize_mix(rule, pixels, row, column)));
+  }
+  const std::string what =
+      fmt::format("seed {} rule {} corners {} {}x{}", seed, int(rule), int(corners), height, width);
+  EXPECT_GT(for_each_option(byte_rows(), p, what,
+                            [&](const Row& row) {
+                              expect_bytes(run_row(row, p, {{x}}, out, {}, 1), expected);
+                            }),
+            0);
+}
+
+TEST(Bytes, ResizesAsDefined) {
+  std::uint64_t seed = 900;
+  for (const ResizeCorners corners :
+       {ResizeCorners::asymmetric, ResizeCorners::half_pixel, ResizeCorners::align}) {
+    for (const Arithmetic arithmetic : {Arithmetic::tflite_reference, Arithmetic::tflite_xnnpack}) {
+      for (const bool is_signed : {false, true}) {
+        const ResizeRule rule = resize_rule(arithmetic, is_signed);
+        check_resize({2, 21, 5, 6}, 17, 13, corners, rule, is_signed, ++seed);
+        check_resize({1, 3, 9, 11}, 4, 5, corners, rule, is_signed, ++seed);
+        check_resize({1, 1, 4, 3}, 8, 6, corners, rule, is_signed, ++seed);
+        check_resize({1, 37, 1, 1}, 3, 2, corners, rule, is_signed, ++seed);
+        check_resize({1, 16, 7, 1}, 1, 9, corners, rule, is_signed, ++seed);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace strata::kernels

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
+#include <random>
+#include <string>
 
 #include "tests/kernels/harness.hpp"
 
@@ -50,6 +53,46 @@ TEST(Reorder, AnyLayoutRankAndElement) {
     check({2, 9, 3, 4}, channels_last_layout, channel_blocked_layout(16), element, 2);
     check({2, 9, 3, 4}, channel_blocked_layout(4), channel_blocked_layout(6), element, 1);
   }
+}
+
+template <class From, class To>
+void check_cast(CastProblem::Type from, CastProblem::Type to) {
+  const Dims dims{3, 41};
+  std::mt19937_64 random(std::uint64_t(from) * 8 + std::uint64_t(to));
+  Plain x{dims, std::vector<std::byte>(std::size_t(count(dims)) * sizeof(From))};
+  std::vector<std::byte> expected(std::size_t(count(dims)) * sizeof(To));
+  for (std::int64_t i = 0; i < count(dims); ++i) {
+    const auto value = From(std::int64_t(random()));
+    const auto converted = To(value);
+    std::memcpy(x.bytes.data() + std::size_t(i) * sizeof(From), &value, sizeof value);
+    std::memcpy(expected.data() + std::size_t(i) * sizeof(To), &converted, sizeof converted);
+  }
+  CastProblem p;
+  p.from = from;
+  p.to = to;
+  p.elements = count(dims);
+  const std::string what = "from " + std::to_string(int(from)) + " to " + std::to_string(int(to));
+  const int rows = for_each_option(convert_rows(), p, what, [&](const Row& row) {
+    EXPECT_EQ(run_row(row, p, {{x}}, dims, {}, sizeof(From), sizeof(To)).bytes, expected);
+  });
+  EXPECT_GT(rows, 0) << what;
+}
+
+template <class From>
+void check_casts(CastProblem::Type from) {
+  using Type = CastProblem::Type;
+  check_cast<From, std::uint8_t>(from, Type::u8);
+  check_cast<From, std::int8_t>(from, Type::i8);
+  check_cast<From, std::int32_t>(from, Type::i32);
+  check_cast<From, std::int64_t>(from, Type::i64);
+  check_cast<From, float>(from, Type::f32);
+}
+
+TEST(Cast, IntegersBecomeWhatTheStandardConversionGives) {
+  check_casts<std::uint8_t>(CastProblem::Type::u8);
+  check_casts<std::int8_t>(CastProblem::Type::i8);
+  check_casts<std::int32_t>(CastProblem::Type::i32);
+  check_casts<std::int64_t>(CastProblem::Type::i64);
 }
 
 }  // namespace

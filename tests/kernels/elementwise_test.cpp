@@ -38,6 +38,10 @@ double unary_reference(double x, const UnaryProblem& p) {
       return std::ceil(x);
     case Unary::gelu:
       return x / 2 * (1 + std::erf(x / std::sqrt(2.0)));
+    case Unary::square:
+      return x * x;
+    case Unary::cube:
+      return x * x * x;
   }
   return 0;
 }
@@ -49,11 +53,13 @@ double allowed_units(const UnaryProblem& p) {
       return activation_units;
     case Unary::exp:
     case Unary::log:
+    case Unary::cube:
       return 2;
     case Unary::erf:
       return 3;
     case Unary::sqrt:
     case Unary::reciprocal:
+    case Unary::square:
       return 1;
     case Unary::gelu:
     case Unary::neg:
@@ -118,7 +124,7 @@ void check_unary(UnaryProblem p, const std::string& what) {
 }
 
 TEST(Unary, EveryFunctionOnAllMagnitudes) {
-  for (int f = 1; f <= int(Unary::gelu); ++f) {
+  for (int f = 1; f <= int(Unary::cube); ++f) {
     UnaryProblem p;
     p.function = Unary(f);
     check_unary(p, fmt::format("function {}", f));

@@ -160,5 +160,51 @@ TEST(Codes, MatricesOfActivations) {
   }
 }
 
+/// Numbers between layers, codes within: an image's grid, grids of pixels, groups, blocks of
+/// channels where convolutions of numbers stand between.
+ir::Graph hybrid_network(const std::string& arithmetic) {
+  testing::Net net(3);
+  const auto dynamic = [&](ValueId x, Shape shape, ir::Attributes attributes, bool per_channel) {
+    Random random(std::uint64_t(shape.elements()));
+    Tensor w = Tensor::zeros(DType::i8, shape);
+    for (std::int8_t& code : w.mutable_data<std::int8_t>()) code = std::int8_t(random.below(256));
+    Tensor scales = Tensor::zeros(DType::f32, {per_channel ? shape[0] : 1});
+    for (float& scale : scales.mutable_data<float>()) {
+      scale = float(0.01 * (0.5 + random.uniform()));
+    }
+    attributes.set("arithmetic", arithmetic);
+    const auto bias = net.builder().constant(testing::random_tensor({shape[0]}, 9, 0.1));
+    return net.op(shape.rank() == 2 ? "strata.DynamicQuantGemm" : "strata.DynamicQuantConv",
+                  {x, net.builder().constant(std::move(w)), net.builder().constant(scales), bias},
+                  std::move(attributes));
+  };
+  ValueId x = net.input({Dim::symbol("N"), 1, 17, 12});
+  x = net.relu(
+      dynamic(x, {40, 1, 4, 3}, {{"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 0}}}, true));
+  x = net.relu(net.conv(x, 40, 3, 1, 40));
+  x = dynamic(x, {48, 40, 1, 1}, {}, true);
+  x = dynamic(x, {24, 12, 3, 3}, {{"group", std::int64_t(4)}, {"pads", Ints{1, 1, 1, 1}}}, false);
+  x = net.op("Flatten", {net.op("GlobalAveragePool", {x})});
+  net.graph.outputs = {dynamic(x, {11, 24}, {}, false)};
+  ir::infer_types(net.graph);
+  return std::move(net.graph);
+}
+
+TEST(Codes, MadeOnTheFly) {
+  for (const std::string arithmetic : {"tflite_reference", "tflite_optimized", "tflite_xnnpack"}) {
+    const ir::Graph graph = hybrid_network(arithmetic);
+    const Tensor x = testing::random_tensor({2, 1, 17, 12}, 4, 1);
+    std::vector<Tensor> results;
+    for (const int threads : {1, 3}) {
+      SessionOptions options;
+      options.threads = threads;
+      Session session(graph, options);
+      results.push_back(session.run(std::span(&x, 1))[0]);
+      EXPECT_FALSE(runs_reference(session)) << arithmetic;
+    }
+    EXPECT_TRUE(identical(results[0], results[1])) << arithmetic;
+  }
+}
+
 }  // namespace
 }  // namespace strata::runtime

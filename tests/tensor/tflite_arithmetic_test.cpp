@@ -158,20 +158,20 @@ TEST(FixedSoftmax, SharesOutAmongThousands) {
 
 TEST(DynamicGrid, CoversTheNumbersAndZero) {
   const float x[] = {1, 2, 3};
-  EXPECT_EQ(symmetric_grid(x).code(3), 127);
-  EXPECT_EQ(symmetric_grid(x).code(-3), -127);
+  EXPECT_EQ(symmetric_grid(range_of(x)).code(3), 127);
+  EXPECT_EQ(symmetric_grid(range_of(x)).code(-3), -127);
   for (const Arithmetic a : {Arithmetic::tflite_reference, Arithmetic::tflite_xnnpack}) {
-    const DynamicGrid grid = asymmetric_grid(a, x);
+    const DynamicGrid grid = asymmetric_grid(a, range_of(x));
     EXPECT_EQ(grid.zero_point, -128);
     EXPECT_EQ(grid.code(0), -128);
     EXPECT_EQ(grid.code(3), 127);
     const float zeros[] = {0, 0};
-    const DynamicGrid flat = asymmetric_grid(a, zeros);
+    const DynamicGrid flat = asymmetric_grid(a, range_of(zeros));
     EXPECT_EQ(flat.code(0), flat.zero_point);
     EXPECT_EQ(grid.code(NAN), -128);
     for (const float far : {INFINITY, -INFINITY, 1e-40f}) {
       const float numbers[] = {1e-42f, far};
-      const DynamicGrid edge = asymmetric_grid(a, numbers);
+      const DynamicGrid edge = asymmetric_grid(a, range_of(numbers));
       EXPECT_GE(edge.zero_point, -128);
       EXPECT_LE(edge.zero_point, 127);
       EXPECT_EQ(edge.code(NAN), -128);

@@ -53,12 +53,8 @@ void infer_conv(InferContext& context) {
 
 /// The grid of one row of a layer's input, or one image of a convolution's.
 DynamicGrid grid_of(const EvalArgs& args, std::span<const float> x, bool convolution) {
-  const Arithmetic arithmetic = arithmetic_of(args.attributes());
-  const bool per_channel = args.inputs[w_scale_at].elements() > 1;
-  if (arithmetic == Arithmetic::tflite_xnnpack || (convolution && per_channel)) {
-    return asymmetric_grid(arithmetic, x);
-  }
-  return symmetric_grid(x);
+  return dynamic_grid(arithmetic_of(args.attributes()), convolution,
+                      args.inputs[w_scale_at].elements() > 1, range_of(x));
 }
 
 float bias_of(const EvalArgs& args, std::int64_t channel) {
@@ -118,8 +114,8 @@ void convolve_pixels(const EvalArgs& args, const ConvGeometry& geometry) {
         args.outputs[0].mutable_data<float>().data() + n * geometry.filters * geometry.image + at;
     for (std::int64_t c = 0; c < geometry.channels; ++c) row[c] = x[c * geometry.image];
     const std::span<const float> channels(row, std::size_t(geometry.channels));
-    multiply_row(args, asymmetric_grid(Arithmetic::tflite_xnnpack, channels), channels, codes, y,
-                 geometry.image);
+    multiply_row(args, asymmetric_grid(Arithmetic::tflite_xnnpack, range_of(channels)), channels,
+                 codes, y, geometry.image);
   }
 }
 

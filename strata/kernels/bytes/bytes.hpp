@@ -2,11 +2,13 @@
 
 #include <array>
 #include <span>
+#include <vector>
 
 #include "strata/kernels/elementwise/elementwise.hpp"
 #include "strata/kernels/pool/pool.hpp"
 #include "strata/kernels/row.hpp"
 #include "strata/tensor/tflite_arithmetic.hpp"
+#include "strata/tensor/tflite_resize.hpp"
 
 namespace strata::kernels {
 
@@ -71,6 +73,16 @@ struct BytePoolProblem : PoolProblem {
   bool is_signed = false;
   bool flat_output = false;  ///< Y is (N,C), for windows of the whole plane
   CodeAverage average{};     ///< of windows of at most most_average_taps
+};
+
+/// Bilinear resizing of codes; the taps of each row and column of the output say from where.
+/// in: {X}; out: {Y}.
+struct ByteResizeProblem : Problem {
+  ByteResizeProblem() : Problem(ProblemKind::byte_resize) {}
+  std::int64_t batch = 1, channels = 1, height = 1, width = 1;
+  bool is_signed = false;  ///< not where the rule is `real`
+  ResizeRule rule = ResizeRule::in_2048ths;
+  std::vector<ResizeTap> rows, columns;
 };
 
 std::span<const Row> byte_rows();

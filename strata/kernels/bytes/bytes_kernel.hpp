@@ -14,14 +14,6 @@ Bounds bounds_of(bool is_signed, std::int32_t zero) {
   return {float((is_signed ? -128 : 0) - zero), float((is_signed ? 127 : 255) - zero)};
 }
 
-/// A of v within bounds.
-Ints round_away_within(Floats v, const Bounds& bounds) {
-  v = smaller(larger(v, broadcast(bounds.low)), broadcast(bounds.high));
-  const Ints whole = __builtin_convertvector(v, Ints);
-  const Floats rest = v - __builtin_convertvector(whole, Floats);
-  return whole + (rest >= 0.5f ? Ints{} + 1 : Ints{}) - (rest <= -0.5f ? Ints{} + 1 : Ints{});
-}
-
 template <QuantizeRun::Rule rule>
 void quantize_by(const float* x, std::uint8_t* y, std::int64_t count, const QuantizeRun& run) {
   const Bounds bounds = bounds_of(run.is_signed, run.zero);
@@ -34,7 +26,7 @@ void quantize_by(const float* x, std::uint8_t* y, std::int64_t count, const Quan
     if constexpr (rule == QuantizeRun::Rule::divide_even) {
       codes = even(v / run.scale);
     } else if constexpr (rule == QuantizeRun::Rule::divide_away) {
-      codes = round_away_within(v / run.scale, bounds) + run.zero;
+      codes = round_away_within(v / run.scale, bounds.low, bounds.high) + run.zero;
     } else {
       codes = even(v * inverse);
     }
@@ -188,12 +180,105 @@ void maximum_run(const std::uint8_t* x, std::uint8_t* y, const PixelRun& run) no
                     run);
 }
 
+using UnsignedInts = std::uint32_t __attribute__((vector_size(sizeof(Ints))));
+
+/// All channels of each column, by vectors of codes.
+template <class F>
+[[gnu::always_inline]] inline void for_each_vector(const ResizeColumns& columns, F&& f) {
+  for (std::int64_t o = 0; o < columns.count; ++o) {
+    const ResizeTap& tap = columns.taps[o];
+    for (std::int64_t c = 0; c < columns.channels; c += int_lanes) {
+      const std::int64_t rest = columns.channels - c;
+      f(tap, tap.first * columns.channels + c, tap.second * columns.channels + c,
+        o * columns.channels + c, rest < int_lanes ? int(rest) : int_lanes);
+    }
+  }
+}
+
+/// Sums modulo 2^32: parts of them may be larger than what they give.
+template <bool Signed>
+void mix_columns_of(const std::uint8_t* x, std::int32_t* y, const ResizeColumns& columns,
+                    int shift) {
+  if (columns.channels == 1) {
+    for (std::int64_t o = 0; o < columns.count; ++o) {
+      const ResizeTap& tap = columns.taps[o];
+      const auto code = [x](std::int64_t i) {
+        return std::uint32_t(Signed ? int(std::int8_t(x[i])) : int(x[i]));
+      };
+      const std::uint32_t first = code(tap.first), second = code(tap.second);
+      y[o] = std::int32_t((first << shift) + (second - first) * std::uint32_t(tap.weight));
+    }
+    return;
+  }
+  for_each_vector(columns, [&](const ResizeTap& tap, std::int64_t first, std::int64_t second,
+                               std::int64_t to, int lanes) {
+    const auto a = (UnsignedInts)load_codes<Signed>(x + first, lanes);
+    const auto b = (UnsignedInts)load_codes<Signed>(x + second, lanes);
+    const UnsignedInts mixed = (a << shift) + (b - a) * std::uint32_t(tap.weight);
+    lanes == int_lanes ? store_any(y + to, mixed) : store_any(y + to, mixed, lanes);
+  });
+}
+
+void mix_columns(const std::uint8_t* x, std::int32_t* y, const ResizeColumns& columns, int shift,
+                 bool is_signed) noexcept {
+  is_signed ? mix_columns_of<true>(x, y, columns, shift)
+            : mix_columns_of<false>(x, y, columns, shift);
+}
+
+/// Halves up, or away from 0: what is added before the shift, which is then that of a division.
+template <bool Away>
+void mix_rows_by(const ResizeMix& m) {
+  const std::int32_t half = 1 << (2 * m.shift - 1), all = (1 << (2 * m.shift)) - 1;
+  for (std::int64_t i = 0; i < m.count; i += int_lanes) {
+    const std::int64_t rest = m.count - i;
+    const int lanes = rest < int_lanes ? int(rest) : int_lanes;
+    const auto load = [lanes](const std::int32_t* p) {
+      return lanes == int_lanes ? load_any<UnsignedInts>(p) : load_any<UnsignedInts>(p, lanes);
+    };
+    const UnsignedInts upper = load(m.upper + i), lower = load(m.lower + i);
+    Ints sum = (Ints)((upper << m.shift) + (lower - upper) * std::uint32_t(m.weight));
+    if constexpr (Away) {
+      sum += sum > 0 ? Ints{} + half : Ints{} - half;
+      sum += (sum >> 31) & all;
+    } else {
+      sum += half;
+    }
+    const Bytes codes = narrow(sum >> (2 * m.shift));
+    lanes == int_lanes ? store_any(m.y + i, codes) : store_any(m.y + i, codes, lanes);
+  }
+}
+
+void mix_rows(const ResizeMix& mix) noexcept {
+  mix.away ? mix_rows_by<true>(mix) : mix_rows_by<false>(mix);
+}
+
+void mix_real(const std::uint8_t* upper, const std::uint8_t* lower, std::uint8_t* y,
+              const ResizeColumns& columns, float weight) noexcept {
+  const float above = 1 - weight;
+  for_each_vector(columns, [&](const ResizeTap& tap, std::int64_t first, std::int64_t second,
+                               std::int64_t to, int lanes) {
+    const auto pixel = [lanes](const std::uint8_t* p) {
+      return __builtin_convertvector(load_codes<false>(p, lanes), Floats);
+    };
+    const float left = 1 - tap.real, right = tap.real;
+    Floats sum = rounded(rounded(pixel(upper + first) * above) * left);
+    sum = rounded(sum + rounded(rounded(pixel(lower + first) * weight) * left));
+    sum = rounded(sum + rounded(rounded(pixel(upper + second) * above) * right));
+    sum = rounded(sum + rounded(rounded(pixel(lower + second) * weight) * right)) + 0.5f;
+    const Bytes codes = narrow(__builtin_convertvector(sum, Ints));
+    lanes == int_lanes ? store_any(y + to, codes) : store_any(y + to, codes, lanes);
+  });
+}
+
 }  // namespace
 
 constinit const ByteKernels byte_kernels = {.quantize = quantize_run,
                                             .dequantize = dequantize_run,
                                             .binary = binary_run,
                                             .maximum = maximum_run,
-                                            .sum = sum_run};
+                                            .sum = sum_run,
+                                            .mix_columns = mix_columns,
+                                            .mix_rows = mix_rows,
+                                            .mix_real = mix_real};
 
 }  // namespace strata::kernels::STRATA_INTS_NAMESPACE

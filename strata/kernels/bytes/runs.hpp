@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "strata/kernels/integer/tile.hpp"
+#include "strata/tensor/tflite_resize.hpp"
 
 namespace strata::kernels {
 
@@ -53,6 +54,23 @@ struct PixelRun {
   bool is_signed;
 };
 
+/// Where each column of the output lies between pixels of the input.
+struct ResizeColumns {
+  const ResizeTap* taps;
+  std::int64_t count, channels;
+};
+
+/// Two rows of pixels with mixed columns that make one of the output: its codes, whose weights have
+/// `shift` bits; `away` says how halves are rounded.
+struct ResizeMix {
+  const std::int32_t *upper, *lower;
+  std::uint8_t* y;
+  std::int64_t count;
+  std::int32_t weight;
+  int shift;
+  bool away;
+};
+
 /// What one instruction set offers.
 struct ByteKernels {
   void (*quantize)(const float* x, std::uint8_t* y, std::int64_t count,
@@ -63,6 +81,13 @@ struct ByteKernels {
   /// y = max(y, x), y += x.
   void (*maximum)(const std::uint8_t* x, std::uint8_t* y, const PixelRun& run) noexcept;
   void (*sum)(const std::uint8_t* x, std::int32_t* sums, const PixelRun& run) noexcept;
+  /// Columns of a row of pixels, mixed by whole weights of `shift` bits.
+  void (*mix_columns)(const std::uint8_t* x, std::int32_t* y, const ResizeColumns& columns,
+                      int shift, bool is_signed) noexcept;
+  void (*mix_rows)(const ResizeMix& mix) noexcept;
+  /// A row of the output from two rows of pixels u8, by weights in f32.
+  void (*mix_real)(const std::uint8_t* upper, const std::uint8_t* lower, std::uint8_t* y,
+                   const ResizeColumns& columns, float weight) noexcept;
 };
 
 namespace avx512 {

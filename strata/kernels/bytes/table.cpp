@@ -4,6 +4,7 @@
 #include "strata/kernels/built.hpp"
 #include "strata/kernels/bytes/bytes.hpp"
 #include "strata/kernels/bytes/pool.hpp"
+#include "strata/kernels/bytes/resize.hpp"
 #include "strata/kernels/bytes/runs.hpp"
 #include "strata/kernels/cost.hpp"
 #include "strata/kernels/elementwise/binary_plan.hpp"
@@ -222,6 +223,11 @@ struct Of {
     return nullptr;
   }
 
+  static const char* resize(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
+    run_byte_resize(Kernels, args, begin, end);
+    return nullptr;
+  }
+
   template <CostEstimate (*Cost)(const Problem&, const Machine&, Isa)>
   static CostEstimate cost(const Problem& problem, const Machine& machine) {
     return Cost(problem, machine, Set);
@@ -261,6 +267,17 @@ struct Of {
             .units = byte_pool_units,
             .run = pool};
   }
+  static constexpr Row resize_row(std::string_view name) {
+    return {.name = name,
+            .kind = ProblemKind::byte_resize,
+            .isa = Set,
+            .rejects = accept,
+            .layouts = byte_resize_layouts,
+            .cost = cost<byte_resize_cost>,
+            .worker_scratch_bytes = byte_resize_worker_bytes,
+            .units = byte_resize_units,
+            .run = resize};
+  }
 };
 using Avx512 = Of<avx512::byte_kernels, Isa::avx512>;
 using Avx2 = Of<avx2::byte_kernels, Isa::avx2>;
@@ -279,14 +296,17 @@ constexpr Row rows[] = {
     Avx512::quantize_row("dequantize_i8f32_flat_avx512", ProblemKind::dequantize),
     Avx512::binary_row("binary_i8_strided_avx512"),
     Avx512::pool_row("pool_i8_direct_avx512"),
+    Avx512::resize_row("resize_i8_linear_avx512"),
     Avx2::quantize_row("quantize_f32i8_flat_avx2", ProblemKind::quantize),
     Avx2::quantize_row("dequantize_i8f32_flat_avx2", ProblemKind::dequantize),
     Avx2::binary_row("binary_i8_strided_avx2"),
     Avx2::pool_row("pool_i8_direct_avx2"),
+    Avx2::resize_row("resize_i8_linear_avx2"),
     Baseline::quantize_row("quantize_f32i8_flat_baseline", ProblemKind::quantize),
     Baseline::quantize_row("dequantize_i8f32_flat_baseline", ProblemKind::dequantize),
     Baseline::binary_row("binary_i8_strided_baseline"),
     Baseline::pool_row("pool_i8_direct_baseline"),
+    Baseline::resize_row("resize_i8_linear_baseline"),
 };
 
 }  // namespace

@@ -195,7 +195,45 @@ const char* run_elements(const Args& args, int, std::int64_t begin, std::int64_t
   return nullptr;
 }
 
+// Other types.
+
+const CastProblem& cast(const Problem& problem) { return static_cast<const CastProblem&>(problem); }
+
+const char* reject_casts(const Problem& problem) {
+  using Type = CastProblem::Type;
+  return cast(problem).from == Type::f32 && cast(problem).to != Type::f32 ? "f32 to integers"
+                                                                          : nullptr;
+}
+
+void cast_layouts(const Problem&, std::vector<OperandLayouts>& options) {
+  options.push_back({{plain_layout}, {plain_layout}});
+}
+
+template <Isa isa>
+CostEstimate cast_cost(const Problem& problem, const Machine& machine) {
+  const double elements = double(cast(problem).elements);
+  return estimate(isa, 8 * elements, 8 * elements, machine);
+}
+
+std::int64_t cast_units(const Problem& problem, int) {
+  return (cast(problem).elements + cast_unit - 1) / cast_unit;
+}
+
+template <Isa isa>
+constexpr Row cast_row(std::string_view name, decltype(Row::run) run) {
+  return {.name = name,
+          .kind = ProblemKind::cast,
+          .isa = isa,
+          .rejects = reject_casts,
+          .layouts = cast_layouts,
+          .cost = cast_cost<isa>,
+          .units = cast_units,
+          .run = run};
+}
+
 constexpr Row table[] = {
+    cast_row<Isa::avx2>("cast_any_flat_avx2", avx2::run_cast),
+    cast_row<Isa::baseline>("cast_any_flat_baseline", baseline::run_cast),
     {.name = "reorder_any_tiles_baseline",
      .kind = ProblemKind::reorder,
      .rejects = reject_images,

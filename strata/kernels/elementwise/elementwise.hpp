@@ -20,7 +20,9 @@ enum class Unary : std::uint8_t {
   erf,
   floor,
   ceil,
-  gelu
+  gelu,
+  square,
+  cube
 };
 /// in: {X}; out: {Y}, f32, any layout (the same for both).
 struct UnaryProblem : Problem {

@@ -57,6 +57,8 @@ double unary_work(const UnaryProblem& problem) {
     case Unary::abs:
     case Unary::floor:
     case Unary::ceil:
+    case Unary::square:
+    case Unary::cube:
       return 2;
   }
   return 0;

@@ -67,6 +67,10 @@ inline void map_unary(const UnaryProblem& problem, const float* x, float* y, std
       return map(x, y, count, [](Vec v) { return broadcast(-0.0f) - floor(broadcast(-0.0f) - v); });
     case Unary::gelu:
       return map(x, y, count, [](Vec v) { return gelu(v); });
+    case Unary::square:
+      return map(x, y, count, [](Vec v) { return v * v; });
+    case Unary::cube:
+      return map(x, y, count, [](Vec v) { return v * v * v; });
   }
 }
 

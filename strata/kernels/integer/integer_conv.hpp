@@ -42,6 +42,20 @@ struct IntegerConvProblem : Problem {
   SumOf sum = SumOf::convolution;
 };
 
+/// The same of f32 X, which becomes codes i8 on the fly: on a grid for each image, or for each
+/// pixel (and each row of a matrix); tensor's DynamicGrid has the rules. Y is f32. Weights are
+/// constants i8 with the zero point 0. constants: {w, null, w_scale f32, null, null, null,
+/// B f32 or null}.
+struct DynamicConvProblem : IntegerConvProblem {
+  DynamicConvProblem() {
+    kind = ProblemKind::dynamic_conv;
+    output = Output::i32;
+    x_signed = w_signed = true;
+  }
+  bool grid_per_pixel = false;  ///< of a window of one tap that moves by one
+};
+
 std::span<const Row> integer_conv_rows();
+std::span<const Row> dynamic_conv_rows();
 
 }  // namespace strata::kernels

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "strata/kernels/integer/depthwise_kernel.hpp"
+#include "strata/kernels/integer/dynamic_kernel.hpp"
 #include "strata/kernels/integer/prepare_kernel.hpp"
 #include "strata/kernels/integer/tile_kernel.hpp"
 
@@ -13,6 +14,10 @@ constinit const IntegerKernels integer_kernels = {.lanes = int_lanes,
                                                   .find_grouped = find_grouped,
                                                   .finish = finish_tile,
                                                   .prepare = prepare_row,
-                                                  .depthwise = depthwise_rows};
+                                                  .depthwise = depthwise_rows,
+                                                  .range = range_of,
+                                                  .find_grids = find_grids,
+                                                  .encode = encode,
+                                                  .finish_numbers = finish_numbers};
 
 }  // namespace strata::kernels::STRATA_INTS_NAMESPACE

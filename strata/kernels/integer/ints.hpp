@@ -59,8 +59,19 @@ template <class V>
   __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
+/// The first elements; the others are 0.
 template <class V>
 [[gnu::always_inline]] inline V load_any(const void* p, int elements) {
+#if defined(__AVX512F__)
+  const auto mask = __mmask16((1u << elements) - 1);
+  if constexpr (sizeof(V) == 64 && sizeof(V{}[0]) == 4) {
+    return (V)_mm512_maskz_loadu_epi32(mask, p);
+  } else if constexpr (sizeof(V) == 32 && sizeof(V{}[0]) == 2) {
+    return (V)_mm256_maskz_loadu_epi16(mask, p);
+  } else if constexpr (sizeof(V) == 16 && sizeof(V{}[0]) == 1) {
+    return (V)_mm_maskz_loadu_epi8(mask, p);
+  }
+#endif
   V v{};
   __builtin_memcpy(&v, p, std::size_t(elements) * sizeof v[0]);
   return v;
@@ -71,6 +82,16 @@ template <class V>
 }
 template <class V>
 [[gnu::always_inline]] inline void store_any(void* p, V v, int elements) {
+#if defined(__AVX512F__)
+  const auto mask = __mmask16((1u << elements) - 1);
+  if constexpr (sizeof(V) == 64 && sizeof(v[0]) == 4) {
+    return _mm512_mask_storeu_epi32(p, mask, (__m512i)v);
+  } else if constexpr (sizeof(V) == 32 && sizeof(v[0]) == 2) {
+    return _mm256_mask_storeu_epi16(p, mask, (__m256i)v);
+  } else if constexpr (sizeof(V) == 16 && sizeof(v[0]) == 1) {
+    return _mm_mask_storeu_epi8(p, mask, (__m128i)v);
+  }
+#endif
   __builtin_memcpy(p, &v, std::size_t(elements) * sizeof v[0]);
 }
 

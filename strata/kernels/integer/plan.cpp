@@ -126,6 +126,29 @@ IntegerPhase integer_phase(const IntegerPlan& plan, int phase) {
   return phase == 0 ? IntegerPhase::tiles : IntegerPhase::transpose;
 }
 
+IntegerUnit integer_unit(const IntegerPlan& plan, std::int64_t unit) {
+  const std::int64_t rest = unit / plan.panels / plan.blocks;
+  return {rest / plan.groups, rest % plan.groups, int(unit / plan.panels % plan.blocks),
+          int(unit % plan.panels)};
+}
+
+std::int64_t panel_lane(const IntegerPlan& plan, const IntegerUnit& unit) {
+  return unit.group * (plan.lane_count / plan.groups) + std::int64_t(unit.panel) * 2 * plan.lanes;
+}
+
+IntegerTileFunction* find_tile(const IntegerPlan& plan, const IntegerKernels& kernels, int rows,
+                               int columns, int vectors) {
+  return plan.shared ? kernels.find_grouped(rows, columns)
+                     : kernels.find_tile(rows, columns, vectors);
+}
+
+const std::int32_t* lane_words(const IntegerConvProblem& p) {
+  static constexpr std::int32_t of_fours[16] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};
+  static constexpr std::int32_t of_eights[32] = {0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 2, 2,
+                                                 1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3};
+  return p.channels / p.groups == 4 ? of_fours : of_eights;
+}
+
 std::int64_t integer_units(const IntegerPlan& plan, const IntegerConvProblem& p, int phase) {
   switch (integer_phase(plan, phase)) {
     case IntegerPhase::prepare:

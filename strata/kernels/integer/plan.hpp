@@ -41,6 +41,39 @@ struct IntegerPlan {
   int phases() const { return 1 + prepared + packs + transposed; }
 };
 
+/// A work unit of the tiles.
+struct IntegerUnit {
+  std::int64_t image, group;
+  int block, panel;
+};
+IntegerUnit integer_unit(const IntegerPlan& plan, std::int64_t unit);
+/// The first lane of a unit's panel, among those of all groups.
+std::int64_t panel_lane(const IntegerPlan& plan, const IntegerUnit& unit);
+
+/// The tile of a unit, and what tiles of groups that share a vector read of IntegerTile.
+IntegerTileFunction* find_tile(const IntegerPlan& plan, const IntegerKernels& kernels, int rows,
+                               int columns, int vectors);
+const std::int32_t* lane_words(const IntegerConvProblem& p);
+
+/// Calls f(row, column, rows, columns) for the tiles of a block.
+template <class F>
+void for_each_tile(const IntegerPlan& plan, int block, F&& f) {
+  const int begin = int(std::int64_t(plan.tiles) * block / plan.blocks);
+  const int end = int(std::int64_t(plan.tiles) * (block + 1) / plan.blocks);
+  int row = begin / plan.column_tiles * plan.tile_rows;
+  int column_tile = begin % plan.column_tiles;
+  for (int i = begin; i < end; ++i) {
+    const std::int64_t width = plan.out_width;
+    const int column = int(width * column_tile / plan.column_tiles);
+    const int columns = int(width * (column_tile + 1) / plan.column_tiles) - column;
+    f(row, column, row + plan.tile_rows <= plan.out_height ? plan.tile_rows : 1, columns);
+    if (++column_tile == plan.column_tiles) {
+      column_tile = 0;
+      row += plan.tile_rows;
+    }
+  }
+}
+
 enum class IntegerPhase : std::uint8_t { prepare, pack, tiles, transpose };
 IntegerPhase integer_phase(const IntegerPlan& plan, int phase);
 
@@ -59,6 +92,17 @@ void pack_integer_panels(const IntegerPlan& plan, const IntegerConvProblem& p,
                          const std::uint8_t* w, const std::byte* packed, std::byte* to,
                          std::int64_t begin, std::int64_t end) noexcept;
 void run_integer(const IntegerPlan& plan, const IntegerKernels& kernels, const Args& args,
+                 int phase, std::int64_t begin, std::int64_t end) noexcept;
+
+/// With codes made on the fly. Phases: grids (unless each pixel has its own), codes, tiles. Packed:
+/// the weights as above; then for all panels' lanes the sums of weights, their scales, the biases.
+/// Scratch: the codes as tiles read them, then the grids.
+int dynamic_phases(const DynamicConvProblem& p);
+std::int64_t dynamic_units(const IntegerPlan& plan, const DynamicConvProblem& p, int phase);
+std::size_t dynamic_scratch_bytes(const IntegerPlan& plan, const DynamicConvProblem& p);
+void pack_dynamic(const IntegerPlan& plan, const DynamicConvProblem& p, const Constants& constants,
+                  std::byte* packed);
+void run_dynamic(const IntegerPlan& plan, const IntegerKernels& kernels, const Args& args,
                  int phase, std::int64_t begin, std::int64_t end) noexcept;
 
 /// Depthwise: packed are per vector of channels the pairs of weights i16, then all biases and the

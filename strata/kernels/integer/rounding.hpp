@@ -46,6 +46,14 @@ struct EvenRounding {
   }
 };
 
+/// A(clamp(v)): the nearest integer, halves away from 0; NaN becomes the lower bound.
+[[gnu::always_inline]] inline Ints round_away_within(Floats v, float low, float high) {
+  v = smaller(larger(v, broadcast(low)), broadcast(high));
+  const Ints whole = __builtin_convertvector(v, Ints);
+  const Floats rest = v - __builtin_convertvector(whole, Floats);
+  return whole + (rest >= 0.5f ? Ints{} + 1 : Ints{}) - (rest <= -0.5f ? Ints{} + 1 : Ints{});
+}
+
 /// v as it is: keeps the compiler from fusing a product with the sum that follows.
 [[gnu::always_inline]] inline Floats rounded(Floats v) {
 #if defined(__AVX2__)

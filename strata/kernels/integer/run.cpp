@@ -31,11 +31,6 @@ void prepare(const IntegerPlan& plan, const IntegerKernels& kernels, const Integ
   }
 }
 
-/// IntegerTile::lane_words for groups of 4 and of 8 channels.
-constexpr std::int32_t words_of_fours[16] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3};
-constexpr std::int32_t words_of_eights[32] = {0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 2, 2,
-                                              1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 3, 3, 3, 3, 3};
-
 /// Where the work units find their operands.
 struct Operands {
   const std::uint8_t* x;
@@ -46,20 +41,15 @@ struct Operands {
   const std::int32_t* words;
 };
 
-struct Unit {
-  std::int64_t image, group;
-  int block, panel;
-};
-
 /// All tiles of one block, for one panel of output channels.
 void run_unit(const IntegerPlan& plan, const IntegerKernels& kernels, const IntegerConvProblem& p,
-              const Operands& o, const Unit& unit) {
+              const Operands& o, const IntegerUnit& unit) {
   constexpr int most_sums = 14 * 2 * 16;
   alignas(64) std::int32_t sums[most_sums];
   std::int32_t window_sums[14];
   const bool last = unit.panel + 1 == plan.panels;
   const std::int64_t channel = std::int64_t(unit.panel) * 2 * plan.lanes;
-  const std::int64_t lane = unit.group * (plan.lane_count / plan.groups) + channel;
+  const std::int64_t lane = panel_lane(plan, unit);
   IntegerFinish finish;
   finish.epilogue = integer_epilogue(p);
   finish.sums = sums;
@@ -78,34 +68,18 @@ void run_unit(const IntegerPlan& plan, const IntegerKernels& kernels, const Inte
   tile.w = reinterpret_cast<const std::uint8_t*>(o.weights + matrix) + lane * plan.reduction * 4;
   tile.sums = sums;
   tile.window_sums = plan.window_sums ? window_sums : nullptr;
-  tile.lane_words = p.channels / p.groups == 4 ? words_of_fours : words_of_eights;
-  const auto find = [&](int rows, int columns) {
-    return plan.shared ? kernels.find_grouped(rows, columns)
-                       : kernels.find_tile(rows, columns, finish.vectors);
-  };
+  tile.lane_words = lane_words(p);
   const std::uint8_t* x = o.x + unit.image * plan.x_image + unit.group * plan.x_group;
   const std::int64_t plane = p.out_height * p.out_width * p.out_channels;
   const std::int64_t y = unit.image * plane + unit.group * (p.out_channels / plan.groups) + channel;
-  const int begin = int(std::int64_t(plan.tiles) * unit.block / plan.blocks);
-  const int end = int(std::int64_t(plan.tiles) * (unit.block + 1) / plan.blocks);
-  int row = begin / plan.column_tiles * plan.tile_rows;
-  int column_tile = begin % plan.column_tiles;
-  for (int i = begin; i < end; ++i) {
-    const std::int64_t width = plan.out_width;
-    const int column = int(width * column_tile / plan.column_tiles);
-    const int columns = int(width * (column_tile + 1) / plan.column_tiles) - column;
-    const int rows = row + plan.tile_rows <= plan.out_height ? plan.tile_rows : 1;
+  for_each_tile(plan, unit.block, [&](int row, int column, int rows, int columns) {
     tile.x = x + row * plan.shape.x_row + column * plan.shape.x_column;
-    find(rows, columns)(plan.shape, tile);
+    find_tile(plan, kernels, rows, columns, finish.vectors)(plan.shape, tile);
     finish.columns = columns;
     finish.positions = rows * columns;
     finish.y = o.y + (y + row * finish.y_row + column * finish.y_column) * plan.out_size;
     kernels.finish(finish);
-    if (++column_tile == plan.column_tiles) {
-      column_tile = 0;
-      row += plan.tile_rows;
-    }
-  }
+  });
 }
 
 /// From (position, channel) to (channel, position).
@@ -159,10 +133,7 @@ void run_integer(const IntegerPlan& plan, const IntegerKernels& kernels, const A
                           .matrix = p.weight_matrices > 1 ? plan.matrix_bytes : 0,
                           .words = reinterpret_cast<const std::int32_t*>(lanes) + plan.lane_count};
   for (std::int64_t u = begin; u < end; ++u) {
-    const std::int64_t rest = u / plan.panels / plan.blocks;
-    run_unit(plan, kernels, p, operands,
-             {rest / plan.groups, rest % plan.groups, int(u / plan.panels % plan.blocks),
-              int(u % plan.panels)});
+    run_unit(plan, kernels, p, operands, integer_unit(plan, u));
   }
 }
 

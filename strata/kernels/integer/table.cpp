@@ -181,6 +181,90 @@ struct Depthwise {
   }
 };
 
+/// The functions of a row that makes its codes on the fly.
+template <const IntegerKernels& Kernels, int Words>
+struct Dynamic {
+  static const DynamicConvProblem& conv(const Problem& problem) {
+    return static_cast<const DynamicConvProblem&>(problem);
+  }
+  static IntegerPlan plan(const Problem& problem) { return plan_integer(conv(problem), Kernels); }
+
+  static const char* rejects(const Problem& problem) {
+    const DynamicConvProblem& p = conv(problem);
+    if (!fits_int(p)) return "a size beyond 2^30";
+    return p.pad_top < 0 || p.pad_left < 0 ? "negative padding" : nullptr;
+  }
+
+  static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
+    const DynamicConvProblem& p = conv(problem);
+    if (p.matrix) return options.push_back({{plain_layout}, {plain_layout}});
+    options.push_back({{channels_last_layout}, {channels_last_layout}});
+    // Blocks are of vectors, as the convolutions of f32 have them.
+    if (p.groups != 1 || Kernels.lanes < 8) return;
+    const Layout blocks = channel_blocked_layout(Kernels.lanes);
+    options.push_back({{blocks}, {blocks}});
+    options.push_back({{channels_last_layout}, {blocks}});
+    options.push_back({{blocks}, {channels_last_layout}});
+  }
+
+  static CostEstimate cost(const Problem& problem, const Machine&) {
+    const DynamicConvProblem& p = conv(problem);
+    const IntegerPlan n = plan(problem);
+    const double vectors = double(n.groups) * (2.0 * (n.panels - 1) + n.last_vectors);
+    const double positions = double(p.batch) * double(p.out_height) * double(p.out_width);
+    constexpr double product_cycles = Words == 4 ? 0.55 : 1.1;
+    double cycles = positions * vectors * (n.reduction * product_cycles + 6) +
+                    60.0 * double(p.batch * n.groups) * n.tiles * n.panels + elements_in(p);
+    if (p.grid_per_pixel) cycles += 80 * positions;
+    const double bytes = 4 * (elements_in(p) + elements_out(p)) + 2 * double(n.prepared_bytes) +
+                         double(integer_packed_bytes(n));
+    return {call_seconds + cycles / cycles_per_second + bytes / bytes_per_second};
+  }
+
+  static std::size_t packed_bytes(const Problem& problem) {
+    return integer_packed_bytes(plan(problem));
+  }
+  static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+    pack_dynamic(plan(problem), conv(problem), constants, packed);
+  }
+  static std::size_t scratch_bytes(const Problem& problem) {
+    return dynamic_scratch_bytes(plan(problem), conv(problem));
+  }
+  static int phases(const Problem& problem) { return dynamic_phases(conv(problem)); }
+  static std::int64_t units(const Problem& problem, int phase) {
+    return dynamic_units(plan(problem), conv(problem), phase);
+  }
+  static const char* run(const Args& args, int phase, std::int64_t begin,
+                         std::int64_t end) noexcept {
+    run_dynamic(plan(*args.problem), Kernels, args, phase, begin, end);
+    return nullptr;
+  }
+
+  static constexpr Row row(std::string_view name, Isa isa) {
+    return {.name = name,
+            .kind = ProblemKind::dynamic_conv,
+            .isa = isa,
+            .rejects = rejects,
+            .layouts = layouts,
+            .cost = cost,
+            .packed_bytes = packed_bytes,
+            .pack = pack,
+            .packed_form = packed_form,
+            .scratch_bytes = scratch_bytes,
+            .phases = phases,
+            .units = units,
+            .run = run};
+  }
+};
+
+constexpr std::array dynamic_rows{
+    Dynamic<avx512_vnni::integer_kernels, 4>::row("conv_f32i8_dynamic_avx512_vnni",
+                                                  Isa::avx512_vnni),
+    Dynamic<avx512::integer_kernels, 2>::row("conv_f32i8_dynamic_avx512", Isa::avx512),
+    Dynamic<avx2::integer_kernels, 2>::row("conv_f32i8_dynamic_avx2", Isa::avx2),
+    Dynamic<baseline::integer_kernels, 2>::row("conv_f32i8_dynamic_baseline", Isa::baseline),
+};
+
 constexpr std::array rows{
     Depthwise<avx512_vnni::integer_kernels, 16>::row("conv_i8_depthwise_avx512_vnni",
                                                      Isa::avx512_vnni),
@@ -196,5 +280,6 @@ constexpr std::array rows{
 }  // namespace
 
 std::span<const Row> integer_conv_rows() { return built_rows<rows>; }
+std::span<const Row> dynamic_conv_rows() { return built_rows<dynamic_rows>; }
 
 }  // namespace strata::kernels

@@ -93,6 +93,44 @@ struct IntegerDepthwise {
   IntegerEpilogue epilogue;
 };
 
+/// A run of numbers: vectors of lanes, so many numbers apart.
+struct DynamicRun {
+  const float* x;
+  std::ptrdiff_t x_vector;
+  std::ptrdiff_t count;
+};
+
+/// How numbers become codes i8, and sums of them numbers: tensor's DynamicGrid.
+struct DynamicCodes {
+  float inverse;
+  std::int32_t zero, low;
+  bool even;  ///< R(x * inverse) + zero, else A(zero + x * inverse)
+};
+struct DynamicScale {
+  float scale, inverse;
+  std::int32_t zero;
+  std::int32_t correction;  ///< times the sum of the weights: what sums are too large by
+};
+
+/// Sums of a tile become numbers.
+struct DynamicFinish {
+  enum class Form : std::uint8_t {
+    fused,    ///< fma(sum * scale, w_scale, bias)
+    at_once,  ///< bias + sum * (scale * w_scale)
+    in_turn   ///< sum * w_scale * scale + bias
+  };
+  Form form;
+  const std::int32_t* sums;
+  const std::int32_t* weight_sums;  ///< per lane, as the following
+  const float *w_scale, *bias;
+  const DynamicScale* scales;  ///< per position, or one for all
+  bool scale_per_position;
+  float* y;
+  std::ptrdiff_t y_column, y_row, y_vector;  ///< elements
+  int columns, positions, vectors;
+  int last_lanes;
+};
+
 /// What one instruction set offers.
 struct IntegerKernels {
   int lanes;          ///< of a vector of 32 bits
@@ -104,6 +142,13 @@ struct IntegerKernels {
   void (*finish)(const IntegerFinish&) noexcept;
   void (*prepare)(const IntegerPrepare&) noexcept;
   void (*depthwise)(const IntegerDepthwise&, int begin, int end) noexcept;
+  /// Widens the bounds to what a run holds.
+  void (*range)(const DynamicRun&, float* least, float* most) noexcept;
+  /// The grids of XNNPACK for ranges.
+  void (*find_grids)(const float* least, const float* most, int count, DynamicScale*) noexcept;
+  /// Codes as tiles read them.
+  void (*encode)(const DynamicRun&, const DynamicCodes&, std::uint8_t* to) noexcept;
+  void (*finish_numbers)(const DynamicFinish&) noexcept;
 };
 
 namespace avx512_vnni {

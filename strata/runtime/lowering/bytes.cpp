@@ -189,6 +189,34 @@ std::unique_ptr<kernels::Problem> lower_concat(const LowerContext& context, Oper
   return problem;
 }
 
+/// The taps of one axis: all that the runs of a kernel need to know of it.
+std::vector<ResizeTap> taps_of(ResizeRule rule, const ResizeAxis& axis) {
+  std::vector<ResizeTap> taps;
+  for (std::int64_t i = 0; i < axis.output; ++i) taps.push_back(resize_tap(rule, axis, i));
+  return taps;
+}
+
+std::unique_ptr<kernels::Problem> lower_resize(const LowerContext& context, Operands& operands) {
+  const Shape& x = context.shape(context.input(0));
+  const Shape& y = context.shape(context.output());
+  const std::string name = context.node().attributes.string("coordinate_transformation_mode",
+                                                            std::string(resize_corner_names[0]));
+  const auto corners =
+      ResizeCorners(std::ranges::find(resize_corner_names, name) - resize_corner_names);
+  auto problem = std::make_unique<kernels::ByteResizeProblem>();
+  problem->is_signed = context.dtype(context.input(0)) == DType::i8;
+  problem->rule = resize_rule(arithmetic_of(context), problem->is_signed);
+  problem->batch = x[0];
+  problem->channels = x[1];
+  problem->height = x[2];
+  problem->width = x[3];
+  problem->rows = taps_of(problem->rule, {x[2], y[2], corners});
+  problem->columns = taps_of(problem->rule, {x[3], y[3], corners});
+  operands.in = {context.input(0)};
+  operands.out = {context.output()};
+  return problem;
+}
+
 constexpr Lowering table[] = {
     {"QuantizeLinear", lower_quantize},
     {"DequantizeLinear", lower_dequantize},
@@ -196,6 +224,7 @@ constexpr Lowering table[] = {
     {"strata.QLinearSub", lower_binary<Function::subtract>},
     {"strata.QLinearMul", lower_binary<Function::multiply>},
     {"strata.QLinearConcat", lower_concat},
+    {"strata.QLinearResize", lower_resize},
     {"Clip", lower_table},
     {"strata.QLinearIdentity", lower_table},
     {"strata.QLinearSigmoid", lower_table},

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "strata/ir/op.hpp"
+#include "strata/kernels/convert/convert.hpp"
 #include "strata/runtime/lowering.hpp"
 #include "strata/runtime/lowering/region.hpp"
 
@@ -44,6 +45,51 @@ std::unique_ptr<kernels::Problem> lower_unary(const LowerContext& context, Opera
 std::unique_ptr<kernels::Problem> lower_gelu(const LowerContext& context, Operands& operands) {
   if (context.node().attributes.string("approximate", "none") != "none") return nullptr;
   return unary(context, operands, Unary::gelu, {});
+}
+
+/// Powers of 2 and 3, by products.
+std::unique_ptr<kernels::Problem> lower_power(const LowerContext& context, Operands& operands) {
+  const ir::ValueId exponent = context.input(1);
+  if (!context.all_f32() || !context.is_constant(exponent) ||
+      context.shape(exponent).elements() != 1 ||
+      context.shape(exponent).rank() > context.shape(context.input(0)).rank()) {
+    return nullptr;
+  }
+  const float power = context.graph().value(exponent).constant->decode().data<float>()[0];
+  if (power != 2 && power != 3) return nullptr;
+  return unary(context, operands, power == 2 ? Unary::square : Unary::cube, {});
+}
+
+using NumberType = kernels::CastProblem::Type;
+
+std::optional<NumberType> number_type(DType type) {
+  switch (type) {
+    case DType::u8:
+      return NumberType::u8;
+    case DType::i8:
+      return NumberType::i8;
+    case DType::i32:
+      return NumberType::i32;
+    case DType::i64:
+      return NumberType::i64;
+    case DType::f32:
+      return NumberType::f32;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::unique_ptr<kernels::Problem> lower_cast(const LowerContext& context, Operands& operands) {
+  const auto from = number_type(context.dtype(context.input(0)));
+  const auto to = number_type(context.dtype(context.output()));
+  if (!from || !to) return nullptr;
+  auto problem = std::make_unique<kernels::CastProblem>();
+  problem->from = *from;
+  problem->to = *to;
+  problem->elements = context.shape(context.output()).elements();
+  operands.in = {context.input(0)};
+  operands.out = {context.output()};
+  return problem;
 }
 
 /// Extents aligned to `rank` with leading ones.
@@ -101,11 +147,18 @@ constexpr Lowering table[] = {
 #include "strata/ir/passes/fusible.def"
 #undef STRATA_ACTIVATION
 #undef STRATA_BINARY
-    {"Exp", lower_unary<Unary::exp>},   {"Log", lower_unary<Unary::log>},
-    {"Sqrt", lower_unary<Unary::sqrt>}, {"Reciprocal", lower_unary<Unary::reciprocal>},
-    {"Neg", lower_unary<Unary::neg>},   {"Abs", lower_unary<Unary::abs>},
-    {"Erf", lower_unary<Unary::erf>},   {"Floor", lower_unary<Unary::floor>},
-    {"Ceil", lower_unary<Unary::ceil>}, {"Gelu", lower_gelu},
+    {"Exp", lower_unary<Unary::exp>},
+    {"Log", lower_unary<Unary::log>},
+    {"Sqrt", lower_unary<Unary::sqrt>},
+    {"Reciprocal", lower_unary<Unary::reciprocal>},
+    {"Neg", lower_unary<Unary::neg>},
+    {"Abs", lower_unary<Unary::abs>},
+    {"Erf", lower_unary<Unary::erf>},
+    {"Floor", lower_unary<Unary::floor>},
+    {"Ceil", lower_unary<Unary::ceil>},
+    {"Gelu", lower_gelu},
+    {"Pow", lower_power},
+    {"Cast", lower_cast},
     {"strata.Fused", lower_binary},
 };
 

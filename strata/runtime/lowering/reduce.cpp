@@ -1,11 +1,13 @@
 #include "strata/kernels/reduce/reduce.hpp"
 
+#include "strata/kernels/arg/arg.hpp"
 #include "strata/kernels/norm/norm.hpp"
 #include "strata/runtime/lowering.hpp"
 
 namespace strata::runtime {
 namespace {
 
+using kernels::ArgProblem;
 using kernels::ReduceProblem;
 using kernels::SoftmaxProblem;
 
@@ -55,12 +57,35 @@ std::unique_ptr<kernels::Problem> lower_softmax(const LowerContext& context, Ope
   return problem;
 }
 
+template <bool largest>
+std::unique_ptr<kernels::Problem> lower_arg(const LowerContext& context, Operands& operands) {
+  using Type = ArgProblem::Type;
+  const DType type = context.dtype(context.input(0));
+  if (type != DType::f32 && type != DType::i8 && type != DType::u8) return nullptr;
+  const Shape& shape = context.shape(context.input(0));
+  std::int64_t axis = context.node().attributes.integer("axis", 0);
+  if (axis < 0) axis += shape.rank();
+  auto problem = std::make_unique<ArgProblem>();
+  problem->type = type == DType::f32 ? Type::f32 : type == DType::i8 ? Type::i8 : Type::u8;
+  problem->largest = largest;
+  problem->last = context.node().attributes.integer("select_last_index", 0) != 0;
+  problem->channels = shape.rank() == 4 && axis == 1;
+  problem->outer = shape.elements(0, int(axis));
+  problem->extent = shape[int(axis)];
+  problem->inner = shape.elements(int(axis) + 1, shape.rank());
+  operands.in = {context.input(0)};
+  operands.out = {context.output()};
+  return problem;
+}
+
 constexpr Lowering table[] = {
     {"ReduceSum", lower_reduce<ReduceProblem::Function::sum>},
     {"ReduceMean", lower_reduce<ReduceProblem::Function::mean>},
     {"ReduceMax", lower_reduce<ReduceProblem::Function::max>},
     {"Softmax", lower_softmax<false>},
     {"LogSoftmax", lower_softmax<true>},
+    {"ArgMax", lower_arg<true>},
+    {"ArgMin", lower_arg<false>},
 };
 
 }  // namespace

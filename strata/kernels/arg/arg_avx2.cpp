@@ -1,0 +1,1 @@
+#include "strata/kernels/arg/arg_kernel.hpp"

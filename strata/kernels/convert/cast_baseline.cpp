@@ -1,0 +1,1 @@
+#include "strata/kernels/convert/cast_kernel.hpp"
