@@ -62,6 +62,10 @@ constexpr Setting settings[] = {
      }},
     {"isa", [](SessionOptions& options, std::string_view,
                std::string_view text) { options.target.isa = parse_isa(text); }},
+    {"precision",
+     [](SessionOptions& options, std::string_view, std::string_view text) {
+       options.target.precision = runtime::parse_precision(text);
+     }},
     {"dim",
      [](SessionOptions& options, std::string_view name, std::string_view text) {
        const auto [dim, size] = pair(name, text, "NAME=SIZE");

@@ -77,6 +77,8 @@ typedef struct strata_result strata_result;
  *   "off"            a pass to skip; may be repeated
  *   "kernel"         "NODE=ROW": run a node with this kernel; may be repeated
  *   "isa"            newest instruction set to use: baseline, avx2, avx512, ...
+ *   "precision"      "f32" (the default), or "bf16": factors of convolutions and matrix products are
+ *                    rounded to bf16 and added in f32 (needs avx512_bf16)
  *   "dim"            "NAME=SIZE": the size to choose kernels for; may be repeated */
 typedef struct strata_option {
   const char* name;

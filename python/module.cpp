@@ -25,6 +25,7 @@ struct Options {
   std::int64_t loop_limit;
   std::vector<std::pair<std::string, std::string>> kernels;
   std::optional<std::string> isa;
+  std::string precision;
 };
 
 /// Raises what a signal's handler raises (KeyboardInterrupt) while a loop runs; asks ten times a
@@ -51,6 +52,7 @@ runtime::SessionOptions session_options(const Options& options) {
   result.loop_limit = options.loop_limit;
   result.stopped = signal_check();
   if (options.isa) result.target.isa = parse_isa(*options.isa);
+  result.target.precision = runtime::parse_precision(options.precision);
   for (const auto& [node, row] : options.kernels) result.target.pins.push_back({node, row});
   return result;
 }
@@ -73,16 +75,17 @@ void add_session(py::module_& module) {
       .def(py::init([](Graph& graph, bool take, int threads, bool optimize,
                        const std::vector<std::string>& passes_off, bool check_passes,
                        std::optional<std::size_t> memory_budget, std::int64_t loop_limit,
-                       const Pairs& kernels, const std::optional<std::string>& isa, bool log_runs) {
-             const Options options{threads,       optimize,   passes_off, check_passes,
-                                   memory_budget, loop_limit, kernels,    isa};
+                       const Pairs& kernels, const std::optional<std::string>& isa,
+                       const std::string& precision, bool log_runs) {
+             const Options options{threads,    optimize, passes_off, check_passes, memory_budget,
+                                   loop_limit, kernels,  isa,        precision};
              return std::make_shared<InferenceSession>(take ? graph.take() : graph.compacted(),
                                                        session_options(options), log_runs);
            }),
            py::arg("graph"), py::kw_only(), py::arg("take"), py::arg("threads"),
            py::arg("optimize"), py::arg("passes_off"), py::arg("check_passes"),
            py::arg("memory_budget"), py::arg("loop_limit"), py::arg("kernels"), py::arg("isa"),
-           py::arg("log_runs"))
+           py::arg("precision"), py::arg("log_runs"))
       .def("inputs", &InferenceSession::inputs)
       .def("outputs", &InferenceSession::outputs)
       .def("run", &InferenceSession::run, py::arg("output_names"), py::arg("input_feed"),

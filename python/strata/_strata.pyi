@@ -43,6 +43,7 @@ class Session:
         loop_limit: int,
         kernels: Sequence[tuple[bytes, str]],
         isa: str | None,
+        precision: str,
         log_runs: bool,
     ) -> None: ...
     def inputs(self) -> list[NodeArg]: ...

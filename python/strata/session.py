@@ -167,6 +167,8 @@ class InferenceSession:
     kernels: by name of a node, the kernel that it must run with.
     isa: the newest instruction set to use: "baseline", "avx2", "avx512", "avx512_vnni",
     "avx512_bf16" or "neon".
+    precision: "f32", or "bf16": convolutions and matrix products round their factors to bf16 and
+    add in f32 (needs avx512_bf16).
     arithmetic: whose rounding integer ops of a TensorFlow Lite model follow: "tflite_xnnpack" (the
     default), "tflite_optimized" or "tflite_reference".
     literal: True computes quantized ONNX models op by op on floats, as the standard says, instead
@@ -191,6 +193,7 @@ class InferenceSession:
         loop_limit: int = 10_000_000,
         kernels: Mapping[str, str] | None = None,
         isa: str | None = None,
+        precision: str = "f32",
         arithmetic: str | None = None,
         literal: bool | None = None,
         keep_states: bool = False,
@@ -224,6 +227,7 @@ class InferenceSession:
             ),
             kernels=_pins(kernels),
             isa=None if isa is None else _arguments.text(isa, "isa"),
+            precision=_arguments.text(precision, "precision"),
             log_runs=options.enable_profiling,
         )
         self._starts_over = not _arguments.flag(keep_states, "keep_states")

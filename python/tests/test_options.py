@@ -55,6 +55,8 @@ def test_providers_must_have_the_cpu():
         ({"kernels": {3: "conv"}}, "kernels: 3 given, expected a str"),
         ({"isa": "sse9"}, "sse9"),
         ({"isa": 2}, "isa: 2 given, expected a str"),
+        ({"precision": "f8"}, "unknown precision 'f8', accepted are 'f32', 'bf16'"),
+        ({"precision": "bf16", "isa": "avx2"}, "precision bf16 needs"),
         ({"sess_options": 4}, "sess_options: 4 given, expected a strata.SessionOptions"),
     ],
 )

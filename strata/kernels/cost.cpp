@@ -6,9 +6,10 @@ namespace strata::kernels {
 
 CostEstimate estimate(Isa isa, double operations, double bytes, const Machine& machine) {
   constexpr double call = 4e-8;
-  const double per_second = has_isa(isa, Isa::avx512) ? 1.1e11
-                            : has_isa(isa, Isa::avx2) ? 9e10
-                                                      : 2.5e10;
+  constexpr Isa wide = Isa::avx512 | Isa::avx512_vnni | Isa::avx512_bf16;
+  const double per_second = (isa & wide) != Isa::baseline ? 1.1e11
+                            : has_isa(isa, Isa::avx2)     ? 9e10
+                                                          : 2.5e10;
   const double bandwidth = bytes <= double(machine.l2_bytes)   ? 8e10
                            : bytes <= double(machine.l3_bytes) ? 5e10
                                                                : 1.6e10;

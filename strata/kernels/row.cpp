@@ -2,6 +2,10 @@
 
 namespace strata::kernels {
 
+std::string_view to_string(Precision precision) {
+  return precision == Precision::bf16 ? "bf16" : "f32";
+}
+
 std::string_view to_string(ProblemKind kind) {
   switch (kind) {
     case ProblemKind::conv:

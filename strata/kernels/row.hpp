@@ -77,6 +77,11 @@ struct CostEstimate {
   double seconds = 0;
 };
 
+/// How exactly kernels must multiply: with bf16, factors may be rounded to it (8 significant
+/// bits instead of 24) before they are multiplied; sums stay f32.
+enum class Precision : std::uint8_t { f32, bf16 };
+std::string_view to_string(Precision precision);
+
 /// One way to execute a problem. Constant table, baseline code: functions here may be called on
 /// any processor, except `pack` and `run`, which are called only if `isa` is there.
 struct Row {
@@ -85,6 +90,7 @@ struct Row {
   Isa isa = Isa::baseline;
   /// How many times the rounding of a plain sum of products in f32 its own may be at most.
   double rounding = 1;
+  Precision precision = Precision::f32;  ///< bf16: only where that is precise enough
 
   /// Why this row cannot do the problem (static text), or null. The layouts are not looked at.
   const char* (*rejects)(const Problem& problem);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "strata/kernels/epilogue.hpp"
 
@@ -25,6 +26,12 @@ struct TileShape {
   std::ptrdiff_t y_column = 1, y_row = 0, y_vector = 0;
   bool bias_per_lane = true;  ///< else per position
   Epilogue epilogue;
+};
+
+/// A word of x and w for tiles on bf16: two neighbours of the reduction, the first in the low half.
+/// Each step takes one word of each, so that whatever counts floats of x counts words.
+struct Bf16Pair {
+  std::uint32_t bits;
 };
 
 /// One tile.

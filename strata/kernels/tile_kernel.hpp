@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include "strata/kernels/tile.hpp"
 #include "strata/kernels/tile_bases.hpp"
 #include "strata/kernels/vec_math.hpp"
@@ -12,21 +14,34 @@ inline Vec load_weights(const float* p) { return load(p); }
 inline Vec load_weights(const std::uint16_t* p) { return load_f16(p); }
 inline Vec load_weights(const std::int8_t* p) { return load_i8(p); }
 
+#if defined(__AVX512BF16__)
+inline Vec load_weights(const Bf16Pair* p) { return load(reinterpret_cast<const float*>(p)); }
+#endif
+
+/// sum += a * b as the type of the weights has it.
+template <class Weight>
+[[gnu::always_inline]] inline void multiply_add(Vec& sum, Vec a, Vec b) {
+#if defined(__AVX512BF16__)
+  if constexpr (std::is_same_v<Weight, Bf16Pair>) return accumulate_pairs(sum, a, b);
+#endif
+  accumulate(sum, a, b);
+}
+
 inline const char* offset_by(const void* p, std::ptrdiff_t floats) {
   return static_cast<const char*>(p) + floats * std::ptrdiff_t(sizeof(float));
 }
 
 /// One step of the reduction for all positions from P on.
-template <int Columns, int N, int V, int Count, int P = 0>
+template <class Weight, int Columns, int N, int V, int Count, int P = 0>
 [[gnu::always_inline]] inline void step(Vec (&acc)[N][V], const Vec (&w)[V],
                                         const char* const (&base)[Count], std::ptrdiff_t column,
                                         int offset) {
   if constexpr (P < N) {
     const char* at = tile_position<Columns, P>(base, column, offset);
     const Vec x = broadcast_now(*reinterpret_cast<const float*>(at));
-    accumulate(acc[P][0], x, w[0]);
-    if constexpr (V == 2) accumulate(acc[P][1], x, w[1]);
-    step<Columns, N, V, Count, P + 1>(acc, w, base, column, offset);
+    multiply_add<Weight>(acc[P][0], x, w[0]);
+    if constexpr (V == 2) multiply_add<Weight>(acc[P][1], x, w[1]);
+    step<Weight, Columns, N, V, Count, P + 1>(acc, w, base, column, offset);
   }
 }
 
@@ -37,7 +52,7 @@ template <int Columns, int N, int V, int Count, class Weight>
   Vec weights[V];
   weights[0] = load_weights(w);
   if constexpr (V == 2) weights[1] = load_weights(w + Vec::size);
-  step<Columns>(acc, weights, base, column, offset);
+  step<Weight, Columns>(acc, weights, base, column, offset);
 }
 
 template <int N, int V, int P = 0>

@@ -63,6 +63,12 @@ struct LaneOrder {
 };
 inline LaneOrder load_order(const std::int32_t* order) { return {_mm512_loadu_si512(order)}; }
 inline Vec permute(Vec a, LaneOrder order) { return {_mm512_permutexvar_ps(order.v, a.v)}; }
+#if defined(__AVX512BF16__)
+/// sum += a*b for lanes that hold two bf16 each: both products are added.
+inline void accumulate_pairs(Vec& sum, Vec a, Vec b) {
+  asm volatile("vdpbf16ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
+}
+#endif
 inline Vec min(Vec a, Vec b) { return {_mm512_min_ps(a.v, b.v)}; }
 inline Vec max(Vec a, Vec b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline Vec sqrt(Vec a) { return {_mm512_sqrt_ps(a.v)}; }

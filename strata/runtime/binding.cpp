@@ -105,7 +105,7 @@ class Binder {
     const Target& target = program_.target();
     for (const kernels::Row* row : target.rows) {
       if (row->kind != lowered.problem->kind || !has_isa(target.isa, row->isa) ||
-          row->rejects(*lowered.problem)) {
+          row->precision > target.precision || row->rejects(*lowered.problem)) {
         continue;
       }
       std::vector<kernels::OperandLayouts> options;

@@ -26,6 +26,9 @@ bool has_row(const Target& target, std::string_view name) {
 const char* reason_against(const kernels::Row& row, const kernels::Problem& problem,
                            const Target& target) {
   if (!has_isa(target.isa, row.isa)) return "needs an instruction set that the target lacks";
+  if (row.precision == kernels::Precision::bf16 && target.precision == kernels::Precision::f32) {
+    return "precision is f32";
+  }
   return row.rejects(problem);
 }
 

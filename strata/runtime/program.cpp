@@ -6,18 +6,10 @@
 #include "strata/base/error.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/op.hpp"
-#include "strata/kernels/kernels.hpp"
 #include "strata/runtime/choice.hpp"
 #include "strata/runtime/sizes.hpp"
 
 namespace strata::runtime {
-
-Target default_target() {
-  Target target;
-  target.rows = kernels::builtin_rows();
-  target.packed = std::make_shared<PackedStore>();
-  return target;
-}
 
 /// Builds the buffers and steps of a program from a graph whose nodes can all run.
 class ProgramBuilder {
@@ -298,6 +290,7 @@ class ProgramBuilder {
 };
 
 std::shared_ptr<const Program> Program::compile(ir::Graph graph, const Target& target) {
+  check_precision(target);
   return std::make_shared<const Program>(ProgramBuilder(std::move(graph), target).build());
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "strata/base/cpu.hpp"
@@ -24,6 +25,8 @@ struct Pin {
 struct Target {
   Isa isa = detected_isa();
   Machine machine = this_machine();
+  /// bf16: kernels may round factors to it; those that do need Isa::avx512_bf16.
+  kernels::Precision precision = kernels::Precision::f32;
   /// In order of preference where costs tie; `builtin_rows` unless a higher layer adds its own.
   std::vector<const kernels::Row*> rows;
   std::vector<Pin> pins;
@@ -35,5 +38,10 @@ struct Target {
 
 /// This machine, all built-in rows.
 Target default_target();
+
+/// "f32" or "bf16"; throws usage for anything else.
+kernels::Precision parse_precision(std::string_view name);
+/// Throws usage if the target is to compute in a precision that its instruction sets lack.
+void check_precision(const Target& target);
 
 }  // namespace strata::runtime

@@ -282,6 +282,7 @@ TEST(CAbi, FilesAndOptionsThatAreWrongAreErrors) {
   refused({"kernel", "add=none"}, "none");
   refused({"off", "no_such_pass"}, "no_such_pass");
   refused({"isa", "mmx"}, "mmx");
+  refused({"precision", "f8"}, "unknown precision 'f8', accepted are 'f32', 'bf16'");
   refused({"threads", nullptr}, "an option's value is null");
   refused({nullptr, "1"}, "an option's name is null");
 }

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <set>
+#include <map>
 
 #include "strata/base/error.hpp"
 #include "strata/ir/interpreter.hpp"
@@ -47,21 +47,32 @@ std::optional<ir::testing::CaseGraph> without_constants(const ir::OpDef& op,
   return result;
 }
 
-std::set<std::string_view> rows_for(const ir::testing::CaseGraph& built) {
+/// The lowest precision that this processor has kernels for.
+kernels::Precision lowest_precision() {
+  return has_isa(detected_isa(), Isa::avx512_bf16) ? kernels::Precision::bf16
+                                                   : kernels::Precision::f32;
+}
+
+/// Rows that take the case's node, by name.
+using Rows = std::map<std::string_view, kernels::Precision>;
+
+Rows rows_for(const ir::testing::CaseGraph& built) {
+  Target target = default_target();
+  target.precision = lowest_precision();
   std::vector<Shape> shapes;
   for (const Tensor& input : built.inputs) shapes.push_back(input.shape());
   const DimValues dims = ir::bind_inputs(built.graph, shapes);
   const NodeCandidates found =
-      find_candidates(built.graph, built.node(), value_shapes(built.graph, dims), default_target());
-  std::set<std::string_view> names;
+      find_candidates(built.graph, built.node(), value_shapes(built.graph, dims), target);
+  Rows rows;
   for (const Candidate& candidate : found.candidates) {
     // A fusion is lowered unfused instead, and its node is gone.
     const bool reference = candidate.row->kind == kernels::ProblemKind::reference;
     if (!reference || built.graph.node(built.node()).op->domain.empty()) {
-      names.insert(candidate.row->name);
+      rows.emplace(candidate.row->name, candidate.row->precision);
     }
   }
-  return names;
+  return rows;
 }
 
 void expect_close(const Tensor& actual, const Tensor& expected, double tolerance) {
@@ -77,16 +88,19 @@ void expect_close(const Tensor& actual, const Tensor& expected, double tolerance
 
 /// Runs the case without a pin (empty) or with one; whether a kernel ran its node at all.
 bool run_and_compare(const ir::testing::CaseGraph& built, std::string_view row,
-                     std::span<const Tensor> expected, std::int64_t terms, double magnitude) {
+                     kernels::Precision precision, std::span<const Tensor> expected,
+                     std::int64_t terms, double magnitude) {
   SCOPED_TRACE(row);
   SessionOptions options;
   options.optimize = false;
+  options.target.precision = precision;
   if (!row.empty()) options.target.pins = {{"node", std::string(row)}};
   Session session(built.graph, options);
   const std::vector<Tensor> actual = session.run(built.inputs);
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    expect_close(actual[i], expected[i],
-                 ir::elementwise_tolerance(expected[i].dtype(), terms, magnitude));
+    const DType factors = precision == kernels::Precision::bf16 ? DType::bf16 : DType::f32;
+    const DType type = expected[i].dtype() == DType::f32 ? factors : expected[i].dtype();
+    expect_close(actual[i], expected[i], ir::elementwise_tolerance(type, terms, magnitude));
   }
   if (!session.is_static()) return false;
   const auto& steps = session.program().steps();
@@ -106,9 +120,9 @@ void expect_every_row_agrees(const ir::testing::CaseGraph& built) {
   };
   const std::vector<Tensor> expected = ir::interpret(built.graph, built.inputs, observing);
   // Views and what is known from the sizes alone need no kernel.
-  if (!run_and_compare(built, "", expected, terms, magnitude)) return;
-  for (std::string_view row : rows_for(built)) {
-    run_and_compare(built, row, expected, terms, magnitude);
+  if (!run_and_compare(built, "", kernels::Precision::f32, expected, terms, magnitude)) return;
+  for (const auto& [row, precision] : rows_for(built)) {
+    run_and_compare(built, row, precision, expected, terms, magnitude);
   }
 }
 

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "strata/base/error.hpp"
+#include "strata/check/difference.hpp"
 #include "strata/eval/counters.hpp"
 #include "strata/eval/latency.hpp"
 #include "strata/report/numbers.hpp"
@@ -42,6 +44,13 @@ struct SetUp {
   std::optional<double> bind;  // sizes and memory; none where the first run does it
 };
 
+/// How far results lie from those of f32, on the inputs that were timed.
+struct PrecisionError {
+  double relative =
+      0;  ///< largest difference over the largest magnitude of an output, of the worst
+  std::string output;
+};
+
 class Stopwatch {
  public:
   /// Seconds since the last lap, or since construction.
@@ -63,6 +72,8 @@ struct Measured {
   eval::Latency latency;
   int threads = 1;
   Isa isa = Isa::baseline;
+  kernels::Precision precision = kernels::Precision::f32;
+  std::optional<PrecisionError> error;  // of precisions below f32
   DimValues dims;
   std::size_t segments = 0;  // 0: one plan
   std::size_t arena_bytes = 0;
@@ -115,6 +126,12 @@ json counters_json(const Measured& measured) {
   return document;
 }
 
+json error_json(const std::optional<PrecisionError>& error) {
+  if (!error) return {};
+  return {{"output", error->output},
+          {"relative", std::isfinite(error->relative) ? json(error->relative) : json()}};
+}
+
 void print_json(const Options& options, const Measured& measured) {
   // Interrupted before the first counted run, there are no figures.
   const auto of_runs = [&](double seconds) {
@@ -128,6 +145,8 @@ void print_json(const Options& options, const Measured& measured) {
                    {"interrupted", measured.interrupted},
                    {"threads", measured.threads},
                    {"isa", to_string(measured.isa)},
+                   {"precision", to_string(measured.precision)},
+                   {"error", error_json(measured.error)},
                    {"machine", this_machine().cpu_name},
                    {"load_ms", milliseconds(measured.set_up.load)},
                    {"compile_ms", milliseconds(measured.set_up.compile)},
@@ -211,8 +230,9 @@ void print_text(const Options& options, const Measured& measured) {
   using report::format_seconds;
   const eval::Latency& latency = measured.latency;
   std::string text = report::printable(options.model.path);
-  text += fmt::format(", {} thread{}, {}\n", measured.threads, measured.threads == 1 ? "" : "s",
-                      to_string(measured.isa));
+  text += fmt::format(", {} thread{}, {}{}\n", measured.threads, measured.threads == 1 ? "" : "s",
+                      to_string(measured.isa),
+                      measured.precision == kernels::Precision::bf16 ? ", precision bf16" : "");
   for (const auto& [symbol, value] : measured.dims.items()) {
     text += fmt::format("{} = {}\n", report::printable(symbol), value);
   }
@@ -232,6 +252,10 @@ void print_text(const Options& options, const Measured& measured) {
                             format_seconds(latency.p50), format_seconds(latency.p90),
                             format_seconds(latency.p99), format_seconds(latency.fastest),
                             report::format_count(std::int64_t(latency.runs.size())));
+  if (measured.error) {
+    text += fmt::format("error    {:.2g} of the largest value of output {}, against f32\n",
+                        measured.error->relative, report::printable(measured.error->output));
+  }
   text += fmt::format("memory   {} for activations and scratch\n",
                       report::format_bytes(double(measured.arena_bytes)));
   if (options.counters) text += counters_text(measured);
@@ -255,12 +279,16 @@ class Bench {
     measured_.dims = runtime::typical_dims(graph, options_.model.dim_values(graph));
     const runtime::SessionOptions session_options = options_.plan.session(measured_.dims);
     measured_.isa = session_options.target.isa;
+    measured_.precision = session_options.target.precision;
     watch.lap();
     at_sizes(measured_.dims, [&] {
       runtime::Session& session = session_.emplace(std::move(graph), session_options);
       measured_.set_up.compile = watch.lap();
       measured_.threads = session.threads();
       session.is_static() ? measure_plan(session, session_options) : measure_segments(session);
+      if (measured_.precision != kernels::Precision::f32) {
+        measured_.error = error_against_f32(session, session_options);
+      }
     });
     measured_.interrupted = *stop_;
     return std::move(measured_);
@@ -285,17 +313,36 @@ class Bench {
     }
   }
 
-  /// No one plan: whole runs, with what they allocate and bind.
-  void measure_segments(runtime::Session& session) {
-    measured_.segments = session.segments().size();
+  std::vector<Tensor> inputs(const runtime::Session& session) const {
     std::vector<Shape> shapes;
     for (const ir::TensorType& type : session.input_types()) {
       shapes.push_back(evaluate(type.shape, measured_.dims));
     }
-    const std::vector<Tensor> inputs = eval::seeded_inputs(session.graph(), shapes, 1);
+    return eval::seeded_inputs(session.graph(), shapes, 1);
+  }
+
+  PrecisionError error_against_f32(runtime::Session& session,
+                                   runtime::SessionOptions session_options) const {
+    session_options.target.precision = kernels::Precision::f32;
+    session_options.target.pins.clear();
+    runtime::Session exact(options_.model.load(), session_options);
+    const std::vector<Tensor> given = inputs(exact);
+    const std::vector<Tensor> expected = exact.run(given), got = session.run(given);
+    PrecisionError worst;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const double relative = check::measure(expected[i], got[i]).relative();
+      if (i == 0 || relative > worst.relative) worst = {relative, session.output_names()[i]};
+    }
+    return worst;
+  }
+
+  /// No one plan: whole runs, with what they allocate and bind.
+  void measure_segments(runtime::Session& session) {
+    measured_.segments = session.segments().size();
+    const std::vector<Tensor> given = inputs(session);
     take([&] {
       Stopwatch watch;
-      session.run(inputs);
+      session.run(given);
       const double seconds = watch.lap();
       measured_.arena_bytes = std::max(measured_.arena_bytes, session.peak_bytes());
       return seconds;

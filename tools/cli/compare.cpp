@@ -23,11 +23,13 @@ using nlohmann::json;
 
 /// How one side runs, or both.
 struct SideOptions {
-  std::string isa;
+  std::string isa, precision;
   std::vector<std::string> off, kernels;
   bool plain = false;
 
-  bool given() const { return !isa.empty() || !off.empty() || !kernels.empty() || plain; }
+  bool given() const {
+    return !isa.empty() || !precision.empty() || !off.empty() || !kernels.empty() || plain;
+  }
 };
 
 struct Options {
@@ -48,6 +50,7 @@ struct Options {
 
 void add_side(CommandLine& command, const std::string& prefix, const SideOptions& side) {
   command.option("--" + prefix + "isa", side.isa);
+  command.option("--" + prefix + "precision", side.precision);
   for (const std::string& pass : side.off) command.option("--" + prefix + "off", pass);
   for (const std::string& kernel : side.kernels) command.option("--" + prefix + "kernel", kernel);
   command.flag("--" + prefix + "plain", side.plain);
@@ -78,6 +81,11 @@ check::Side make_side(ir::Graph graph, const Options& options, const SideOptions
   PlanOptions plan;
   plan.threads = options.threads;
   plan.isa = own.isa.empty() ? options.both.isa : own.isa;
+  for (const SideOptions* side : {&own, &options.both}) {
+    if (side->precision.empty()) continue;
+    plan.precision = side->precision;
+    break;
+  }
   plan.off = options.both.off;
   plan.off.insert(plan.off.end(), own.off.begin(), own.off.end());
   plan.kernels = own.kernels;  // first, so that they win
@@ -298,6 +306,9 @@ void add_side_options(CLI::App& app, const std::string& prefix, const std::strin
                       SideOptions& side) {
   const std::string group = "How " + whose + " run";
   app.add_option("--" + prefix + "isa", side.isa, "newest instruction set to use")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("--" + prefix + "precision", side.precision, "f32 (default) or bf16")
       ->type_name("NAME")
       ->group(group);
   app.add_option("--" + prefix + "off", side.off, "skip a pass; may be repeated")

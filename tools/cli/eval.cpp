@@ -51,7 +51,7 @@ struct Judged {
   std::optional<runtime::Session> session;
 };
 
-Judged open(const Options& options, const ModelOptions& model) {
+Judged open(const Options& options, const ModelOptions& model, const PlanOptions& plan) {
   Judged judged;
   ir::Graph graph = model.load();
   const data::DatasetOptions dataset_options = options.input.dataset(graph, model.path);
@@ -60,7 +60,7 @@ Judged open(const Options& options, const ModelOptions& model) {
     judged.output_grids.push_back(ir::grid_by_producer(graph, id));
   }
   judged.dataset = data::open_dataset(options.data, dataset_options);
-  runtime::SessionOptions session_options = options.plan.session();
+  runtime::SessionOptions session_options = plan.session();
   session_options.threads = 1;  // the workers are eval's
   judged.session.emplace(std::move(graph), session_options);
   return judged;
@@ -191,7 +191,7 @@ class Evaluation {
 };
 
 ExitCode evaluate(const Options& options) {
-  const Judged judged = open(options, options.model);
+  const Judged judged = open(options, options.model, options.plan);
   Evaluation evaluation(options, *judged.dataset, 1);
   const std::vector<std::int64_t>& items = evaluation.items();
   const eval::ItemRun run(*judged.session, *judged.dataset, evaluation.eval_options());
@@ -241,11 +241,13 @@ ExitCode evaluate(const Options& options) {
 }
 
 ExitCode compare_with_reference(const Options& options) {
-  const Judged judged = open(options, options.model);
+  const Judged judged = open(options, options.model, options.plan);
   ModelOptions original = options.model;
   original.path = options.reference;
+  PlanOptions exact = options.plan;
+  exact.precision = PlanOptions().precision;
   const Judged reference = with_context([&] { return "reference " + options.reference; },
-                                        [&] { return open(options, original); });
+                                        [&] { return open(options, original, exact); });
   Evaluation evaluation(options, *judged.dataset, 2);
   const eval::ItemRun run(*judged.session, *judged.dataset, evaluation.eval_options());
   eval::EvalOptions reference_options = evaluation.eval_options();

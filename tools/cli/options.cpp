@@ -133,6 +133,11 @@ void add_plan_options(CLI::App& app, PlanOptions& options) {
                  "newest instruction set to use: baseline, avx2, avx512, avx512_vnni, avx512_bf16 "
                  "or neon (default: all that this machine has)")
       ->type_name("NAME");
+  app.add_option("--precision", options.precision,
+                 "f32, or bf16: convolutions and matrix products round their factors to bf16 and "
+                 "add in f32 (needs avx512_bf16)")
+      ->type_name("NAME")
+      ->capture_default_str();
   app.add_option("--off", options.off, "skip a pass; may be repeated. Passes: " + pass_names())
       ->type_name("PASS")
       ->expected(1)
@@ -171,6 +176,8 @@ runtime::SessionOptions PlanOptions::session(const DimValues& typical) const {
   }
   session_options.loop_limit = loop_limit;
   if (!isa.empty()) session_options.target.isa = parse_isa(isa);
+  session_options.target.precision = runtime::parse_precision(precision);
+  runtime::check_precision(session_options.target);
   for (const std::string& text : kernels) {
     auto [node, row] = split_pair("--kernel", text, "NODE=ROW");
     session_options.target.pins.push_back({std::move(node), std::move(row)});
@@ -181,6 +188,7 @@ runtime::SessionOptions PlanOptions::session(const DimValues& typical) const {
 
 void PlanOptions::add_to(CommandLine& command) const {
   command.option("--threads", std::to_string(threads)).option("--isa", isa);
+  if (precision != PlanOptions().precision) command.option("--precision", precision);
   for (const std::string& pass : off) command.option("--off", pass);
   for (const std::string& kernel : kernels) command.option("--kernel", kernel);
   command.option("--memory-budget", memory_budget);

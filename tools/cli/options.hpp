@@ -56,6 +56,7 @@ void add_model_options(CLI::App& app, ModelOptions& options, bool with_dims);
 struct PlanOptions {
   int threads = 1;
   std::string isa;
+  std::string precision = "f32";
   std::vector<std::string> off;
   std::vector<std::string> kernels;  // "NODE=ROW"
   std::string memory_budget;

@@ -28,6 +28,9 @@ struct ConvProblem : Problem {
   Epilogue epilogue;
 };
 
+/// Whether all that is counted in ints stays below 2^31: elements of operands, and of padded ones.
+bool fits_int(const ConvProblem& p);
+
 std::span<const Row> conv_rows();
 
 }  // namespace strata::kernels

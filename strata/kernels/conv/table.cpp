@@ -1,6 +1,7 @@
 #include <array>
 
 #include "strata/kernels/built.hpp"
+#include "strata/kernels/conv/bf16.hpp"
 #include "strata/kernels/conv/cost.hpp"
 
 namespace strata::kernels {
@@ -10,6 +11,8 @@ const ConvProblem& conv(const Problem& problem) { return static_cast<const ConvP
 
 /// One constant may be the weights of convolutions with other numbers of groups.
 std::uint64_t packed_form(const Problem& problem) { return std::uint64_t(conv(problem).groups); }
+
+}  // namespace
 
 bool fits_int(const ConvProblem& p) {
   constexpr double most = 2147483647.0;
@@ -25,6 +28,8 @@ bool fits_int(const ConvProblem& p) {
   }
   return double(p.batch) * padded < most && double(p.batch) * out < most && weights < most;
 }
+
+namespace {
 
 /// The functions of a direct row.
 template <DirectForm Form, const VectorForm& Vector, std::size_t Element, FindTile* Find>
@@ -304,6 +309,7 @@ template <const VectorForm& Vector, DepthwiseFunction* Rows>
 using GroupedBlocked = Depthwise<false, true, Vector, Rows>;
 
 constexpr std::array rows{
+    Bf16Conv<avx512_bf16::pair_kernels>::row("conv_bf16_direct_avx512_bf16", Isa::avx512_bf16),
     DepthwiseBlocked<avx512_form, avx512::depthwise_rows>::row("conv_f32_depthwise_nchwc_avx512",
                                                                Isa::avx512),
     DepthwiseChannelsLast<avx512_form, avx512::depthwise_rows>::row(

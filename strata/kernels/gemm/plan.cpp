@@ -21,24 +21,25 @@ bool rows_collide(std::int64_t stride) { return stride % 512 == 0; }
 
 }  // namespace
 
-GemmPlan plan_gemm(const GemmProblem& p, const VectorForm& vector) {
+GemmPlan plan_gemm(const GemmProblem& p, const VectorForm& vector, bool pairs) {
   GemmPlan plan;
   const int tile_rows = vector.positions;
   const int lanes = vector.lanes;
   plan.vector = vector;
+  plan.depth = pairs ? divide_up(p.k, 2) : p.k;
   plan.columns = divide_up(p.n, lanes) * lanes;
   plan.panels = divide_up(plan.columns, 2 * lanes);
   plan.last_vectors = plan.columns % (2 * lanes) == 0 ? 2 : 1;
   plan.last_lanes = int(p.n - (plan.columns - lanes));
   plan.tiles = divide_up(p.m, tile_rows);
-  plan.few_rows = p.m <= most_few_rows;
+  plan.few_rows = p.m <= most_few_rows && !pairs;
   plan.direct_b = !p.constant_b && !p.transpose_b && plan.few_rows;
   plan.packs_b = !p.constant_b && !plan.direct_b;
   plan.b_copies = p.b_stride == 0 ? 1 : p.batch;
-  plan.copies_a = p.transpose_a || p.alpha != 1 || (!plan.few_rows && rows_collide(p.k));
-  plan.a_row = plan.copies_a ? divide_up(p.k, 16) * 16 + 16 : p.k;
+  plan.copies_a = pairs || p.transpose_a || p.alpha != 1 || (!plan.few_rows && rows_collide(p.k));
+  plan.a_row = plan.copies_a ? divide_up(plan.depth, 16) * 16 + 16 : p.k;
 
-  plan.row_blocks = divide_up(plan.tiles, block_tiles(p.k, tile_rows));
+  plan.row_blocks = divide_up(plan.tiles, block_tiles(plan.depth, tile_rows));
   plan.block_rows =
       std::min(p.m, divide_up(plan.tiles, std::max<std::int64_t>(plan.row_blocks, 1)) * tile_rows);
   // Enough units to share out, none too small, and no copy of A repeated for few columns.
@@ -56,23 +57,28 @@ std::int64_t gemm_units(const GemmPlan& plan, const GemmProblem& p, int phase) {
   return p.batch * plan.row_blocks * plan.column_blocks;
 }
 
-std::size_t gemm_scratch_bytes(const GemmPlan& plan, const GemmProblem& p) {
-  return plan.packs_b ? std::size_t(plan.b_copies * p.k * plan.columns) * sizeof(float) : 0;
+std::size_t gemm_scratch_bytes(const GemmPlan& plan) {
+  return plan.packs_b ? std::size_t(plan.b_copies * plan.depth * plan.columns) * sizeof(float) : 0;
 }
 
 std::size_t gemm_worker_scratch_bytes(const GemmPlan& plan, const GemmProblem&) {
   return plan.copies_a ? std::size_t(plan.block_rows * plan.a_row) * sizeof(float) : 0;
 }
 
-void pack_panels(const GemmPlan& plan, const GemmProblem& p, const float* b, float* packed,
-                 std::int64_t begin, std::int64_t end) {
+void pack_panels(const GemmPlan& plan, const GemmProblem& p, const GemmKernels& kernels,
+                 const float* b, float* packed, std::int64_t begin, std::int64_t end) {
   const std::int64_t panel = 2 * plan.vector.lanes;
   for (std::int64_t i = begin; i < end; ++i) {
     const std::int64_t copy = i / plan.panels;
     const std::int64_t column = i % plan.panels * panel;
     const std::int64_t width = std::min(panel, plan.columns - column);
     const std::int64_t valid = std::min(width, p.n - column);
-    float* to = packed + copy * p.k * plan.columns + column * p.k;
+    float* to = packed + (copy * plan.columns + column) * plan.depth;
+    if (kernels.pairs) {
+      pack_panel_pairs(p, *kernels.pairs, b + copy * p.b_stride, column, valid, width,
+                       reinterpret_cast<Bf16Pair*>(to));
+      continue;
+    }
     if (valid < width) std::fill_n(to, p.k * width, 0.0f);
     const Copy2d move{.rows = valid,
                       .columns = p.k,

@@ -20,7 +20,7 @@ struct Matrices {
 
 TileShape shape_of(const GemmPlan& plan, const GemmProblem& p) {
   TileShape shape;
-  shape.inner = shape.last_inner = int(p.k);
+  shape.inner = shape.last_inner = int(plan.depth);
   shape.x_column = plan.a_row;
   shape.y_column = p.n;
   shape.y_vector = plan.vector.lanes;
@@ -71,25 +71,26 @@ void run_block(const GemmPlan& plan, const GemmProblem& p, const GemmKernels& ke
                const Matrices& s, std::int64_t tile_begin, std::int64_t tile_end,
                std::int64_t panel_begin, std::int64_t panel_end) {
   const TileShape shape = shape_of(plan, p);
+  FindTile* find = kernels.pairs ? kernels.pairs->tile : kernels.tile;
   const std::int64_t panel = 2 * plan.vector.lanes;
   for (std::int64_t i = panel_begin; i < panel_end; ++i) {
     const bool last = i + 1 == plan.panels;
     const int vectors = last ? plan.last_vectors : 2;
     const std::int64_t column = i * panel;
     TileOperands tile{};
-    tile.w = s.b + std::size_t(column * p.k) * kernels.element;
+    tile.w = s.b + std::size_t(column * plan.depth) * kernels.element;
     tile.bias = s.bias ? s.bias + column : no_bias;
     tile.scale = s.scale ? s.scale + column : nullptr;
     tile.last_lanes = last ? plan.last_lanes : plan.vector.lanes;
     tile.prefetch =
-        static_cast<const std::byte*>(tile.w) + std::size_t(panel * p.k) * kernels.element;
+        static_cast<const std::byte*>(tile.w) + std::size_t(panel * plan.depth) * kernels.element;
     for (std::int64_t t = tile_begin; t < tile_end; ++t) {
       const std::int64_t row = tile_row(plan, p, t);
       const int rows = int(tile_row(plan, p, t + 1) - row);
       tile.x = s.a + (row - s.first_row) * plan.a_row;
       tile.y = s.y + row * p.n + column;
       tile.residual = s.residual ? s.residual + row * p.n + column : nullptr;
-      kernels.tile(1, rows, vectors)(shape, tile);
+      find(1, rows, vectors)(shape, tile);
     }
   }
 }
@@ -99,9 +100,9 @@ const std::byte* b_of(const GemmPlan& plan, const GemmProblem& p, const Args& ar
                       std::int64_t batch) {
   if (p.constant_b) return args.packed;
   const std::int64_t copy = p.b_stride == 0 ? 0 : batch;
-  const float* b = plan.direct_b
-                       ? static_cast<const float*>(args.in[1]) + batch * p.b_stride
-                       : reinterpret_cast<const float*>(args.scratch) + copy * p.k * plan.columns;
+  const float* b = plan.direct_b ? static_cast<const float*>(args.in[1]) + batch * p.b_stride
+                                 : reinterpret_cast<const float*>(args.scratch) +
+                                       copy * plan.depth * plan.columns;
   return reinterpret_cast<const std::byte*>(b);
 }
 
@@ -112,7 +113,8 @@ void run_gemm(const GemmPlan& plan, const GemmKernels& kernels, const Args& args
   const auto& p = static_cast<const GemmProblem&>(*args.problem);
   auto* scratch = reinterpret_cast<float*>(args.scratch);
   if (plan.packs_b && phase == 0) {
-    return pack_panels(plan, p, static_cast<const float*>(args.in[1]), scratch, begin, end);
+    return pack_panels(plan, p, kernels, static_cast<const float*>(args.in[1]), scratch, begin,
+                       end);
   }
   const auto* a = static_cast<const float*>(args.in[0]);
   const std::size_t residual = p.constant_b ? 1 : 2;
@@ -127,7 +129,13 @@ void run_gemm(const GemmPlan& plan, const GemmKernels& kernels, const Args& args
     if (plan.copies_a) {
       s.first_row = tile_row(plan, p, tile_begin);
       auto* copy = reinterpret_cast<float*>(args.worker_scratch);
-      copy_rows_of_a(plan, p, s.a, copy, s.first_row, tile_row(plan, p, tile_end) - s.first_row);
+      const std::int64_t rows = tile_row(plan, p, tile_end) - s.first_row;
+      if (kernels.pairs) {
+        copy_rows_as_pairs(plan, p, *kernels.pairs, s.a, reinterpret_cast<Bf16Pair*>(copy),
+                           s.first_row, rows);
+      } else {
+        copy_rows_of_a(plan, p, s.a, copy, s.first_row, rows);
+      }
       s.a = copy;
     }
     s.b = b_of(plan, p, args, batch);

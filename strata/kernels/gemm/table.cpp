@@ -19,14 +19,16 @@ void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
 template <Isa isa, const VectorForm& Vector, const GemmKernels& Kernels>
 struct Packed {
   static constexpr std::size_t Element = Kernels.element;
+  static constexpr bool Pairs = Kernels.pairs != nullptr;
 
-  static GemmPlan plan(const Problem& problem) { return plan_gemm(gemm(problem), Vector); }
+  static GemmPlan plan(const Problem& problem) { return plan_gemm(gemm(problem), Vector, Pairs); }
 
   static const char* rejects(const Problem& problem) {
     const GemmProblem& p = gemm(problem);
     if (p.k > 0x7fffffff) return "more than 2^31 products in a sum";
     if (p.constant_b && p.b_stride != 0) return "constant matrices differ within the batch";
     if (!p.constant_b && p.weights != WeightType::f32) return "B is neither constant nor f32";
+    if (Pairs && !p.constant_b && p.m <= most_few_rows) return "B would be packed for few rows";
     if (Element == 2 && p.weights != WeightType::f16) return "weights are not f16";
     if (Element == 1 && p.weights != WeightType::i8_tensor && p.weights != WeightType::i8_channel) {
       return "weights are not i8";
@@ -43,21 +45,22 @@ struct Packed {
     const double conversion = Element == sizeof(float) ? 1 : 1.2;
     const double slowdown = s.few_rows ? std::max(1.0, 2.2 * conversion / rows)
                                        : std::max(1.0, (rows / 2 + 2 * conversion) / rows);
-    double bytes = 4 * batch * m * (k + 2 * n) + double(Element) * double(s.b_copies) * k * n;
+    const double depth = double(s.depth);
+    double bytes = 4 * batch * m * (k + 2 * n) + double(Element) * double(s.b_copies) * depth * n;
     if (s.packs_b) bytes += 8 * double(s.b_copies) * k * n;
     if (s.copies_a) bytes += 8 * batch * m * k * double(s.column_blocks);
-    return estimate(isa, 2 * batch * m * double(s.columns) * k * slowdown, bytes, machine);
+    return estimate(isa, 2 * batch * m * double(s.columns) * depth * slowdown, bytes, machine);
   }
 
   static std::size_t packed_bytes(const Problem& problem) {
     return gemm_packed_bytes(plan(problem), gemm(problem), Element);
   }
   static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
-    pack_gemm(plan(problem), gemm(problem), constants, Element, packed);
+    pack_gemm(plan(problem), gemm(problem), constants, Kernels, packed);
   }
   static std::uint64_t packed_form(const Problem& problem) { return gemm(problem).transpose_b; }
   static std::size_t scratch_bytes(const Problem& problem) {
-    return gemm_scratch_bytes(plan(problem), gemm(problem));
+    return gemm_scratch_bytes(plan(problem));
   }
   static std::size_t worker_scratch_bytes(const Problem& problem) {
     return gemm_worker_scratch_bytes(plan(problem), gemm(problem));
@@ -79,6 +82,7 @@ constexpr Row row(std::string_view name) {
   return {.name = name,
           .kind = ProblemKind::gemm,
           .isa = isa,
+          .precision = Functions::Pairs ? Precision::bf16 : Precision::f32,
           .rejects = Functions::rejects,
           .layouts = layouts,
           .cost = Functions::cost,
@@ -97,6 +101,8 @@ constexpr GemmKernels avx512_f32{avx512::f32_tile, avx512::f32_few_rows, avx512:
 constexpr GemmKernels avx512_f16{avx512::f16_tile, avx512::f16_few_rows, avx512::unpacked_few_rows,
                                  2};
 constexpr GemmKernels avx512_i8{avx512::i8_tile, avx512::i8_few_rows, avx512::unpacked_few_rows, 1};
+constexpr GemmKernels avx512_bf16_pairs{nullptr, nullptr, nullptr, sizeof(Bf16Pair),
+                                        &avx512_bf16::pair_kernels};
 constexpr GemmKernels avx2_f32{avx2::f32_tile, avx2::f32_few_rows, avx2::unpacked_few_rows, 4};
 constexpr GemmKernels avx2_f16{avx2::f16_tile, avx2::f16_few_rows, avx2::unpacked_few_rows, 2};
 constexpr GemmKernels avx2_i8{avx2::i8_tile, avx2::i8_few_rows, avx2::unpacked_few_rows, 1};
@@ -104,6 +110,7 @@ constexpr GemmKernels baseline_f32{baseline::f32_tile, baseline::f32_few_rows,
                                    baseline::unpacked_few_rows, 4};
 
 constexpr Row table[] = {
+    row<Isa::avx512_bf16, avx512_form, avx512_bf16_pairs>("gemm_bf16_packed_14x32_avx512_bf16"),
     row<Isa::avx512, avx512_form, avx512_i8>("gemm_f32i8_packed_14x32_avx512"),
     row<Isa::avx512, avx512_form, avx512_f16>("gemm_f32f16_packed_14x32_avx512"),
     row<Isa::avx512, avx512_form, avx512_f32>("gemm_f32_packed_14x32_avx512"),

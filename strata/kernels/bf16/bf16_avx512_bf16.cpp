@@ -1,0 +1,1 @@
+#include "strata/kernels/bf16/bf16_kernel.hpp"
