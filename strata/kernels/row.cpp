@@ -24,6 +24,8 @@ std::string_view to_string(ProblemKind kind) {
       return "softmax";
     case ProblemKind::arg_extremum:
       return "arg_extremum";
+    case ProblemKind::layer_norm:
+      return "layer_norm";
     case ProblemKind::concat:
       return "concat";
     case ProblemKind::strided_copy:

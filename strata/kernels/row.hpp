@@ -21,6 +21,7 @@ enum class ProblemKind : std::uint8_t {
   reduce,
   softmax,
   arg_extremum,
+  layer_norm,
   concat,
   strided_copy,
   pad,

@@ -64,5 +64,49 @@ TEST(Softmax, LargeAndInfiniteArguments) {
   check(p, of_floats({1, 4, 1}, x));
 }
 
+/// `offset`: added to all elements, so that they lie close together beside their mean.
+void check_layer_norm(std::int64_t rows, std::int64_t size, bool bias, float offset) {
+  LayerNormProblem p;
+  p.rows = rows;
+  p.size = size;
+  p.bias = bias;
+  const Plain x = random_floats({rows, size}, std::uint64_t(size) + 1, offset - 1, offset + 1);
+  const Plain scale = random_floats({size}, 2), shift = random_floats({size}, 3);
+  std::vector<double> expected, tolerances;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const auto row = floats(x).subspan(std::size_t(r * size), std::size_t(size));
+    double mean = 0, variance = 0;
+    for (const float v : row) mean += double(v) / double(size);
+    for (const float v : row) variance += std::pow(double(v) - mean, 2) / double(size);
+    const double inverse = 1 / std::sqrt(variance + double(p.epsilon));
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const double unit = (double(row[i]) - mean) * inverse;
+      const double scaled = unit * double(floats(scale)[i]);
+      expected.push_back(scaled + (bias ? double(floats(shift)[i]) : 0));
+      // Differences of numbers below 2 in magnitude, and their sums of `size` terms.
+      const double difference = rounding_tolerance(double(size) + 8, 2) * inverse;
+      tolerances.push_back(difference * (1 + std::abs(unit) * inverse) +
+                           rounding_tolerance(4, 1 + std::abs(scaled)));
+    }
+  }
+  std::vector<Plain> inputs{x, scale};
+  if (bias) inputs.push_back(shift);
+  const std::string what = fmt::format("{} x {} bias {} offset {}", rows, size, bias, offset);
+  const int taken = for_each_option(norm_rows(), p, what, [&](const Row& row) {
+    expect_close(run_row(row, p, inputs, x.dims), expected,
+                 [&](std::size_t i) { return tolerances[i]; });
+  });
+  EXPECT_GT(taken, 0);
+}
+
+TEST(LayerNorm, EveryShapeAndFarMeans) {
+  const std::int64_t shapes[][2] = {{197, 192}, {5, 1}, {3, 7}, {40, 33}, {1, 5000}, {2, 64}};
+  for (const auto& [rows, size] : shapes) {
+    for (const float offset : {0.0f, 1000.0f}) {
+      check_layer_norm(rows, size, size % 2 == 0, offset);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace strata::kernels

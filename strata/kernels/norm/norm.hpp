@@ -14,6 +14,15 @@ struct SoftmaxProblem : Problem {
   bool log = false;
 };
 
+/// (x - mean) / sqrt(variance + epsilon) * scale + bias of each row of (rows, size), f32, plain
+/// layout. in: {X, scale (size), bias (size) if any}; out: {Y}.
+struct LayerNormProblem : Problem {
+  LayerNormProblem() : Problem(ProblemKind::layer_norm) {}
+  std::int64_t rows = 1, size = 1;
+  float epsilon = 1e-5f;
+  bool bias = false;
+};
+
 std::span<const Row> norm_rows();
 
 }  // namespace strata::kernels

@@ -11,7 +11,16 @@ std::int64_t softmax_rows(const SoftmaxProblem& problem) {
   return std::max<std::int64_t>(1, unit_elements / std::max<std::int64_t>(problem.size, 1));
 }
 
+std::int64_t layer_norm_rows(const LayerNormProblem& problem) {
+  constexpr std::int64_t unit_elements = 4096;
+  return std::max<std::int64_t>(1, unit_elements / std::max<std::int64_t>(problem.size, 1));
+}
+
 namespace {
+
+const LayerNormProblem& layer_norm(const Problem& problem) {
+  return static_cast<const LayerNormProblem&>(problem);
+}
 
 const SoftmaxProblem& softmax(const Problem& problem) {
   return static_cast<const SoftmaxProblem&>(problem);
@@ -52,7 +61,41 @@ constexpr Row row(std::string_view name, decltype(Row::run) run) {
           .in_place = in_place};
 }
 
+void layer_norm_layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
+  options.push_back(
+      {std::vector<Layout>(layer_norm(problem).bias ? 3 : 2, plain_layout), {plain_layout}});
+}
+
+template <Isa isa>
+CostEstimate layer_norm_cost(const Problem& problem, const Machine& machine) {
+  const LayerNormProblem& p = layer_norm(problem);
+  const double elements = double(p.rows) * double(p.size);
+  return estimate(isa, 30 * elements + 200 * double(p.rows), 8 * elements, machine);
+}
+
+std::int64_t layer_norm_units(const Problem& problem, int) {
+  const LayerNormProblem& p = layer_norm(problem);
+  if (p.size == 0) return 0;
+  return (p.rows + layer_norm_rows(p) - 1) / layer_norm_rows(p);
+}
+
+template <Isa isa>
+constexpr Row layer_norm_row(std::string_view name, decltype(Row::run) run) {
+  return {.name = name,
+          .kind = ProblemKind::layer_norm,
+          .isa = isa,
+          .rejects = accept,
+          .layouts = layer_norm_layouts,
+          .cost = layer_norm_cost<isa>,
+          .units = layer_norm_units,
+          .run = run,
+          .in_place = in_place};
+}
+
 constexpr Row table[] = {
+    layer_norm_row<Isa::avx512>("layernorm_f32_rows_avx512", avx512::run_layer_norm),
+    layer_norm_row<Isa::avx2>("layernorm_f32_rows_avx2", avx2::run_layer_norm),
+    layer_norm_row<Isa::baseline>("layernorm_f32_rows_baseline", baseline::run_layer_norm),
     row<Isa::avx512>("softmax_f32_threepass_avx512", avx512::run_softmax),
     row<Isa::avx2>("softmax_f32_threepass_avx2", avx2::run_softmax),
     row<Isa::baseline>("softmax_f32_threepass_baseline", baseline::run_softmax),

@@ -8,6 +8,7 @@ namespace strata::runtime {
 namespace {
 
 using kernels::ArgProblem;
+using kernels::LayerNormProblem;
 using kernels::ReduceProblem;
 using kernels::SoftmaxProblem;
 
@@ -78,6 +79,31 @@ std::unique_ptr<kernels::Problem> lower_arg(const LowerContext& context, Operand
   return problem;
 }
 
+/// Scales of the shape of what is normalised, one result.
+std::unique_ptr<kernels::Problem> lower_layer_norm(const LowerContext& context,
+                                                   Operands& operands) {
+  if (!context.all_f32()) return nullptr;
+  const auto& outputs = context.node().outputs;
+  for (std::size_t i = 1; i < outputs.size(); ++i) {
+    if (outputs[i] != ir::no_value) return nullptr;
+  }
+  const Shape& shape = context.shape(context.input(0));
+  std::int64_t axis = context.node().attributes.integer("axis", -1);
+  if (axis < 0) axis += shape.rank();
+  auto problem = std::make_unique<LayerNormProblem>();
+  problem->rows = shape.elements(0, int(axis));
+  problem->size = shape.elements(int(axis), shape.rank());
+  problem->epsilon = float(context.node().attributes.real("epsilon", 1e-5f));
+  problem->bias = context.has_input(2);
+  operands.in = {context.input(0), context.input(1)};
+  if (problem->bias) operands.in.push_back(context.input(2));
+  for (std::size_t i = 1; i < operands.in.size(); ++i) {
+    if (context.shape(operands.in[i]).elements() != problem->size) return nullptr;
+  }
+  operands.out = {context.output()};
+  return problem;
+}
+
 constexpr Lowering table[] = {
     {"ReduceSum", lower_reduce<ReduceProblem::Function::sum>},
     {"ReduceMean", lower_reduce<ReduceProblem::Function::mean>},
@@ -86,6 +112,7 @@ constexpr Lowering table[] = {
     {"LogSoftmax", lower_softmax<true>},
     {"ArgMax", lower_arg<true>},
     {"ArgMin", lower_arg<false>},
+    {"LayerNormalization", lower_layer_norm},
 };
 
 }  // namespace

@@ -1,0 +1,1 @@
+#include "strata/kernels/norm/layer_norm_kernel.hpp"
