@@ -11,7 +11,8 @@ namespace {
 
 TEST(Rows, NamesFollowTheGrammarAndAreUnique) {
   const std::regex grammar(
-      "[a-z0-9]+(_copy)?_[a-z0-9]+_[a-z0-9]+(_[a-z0-9]+)?_(avx512_vnni|avx512_bf16|avx512|avx2|baseline)");
+      "[a-z0-9]+(_copy)?_[a-z0-9]+_[a-z0-9]+(_[a-z0-9]+)?_(avx512_vnni|avx512_bf16|avx512|avx2|"
+      "baseline)");
   std::set<std::string> names;
   for (const Row* row : builtin_rows()) {
     const std::string name(row->name);
