@@ -19,9 +19,9 @@ double reorder_seconds(const Layout& from, const Layout& to, const Shape& shape,
   return call + double(shape.elements()) / (element == 1 ? of_bytes : elements_per_second);
 }
 
-/// What counts against a candidate. Precision is not given up for little: bf16 has to save a fifth.
+/// What counts against a candidate. Precision is not given up for little: bf16 has to save a tenth.
 double price(const Candidate& candidate) {
-  constexpr double rounded = 1.25;
+  constexpr double rounded = 1.1;
   return candidate.seconds * (candidate.row->precision == kernels::Precision::bf16 ? rounded : 1);
 }
 
