@@ -2,6 +2,7 @@
 
 #include "strata/base/error.hpp"
 #include "strata/ir/op.hpp"
+#include "strata/kernels/conv/conv.hpp"
 #include "strata/runtime/choice.hpp"
 #include "strata/runtime/reference.hpp"
 
@@ -30,6 +31,22 @@ const char* reason_against(const kernels::Row& row, const kernels::Problem& prob
     return "precision is f32";
   }
   return row.rejects(problem);
+}
+
+/// Rounding averages out over many products, and is forgotten among many results.
+bool is_sensitive(const kernels::Problem& problem) {
+  if (problem.kind != kernels::ProblemKind::conv) return false;
+  const auto& p = static_cast<const kernels::ConvProblem&>(problem);
+  constexpr std::int64_t few_channels = 16, few_products = 64, few_results = 16;
+  const std::int64_t channels = p.channels / p.groups;
+  return (channels < few_channels && channels * p.kernel_h * p.kernel_w < few_products) ||
+         (p.groups == 1 && p.out_channels <= few_results);
+}
+
+/// How much more than its time a kernel counts: precision is not given up for little.
+double price_of_rounding(const kernels::Row& row, const kernels::Problem& problem) {
+  if (row.precision == kernels::Precision::f32) return 1;
+  return is_sensitive(problem) ? 1.5 : 1.1;
 }
 
 /// A layout of a rank fits only tensors of that rank, and only the types of activations.
@@ -84,8 +101,8 @@ NodeCandidates find_candidates(const ir::Graph& graph, ir::NodeId node_id,
       if (!fits(option, lowered.operands, graph, shapes)) continue;
       problem.layouts = option;
       const double seconds = row.cost(problem, target.machine).seconds;
-      found.candidates.push_back(
-          {lowered.how, &row, std::move(option), &lowered.operands, seconds});
+      found.candidates.push_back({lowered.how, &row, std::move(option), &lowered.operands, seconds,
+                                  seconds * price_of_rounding(row, problem)});
     }
   };
   for (Lowered& lowered : found.lowered) {

@@ -19,12 +19,6 @@ double reorder_seconds(const Layout& from, const Layout& to, const Shape& shape,
   return call + double(shape.elements()) / (element == 1 ? of_bytes : elements_per_second);
 }
 
-/// What counts against a candidate. Precision is not given up for little: bf16 has to save a tenth.
-double price(const Candidate& candidate) {
-  constexpr double rounded = 1.1;
-  return candidate.seconds * (candidate.row->precision == kernels::Precision::bf16 ? rounded : 1);
-}
-
 /// What it takes at least to have a value in one layout, its producer and all before included.
 struct Offer {
   Layout layout;
@@ -115,7 +109,7 @@ class Chooser {
     upstream_.resize(nodes_.size());
     for (std::size_t n = 0; n < nodes_.size(); ++n) {
       for (const Candidate& candidate : nodes_[n].candidates) {
-        double seconds = price(candidate);
+        double seconds = candidate.price;
         const Operands& operands = *candidate.operands;
         for (std::size_t i = 0; i < operands.in.size(); ++i) {
           seconds += cheapest_offer(operands.in[i], candidate.layouts.in[i]);
@@ -195,7 +189,7 @@ class Chooser {
   /// Exact change of the total if node n, which has no candidate now, used c while all others stay.
   double local_seconds(std::size_t n, std::size_t c) const {
     const Candidate& candidate = nodes_[n].candidates[c];
-    double seconds = price(candidate) + downstream(n, c);
+    double seconds = candidate.price + downstream(n, c);
     for (std::size_t i = 0; i < candidate.operands->in.size(); ++i) {
       const ir::ValueId in = candidate.operands->in[i];
       const Layout wanted = candidate.layouts.in[i];

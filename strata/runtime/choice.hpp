@@ -14,6 +14,7 @@ struct Candidate {
   kernels::OperandLayouts layouts;
   const Operands* operands = nullptr;  ///< of the lowering; layouts.in goes with operands->in
   double seconds = 0;                  ///< modelled, at the typical sizes
+  double price = 0;                    ///< what choice compares: seconds, more for less precision
 };
 
 /// Everything that could run one node, and why the rest could not.

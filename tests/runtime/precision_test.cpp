@@ -99,5 +99,22 @@ TEST(Precision, Bf16IsCloseAndTheSameOnAnyNumberOfThreads) {
   }
 }
 
+TEST(Precision, StaysF32WhereLittleIsWonForIt) {
+  if (!has_bf16()) GTEST_SKIP() << "this processor has no bf16";
+  testing::Net net(3);
+  const ir::ValueId x = net.input({1, 3, 64, 64});
+  const ir::ValueId few_products = net.conv(x, 64, 3);
+  const ir::ValueId many = net.conv(few_products, 256, 3, 2);
+  net.graph.outputs = {net.conv(many, 16, 1)};
+  SessionOptions options;
+  options.target.precision = Precision::bf16;
+  const Session session(net.graph, options);
+  std::vector<Precision> taken;
+  for (const Step& step : session.program().steps()) {
+    if (step.op == "Conv") taken.push_back(step.row->precision);
+  }
+  EXPECT_EQ(taken, (std::vector{Precision::f32, Precision::bf16, Precision::f32}));
+}
+
 }  // namespace
 }  // namespace strata::runtime

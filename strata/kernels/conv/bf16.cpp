@@ -147,10 +147,6 @@ const char* bf16_rejects(const ConvProblem& p) {
   if (!fits_int(p)) return "a size beyond 2^31";
   if (p.pad_top < 0 || p.pad_left < 0) return "negative padding";
   if (p.channels == p.groups) return "one input channel per group";
-  constexpr std::int64_t least = 16;
-  if (p.channels / p.groups * p.kernel_h * p.kernel_w < least) {
-    return "sums of few products: memory decides, and precision is kept";
-  }
   if (p.out_height <= 0 || p.out_width <= 0) return "no output";
   return nullptr;
 }
