@@ -104,7 +104,7 @@ TEST(Precision, StaysF32WhereLittleIsWonForIt) {
   testing::Net net(3);
   const ir::ValueId x = net.input({1, 3, 64, 64});
   const ir::ValueId few_products = net.conv(x, 64, 3);
-  const ir::ValueId many = net.conv(few_products, 256, 3, 2);
+  const ir::ValueId many = net.conv(few_products, 64, 3, 2);
   net.graph.outputs = {net.conv(many, 16, 1)};
   SessionOptions options;
   options.target.precision = Precision::bf16;
