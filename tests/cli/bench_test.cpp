@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "strata/base/cpu.hpp"
 #include "tests/cli/cli.hpp"
 
 namespace strata::cli::testing {
@@ -21,6 +22,22 @@ TEST(Bench, ReportsFiguresAndChoices) {
   EXPECT_EQ(document["command"],
             "strata bench " + model + " --threads 1 --seconds 0 --explain --json");
   expect_failure(2, "", "bench --memory-budget 1K " + model);
+}
+
+TEST(Bench, TellsTheErrorOfLessPrecisionBesideTheTime) {
+  expect_failure(2, "unknown precision 'f8', accepted are 'f32', 'bf16'",
+                 "bench --precision f8 " + model);
+  expect_failure(2, "precision bf16 needs the instruction set avx512_bf16",
+                 "bench --precision bf16 --isa baseline " + model);
+  const nlohmann::json exact = json_of("bench --json --seconds 0 " + model);
+  EXPECT_EQ(exact["precision"], "f32");
+  EXPECT_TRUE(exact["error"].is_null());
+  if (!has_isa(detected_isa(), Isa::avx512_bf16)) return;
+  const nlohmann::json rounded = json_of("bench --json --precision bf16 --seconds 0 " + model);
+  EXPECT_EQ(rounded["precision"], "bf16");
+  EXPECT_FALSE(rounded["error"]["output"].get<std::string>().empty());
+  // Factors have 8 significant bits; a network of few layers stays within a few of their units.
+  EXPECT_LT(rounded["error"]["relative"], 16.0 / 256);
 }
 
 TEST(Bench, CountsOrSaysWhyNot) {
