@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "strata/base/cpu.hpp"
 #include "tests/cli/cli.hpp"
 
 namespace strata::cli::testing {
@@ -32,7 +31,11 @@ TEST(Bench, TellsTheErrorOfLessPrecisionBesideTheTime) {
   const nlohmann::json exact = json_of("bench --json --seconds 0 " + model);
   EXPECT_EQ(exact["precision"], "f32");
   EXPECT_TRUE(exact["error"].is_null());
-  if (!has_isa(detected_isa(), Isa::avx512_bf16)) return;
+  const Outcome refused = strata("bench --precision bf16 --seconds 0 " + model);
+  if (refused.code == 2) {
+    EXPECT_NE(refused.text.find("which this processor"), std::string::npos) << refused.text;
+    return;
+  }
   const nlohmann::json rounded = json_of("bench --json --precision bf16 --seconds 0 " + model);
   EXPECT_EQ(rounded["precision"], "bf16");
   EXPECT_FALSE(rounded["error"]["output"].get<std::string>().empty());
