@@ -166,6 +166,47 @@ ByteBinaryRun binary_run_of(const ByteBinaryProblem& p) {
   return run;
 }
 
+/// Rows that lie side by side, each with the same short row of the other operand.
+bool repeats(const BinaryPlan& plan, std::int64_t BinaryPlan::Axis::*side,
+             std::int64_t BinaryPlan::Axis::*other) {
+  const BinaryPlan::Axis &inner = plan.axes[0], &rows = plan.axes[1];
+  return inner.*side == 1 && rows.*side == 0 && inner.*other == 1 && rows.*other == inner.extent;
+}
+
+/// Rows of axis 0 from here on. Short ones go together, with what repeats written out: a call for
+/// three channels takes as long as one for a hundred.
+void run_binary_rows(const ByteKernels& kernels, const ByteBinaryRun& numbers,
+                     const BinaryPlan& plan, const ByteBinaryRow& first, std::int64_t count) {
+  constexpr std::int64_t most = 1024;
+  const BinaryPlan::Axis &inner = plan.axes[0], &rows = plan.axes[1];
+  const bool repeats_a = repeats(plan, &BinaryPlan::Axis::a, &BinaryPlan::Axis::b);
+  const bool repeats_b = repeats(plan, &BinaryPlan::Axis::b, &BinaryPlan::Axis::a);
+  if (4 * inner.extent > most || !(repeats_a || repeats_b)) {
+    for (std::int64_t r = 0; r < count; ++r) {
+      ByteBinaryRow row = first;
+      row.a += r * rows.a;
+      row.b += r * rows.b;
+      row.y += r * inner.extent;
+      kernels.binary(numbers, row);
+    }
+    return;
+  }
+  std::array<std::uint8_t, most> written_out;
+  const std::int64_t together = std::min(most / inner.extent, count);
+  for (std::int64_t i = 0; i < together; ++i) {
+    std::memcpy(written_out.data() + i * inner.extent, repeats_a ? first.a : first.b,
+                std::size_t(inner.extent));
+  }
+  for (std::int64_t r = 0; r < count; r += together) {
+    ByteBinaryRow row = first;
+    row.a = repeats_a ? written_out.data() : first.a + r * rows.a;
+    row.b = repeats_b ? written_out.data() : first.b + r * rows.b;
+    row.y += r * inner.extent;
+    row.count = std::min(together, count - r) * inner.extent;
+    kernels.binary(numbers, row);
+  }
+}
+
 void run_binary_units(const ByteKernels& kernels, const Args& args, std::int64_t begin,
                       std::int64_t end) {
   const ByteBinaryProblem& p = binary(*args.problem);
@@ -188,10 +229,9 @@ void run_binary_units(const ByteKernels& kernels, const Args& args, std::int64_t
       rest /= plan.axes[i].extent;
     }
     const std::int64_t count = std::min(plan.columns, inner.extent - column);
-    for (std::int64_t r = 0; r < std::min(plan.rows, rows.extent - row); ++r) {
-      kernels.binary(numbers, {a + at_a + r * rows.a, b + at_b + r * rows.b,
-                               y + at_y + r * inner.extent, count, inner.a != 0, inner.b != 0});
-    }
+    run_binary_rows(kernels, numbers, plan,
+                    {a + at_a, b + at_b, y + at_y, count, inner.a != 0, inner.b != 0},
+                    std::min(plan.rows, rows.extent - row));
   }
 }
 
