@@ -10,6 +10,8 @@ std::string_view to_string(ProblemKind kind) {
   switch (kind) {
     case ProblemKind::conv:
       return "conv";
+    case ProblemKind::conv_transpose:
+      return "conv_transpose";
     case ProblemKind::gemm:
       return "gemm";
     case ProblemKind::pool:
@@ -40,6 +42,10 @@ std::string_view to_string(ProblemKind kind) {
       return "integer_conv";
     case ProblemKind::dynamic_conv:
       return "dynamic_conv";
+    case ProblemKind::integer_conv_transpose:
+      return "integer_conv_transpose";
+    case ProblemKind::recurrent:
+      return "recurrent";
     case ProblemKind::byte_table:
       return "byte_table";
     case ProblemKind::byte_binary:

@@ -14,6 +14,7 @@ namespace strata::kernels {
 /// `runtime`.
 enum class ProblemKind : std::uint8_t {
   conv,
+  conv_transpose,
   gemm,
   pool,
   unary,
@@ -29,6 +30,8 @@ enum class ProblemKind : std::uint8_t {
   cast,
   integer_conv,
   dynamic_conv,
+  integer_conv_transpose,
+  recurrent,
   byte_table,
   byte_binary,
   byte_pool,

@@ -16,9 +16,10 @@ using Table = std::unordered_map<std::string, std::vector<const Lowering*>>;
 const Table& lowerings_by_op() {
   static const Table table = [] {
     Table by_op;
-    for (auto rows : {conv_lowerings(), gemm_lowerings(), pool_lowerings(), elementwise_lowerings(),
-                      reduce_lowerings(), movement_lowerings(), integer_lowerings(),
-                      dynamic_lowerings(), byte_lowerings()}) {
+    for (auto rows :
+         {conv_lowerings(), conv_transpose_lowerings(), gemm_lowerings(), pool_lowerings(),
+          elementwise_lowerings(), reduce_lowerings(), movement_lowerings(), integer_lowerings(),
+          dynamic_lowerings(), recurrent_lowerings(), byte_lowerings()}) {
       for (const Lowering& row : rows) by_op[std::string(row.op)].push_back(&row);
     }
     return by_op;

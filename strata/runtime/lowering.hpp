@@ -73,6 +73,7 @@ Lowered lower_as(const LowerContext& context, const Lowering* how);
 
 /// Tables, one per file under lowering/.
 std::span<const Lowering> conv_lowerings();
+std::span<const Lowering> conv_transpose_lowerings();
 std::span<const Lowering> gemm_lowerings();
 std::span<const Lowering> pool_lowerings();
 std::span<const Lowering> elementwise_lowerings();
@@ -80,6 +81,7 @@ std::span<const Lowering> reduce_lowerings();
 std::span<const Lowering> movement_lowerings();
 std::span<const Lowering> integer_lowerings();
 std::span<const Lowering> dynamic_lowerings();
+std::span<const Lowering> recurrent_lowerings();
 std::span<const Lowering> byte_lowerings();
 
 /// Whether the first output is the first input under another shape: no kernel runs, the buffer is

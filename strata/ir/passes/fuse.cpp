@@ -14,7 +14,8 @@ namespace {
 
 /// Ops that kernels follow up with a residual and an activation, or an activation only.
 bool is_linear(const Node& node) {
-  return is_op(node, "Conv") || is_op(node, "Gemm") || is_op(node, "MatMul");
+  return is_op(node, "Conv") || is_op(node, "ConvTranspose") || is_op(node, "Gemm") ||
+         is_op(node, "MatMul");
 }
 bool is_binary(const Node& node) {
   constexpr std::string_view names[] = {

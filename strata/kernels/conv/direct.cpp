@@ -61,7 +61,7 @@ void plan_input(DirectPlan& plan, const ConvProblem& p, DirectForm form) {
 }
 
 /// Strides of y and the panels of output channels.
-void plan_output(DirectPlan& plan, const ConvProblem& p, DirectForm form) {
+void plan_output(DirectPlan& plan, const ConvProblem& p, DirectForm form, const OutputGrid& grid) {
   TileShape& s = plan.shape;
   const std::int64_t channels = p.out_channels / p.groups;
   const int lanes = plan.vector.lanes;
@@ -71,16 +71,17 @@ void plan_output(DirectPlan& plan, const ConvProblem& p, DirectForm form) {
   plan.panels = (vectors + 1) / 2;
   plan.last_vectors = vectors - 2 * (plan.panels - 1);
   plan.bias_count = p.groups * vectors * lanes;
-  const std::int64_t pixels = p.out_height * p.out_width;
+  const std::int64_t pixels = grid.height * grid.width;
+  const std::int64_t pixel = form == DirectForm::channels_last ? p.out_channels : block;
+  s.y_column = grid.step_w * pixel;
+  s.y_row = grid.step_h * grid.width * pixel;
   if (form == DirectForm::channels_last) {
-    s.y_column = p.out_channels;
     s.y_vector = lanes;
     plan.y_panel = 2 * lanes;
     plan.y_group = channels;
     plan.y_image = pixels * p.out_channels;
     plan.last_lanes = int(channels - std::int64_t(vectors - 1) * lanes);
   } else {
-    s.y_column = block;
     s.y_vector = block > lanes ? lanes : pixels * block;
     plan.y_panel = 2 * lanes / block * pixels * block;
     plan.y_group = channels / block * pixels * block;
@@ -91,8 +92,8 @@ void plan_output(DirectPlan& plan, const ConvProblem& p, DirectForm form) {
 
 /// Tiles, and how many of them share a unit: enough to use weights often, few enough that their
 /// input stays in the second-level cache.
-void plan_tiles(DirectPlan& plan, const ConvProblem& p) {
-  const bool flat = is_pointwise(p) && !plan.padded;
+void plan_tiles(DirectPlan& plan, const ConvProblem& p, const OutputGrid& grid) {
+  const bool flat = is_pointwise(p) && !plan.padded && grid.step_h == 1 && grid.step_w == 1;
   plan.out_height = flat ? 1 : int(p.out_height);
   plan.out_width = int(flat ? p.out_height * p.out_width : p.out_width);
   const int most = plan.vector.positions;
@@ -109,20 +110,24 @@ void plan_tiles(DirectPlan& plan, const ConvProblem& p) {
   plan.blocks = int(std::max<std::int64_t>(1, blocks));
   plan.shape.x_column = plan.x_position_column;
   plan.shape.x_row = plan.x_position_row;
-  plan.shape.y_row = plan.shape.y_column * plan.out_width;
 }
 
 }  // namespace
 
 DirectPlan plan_direct(const ConvProblem& p, DirectForm form, VectorForm vector) {
+  return plan_direct(p, form, vector, {p.out_height, p.out_width});
+}
+
+DirectPlan plan_direct(const ConvProblem& p, DirectForm form, VectorForm vector,
+                       const OutputGrid& grid) {
   DirectPlan plan;
   plan.vector = vector;
   plan.reduction = int(p.channels / p.groups * p.kernel_h * p.kernel_w);
   plan.shape.epilogue = p.epilogue;
   plan_padding(plan, p);
   plan_input(plan, p, form);
-  plan_output(plan, p, form);
-  plan_tiles(plan, p);
+  plan_output(plan, p, form, grid);
+  plan_tiles(plan, p, grid);
   return plan;
 }
 

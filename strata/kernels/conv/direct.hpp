@@ -40,6 +40,14 @@ struct DirectPlan {
 
 DirectPlan plan_direct(const ConvProblem& p, DirectForm form, VectorForm vector);
 
+/// The plane of an output of which a convolution writes every step_h-th row and step_w-th column.
+struct OutputGrid {
+  std::int64_t height, width;
+  std::int64_t step_h = 1, step_w = 1;
+};
+DirectPlan plan_direct(const ConvProblem& p, DirectForm form, VectorForm vector,
+                       const OutputGrid& grid);
+
 /// Bytes of the padded copy; 0 if none is needed.
 std::size_t direct_scratch_bytes(const DirectPlan& plan);
 std::int64_t direct_units(const DirectPlan& plan, const ConvProblem& p, int phase);
@@ -49,6 +57,23 @@ std::size_t direct_weight_bytes(const DirectPlan& plan, std::size_t element);
 std::size_t direct_packed_bytes(const DirectPlan& plan, std::size_t element);
 void pack_direct(const DirectPlan& plan, const ConvProblem& p, DirectForm form,
                  const Constants& constants, std::size_t element, std::byte* packed);
+
+/// Rows [begin, end) of the zero-padded copy.
+void copy_padded(const DirectPlan& plan, const ConvProblem& p, const float* x, float* padded,
+                 std::int64_t begin, std::int64_t end);
+
+/// Where tiles find their operands.
+struct DirectOperands {
+  const float* x;
+  const float* residual;  ///< or null
+  float* y;
+  const std::byte* weights;
+  const float* bias;
+};
+/// Runs units [begin, end) of the phase that computes.
+void run_direct_tiles(const DirectPlan& plan, FindTile* find, std::size_t element,
+                      const DirectOperands& operands, std::int64_t groups, std::int64_t begin,
+                      std::int64_t end) noexcept;
 
 /// Runs units [begin, end) of a phase with tiles for weights of `element` bytes.
 /// Units of phase 0, if padded, are rows of the copy; then panels fastest, blocks, groups, images.

@@ -4,7 +4,6 @@
 #include "strata/kernels/conv/direct.hpp"
 
 namespace strata::kernels {
-namespace {
 
 void copy_padded(const DirectPlan& plan, const ConvProblem& p, const float* x, float* padded,
                  std::int64_t begin, std::int64_t end) {
@@ -27,17 +26,10 @@ void copy_padded(const DirectPlan& plan, const ConvProblem& p, const float* x, f
   }
 }
 
-/// Where the work units find their operands.
-struct Operands {
-  const float* x;
-  const float* residual;  // or null
-  float* y;
-  const std::byte* weights;
-  const float* bias;
-};
+namespace {
 
 /// All tiles of one block, for one panel of output channels.
-void run_unit(const DirectPlan& plan, FindTile* find, std::size_t element, const Operands& o,
+void run_unit(const DirectPlan& plan, FindTile* find, std::size_t element, const DirectOperands& o,
               std::int64_t groups, std::int64_t image, std::int64_t group, int block, int panel) {
   const bool last = panel + 1 == plan.panels;
   const int vectors = last ? plan.last_vectors : 2;
@@ -83,6 +75,27 @@ void run_unit(const DirectPlan& plan, FindTile* find, std::size_t element, const
 
 }  // namespace
 
+void run_direct_tiles(const DirectPlan& plan, FindTile* find, std::size_t element,
+                      const DirectOperands& operands, std::int64_t groups, std::int64_t begin,
+                      std::int64_t end) noexcept {
+  int panel = int(begin % plan.panels);
+  std::int64_t rest = begin / plan.panels;
+  int block = int(rest % plan.blocks);
+  rest /= plan.blocks;
+  std::int64_t group = rest % groups;
+  std::int64_t image = rest / groups;
+  for (std::int64_t u = begin; u < end; ++u) {
+    run_unit(plan, find, element, operands, groups, image, group, block, panel);
+    if (++panel < plan.panels) continue;
+    panel = 0;
+    if (++block < plan.blocks) continue;
+    block = 0;
+    if (++group < groups) continue;
+    group = 0;
+    ++image;
+  }
+}
+
 void run_direct(const DirectPlan& plan, FindTile* find, std::size_t element, const Args& args,
                 int phase, std::int64_t begin, std::int64_t end) noexcept {
   const ConvProblem& p = *static_cast<const ConvProblem*>(args.problem);
@@ -92,26 +105,11 @@ void run_direct(const DirectPlan& plan, FindTile* find, std::size_t element, con
     if (phase == 0) return copy_padded(plan, p, x, padded, begin, end);
     x = padded;
   }
-  const Operands operands{
+  const DirectOperands operands{
       x, p.epilogue.residual ? static_cast<const float*>(args.in[1]) : nullptr,
       static_cast<float*>(args.out[0]), args.packed,
       reinterpret_cast<const float*>(args.packed + direct_weight_bytes(plan, element))};
-  int panel = int(begin % plan.panels);
-  std::int64_t rest = begin / plan.panels;
-  int block = int(rest % plan.blocks);
-  rest /= plan.blocks;
-  std::int64_t group = rest % p.groups;
-  std::int64_t image = rest / p.groups;
-  for (std::int64_t u = begin; u < end; ++u) {
-    run_unit(plan, find, element, operands, p.groups, image, group, block, panel);
-    if (++panel < plan.panels) continue;
-    panel = 0;
-    if (++block < plan.blocks) continue;
-    block = 0;
-    if (++group < p.groups) continue;
-    group = 0;
-    ++image;
-  }
+  run_direct_tiles(plan, find, element, operands, p.groups, begin, end);
 }
 
 }  // namespace strata::kernels

@@ -1,21 +1,11 @@
 #pragma once
 
-#include <type_traits>
-
 #include "strata/kernels/gemm/few_rows.hpp"
 #include "strata/kernels/tile_kernel.hpp"
+#include "strata/kernels/unrolled.hpp"
 
 namespace strata::kernels::STRATA_VEC_NAMESPACE {
 namespace {
-
-/// f(0), ..., f(N-1), each index a constant, so that arrays of vectors stay in registers.
-template <int N, int I = 0, class F>
-[[gnu::always_inline]] inline void unrolled(const F& f) {
-  if constexpr (I < N) {
-    f(std::integral_constant<int, I>{});
-    unrolled<N, I + 1>(f);
-  }
-}
 
 /// Results in registers to memory. Only the last vector may be partial.
 template <bool Scaled, int V>

@@ -2,6 +2,7 @@
 
 #include <span>
 
+#include "strata/kernels/conv/transposed.hpp"
 #include "strata/kernels/row.hpp"
 #include "strata/tensor/tflite_arithmetic.hpp"
 
@@ -55,7 +56,17 @@ struct DynamicConvProblem : IntegerConvProblem {
   bool grid_per_pixel = false;  ///< of a window of one tap that moves by one
 };
 
+/// Transposed convolution of bytes: sums as those of ConvTransposeProblem, the rest as above; w is
+/// (C, O/G, KH, KW) and constant. Of the geometry, only batch, channels, out_channels and groups
+/// count beside the axes.
+struct IntegerConvTransposeProblem : IntegerConvProblem {
+  IntegerConvTransposeProblem() { kind = ProblemKind::integer_conv_transpose; }
+
+  TransposedAxis h, w;
+};
+
 std::span<const Row> integer_conv_rows();
 std::span<const Row> dynamic_conv_rows();
+std::span<const Row> integer_conv_transpose_rows();
 
 }  // namespace strata::kernels

@@ -22,7 +22,7 @@ std::int64_t reach(std::int64_t out, std::int64_t stride, std::int64_t kernel,
   return out == 0 ? 0 : (out - 1) * stride + (kernel - 1) * dilation + 1;
 }
 
-void plan_input(IntegerPlan& plan, const IntegerConvProblem& p, bool bytes) {
+void plan_input(IntegerPlan& plan, const IntegerConvProblem& p, bool bytes, bool prepared) {
   const std::int64_t channels = p.channels / plan.groups;
   const std::int64_t rows = reach(p.out_height, p.stride_h, p.kernel_h, p.dilation_h);
   const std::int64_t columns = reach(p.out_width, p.stride_w, p.kernel_w, p.dilation_w);
@@ -31,7 +31,7 @@ void plan_input(IntegerPlan& plan, const IntegerConvProblem& p, bool bytes) {
   const bool merged = p.groups == 1 && p.dilation_w == 1;
   const int word = plan.word_elements;
   const std::int64_t inner = merged ? channels * p.kernel_w : channels;
-  plan.prepared = padded || !bytes || p.x_signed || plan.x_planar || inner % word != 0;
+  plan.prepared = prepared || padded || !bytes || p.x_signed || plan.x_planar || inner % word != 0;
   plan.group_elements = int(merged || !plan.prepared ? channels : round_up(channels, word));
   plan.prepared_height = int(padded ? rows : p.height);
   plan.prepared_width = int(padded ? columns : p.width);
@@ -57,7 +57,7 @@ void plan_input(IntegerPlan& plan, const IntegerConvProblem& p, bool bytes) {
       plan.prepared ? std::size_t(round_up(p.batch * plan.x_image + margin, 64)) : 0;
 }
 
-void plan_output(IntegerPlan& plan, const IntegerConvProblem& p) {
+void plan_output(IntegerPlan& plan, const IntegerConvProblem& p, const OutputGrid& grid) {
   const std::int64_t channels = p.out_channels / plan.groups;
   const int vectors = int(divide_up(channels, plan.lanes));
   plan.panels = (vectors + 1) / 2;
@@ -65,6 +65,9 @@ void plan_output(IntegerPlan& plan, const IntegerConvProblem& p) {
   plan.last_lanes = int(channels - std::int64_t(vectors - 1) * plan.lanes);
   plan.lane_count = plan.groups * vectors * plan.lanes;
   plan.out_size = p.output == IntegerConvProblem::Output::i32 ? 4 : 1;
+  plan.y_column = grid.step_w * p.out_channels;
+  plan.y_row = grid.step_h * grid.width * p.out_channels;
+  plan.y_image = grid.height * grid.width * p.out_channels;
   plan.transposed = plan.y_planar && p.out_height * p.out_width > 1;
   const std::size_t elements =
       std::size_t(p.batch * p.out_channels) * std::size_t(p.out_height * p.out_width);
@@ -73,8 +76,8 @@ void plan_output(IntegerPlan& plan, const IntegerConvProblem& p) {
 
 /// Tiles, and how many of them share a unit: enough to use weights often, few enough that their
 /// input stays in the second-level cache.
-void plan_tiles(IntegerPlan& plan, const IntegerConvProblem& p, int most) {
-  const bool flat = is_pointwise(p);
+void plan_tiles(IntegerPlan& plan, const IntegerConvProblem& p, int most, const OutputGrid& grid) {
+  const bool flat = is_pointwise(p) && grid.step_h == 1 && grid.step_w == 1;
   plan.out_height = flat ? 1 : int(p.out_height);
   plan.out_width = int(flat ? p.out_height * p.out_width : p.out_width);
   plan.tile_rows = plan.out_width <= most / 2 && plan.out_height > 1 ? 2 : 1;
@@ -95,28 +98,46 @@ bool shares_vectors(const IntegerConvProblem& p, const IntegerKernels& kernels) 
          (group == 4 || group == 8) && p.channels % kernels.lanes == 0;
 }
 
-}  // namespace
-
-IntegerPlan plan_integer(const IntegerConvProblem& p, const IntegerKernels& kernels) {
+IntegerPlan plan_for(const IntegerConvProblem& p, const IntegerKernels& kernels, bool shared) {
   IntegerPlan plan;
   plan.lanes = kernels.lanes;
   plan.word_elements = kernels.word_elements;
-  plan.shared = shares_vectors(p, kernels);
-  plan.groups = plan.shared ? p.channels / kernels.lanes : p.groups;
+  plan.shared = shared;
+  plan.groups = shared ? p.channels / kernels.lanes : p.groups;
+  return plan;
+}
+
+void set_plan(IntegerPlan& plan, const IntegerConvProblem& p, const IntegerKernels& kernels,
+              const OutputGrid& grid, bool prepared) {
   const bool bytes = kernels.word_elements == 4;
-  plan.x_planar = !p.matrix && p.layouts.in[0].is_plain() && p.channels > 1;
-  plan.y_planar = !p.matrix && p.layouts.out[0].is_plain() && p.out_channels > 1;
   // Differences of bytes are shorts and need no correction.
   plan.window_sums = bytes && p.w_zeros;
-  plan_input(plan, p, bytes);
-  plan_output(plan, p);
-  plan_tiles(plan, p, kernels.positions);
+  plan_input(plan, p, bytes, prepared);
+  plan_output(plan, p, grid);
+  plan_tiles(plan, p, kernels.positions, grid);
+}
+
+}  // namespace
+
+IntegerPlan plan_integer(const IntegerConvProblem& p, const IntegerKernels& kernels) {
+  const OutputGrid grid{p.out_height, p.out_width};
+  IntegerPlan plan = plan_for(p, kernels, shares_vectors(p, kernels));
+  plan.x_planar = !p.matrix && p.layouts.in[0].is_plain() && p.channels > 1;
+  plan.y_planar = !p.matrix && p.layouts.out[0].is_plain() && p.out_channels > 1;
+  set_plan(plan, p, kernels, grid, false);
   if (!p.constant_weights) {
     plan.packs = true;
     plan.matrix_bytes =
         std::size_t(round_up(std::int64_t(integer_weight_bytes(plan)) + 4 * plan.lane_count, 64));
     plan.matrices_bytes = std::size_t(p.weight_matrices) * plan.matrix_bytes;
   }
+  return plan;
+}
+
+IntegerPlan plan_integer_part(const IntegerConvProblem& p, const IntegerKernels& kernels,
+                              const OutputGrid& grid) {
+  IntegerPlan plan = plan_for(p, kernels, false);
+  set_plan(plan, p, kernels, grid, true);
   return plan;
 }
 
@@ -197,6 +218,25 @@ IntegerRuleOf integer_rule(const Rescale& rescale) {
       break;
   }
   return {IntegerRule::sums, 0, 0};
+}
+
+double integer_seconds(const IntegerPlan& plan, const IntegerConvProblem& p) {
+  constexpr double cycles_per_second = 3.5e9, bytes_per_second = 40e9, call_seconds = 1e-7;
+  const double in = double(p.batch * p.channels) * double(p.height * p.width);
+  const double positions = double(p.batch) * double(p.out_height * p.out_width);
+  const double out = positions * double(p.out_channels);
+  const double vectors = double(plan.groups) * (2.0 * (plan.panels - 1) + plan.last_vectors);
+  const double product_cycles = plan.word_elements == 4 ? 0.55 : 1.1;
+  const double tiles = double(p.batch * plan.groups) * plan.tiles * plan.panels;
+  double cycles = positions * vectors * (plan.reduction * product_cycles + 5) + 60 * tiles;
+  if (plan.prepared) cycles += in * (plan.x_planar ? 1 : 0.2);
+  if (plan.packs) cycles += 4.0 * double(p.weight_matrices * p.channels * p.out_channels);
+  if (plan.transposed) cycles += 2 * out;
+  const double bytes =
+      in + out * plan.out_size +
+      2 * double(plan.prepared_bytes + plan.matrices_bytes + plan.transposed_bytes) +
+      double(integer_packed_bytes(plan));
+  return call_seconds + cycles / cycles_per_second + bytes / bytes_per_second;
 }
 
 }  // namespace strata::kernels

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "strata/kernels/conv/direct.hpp"
 #include "strata/kernels/integer/integer_conv.hpp"
 #include "strata/kernels/integer/tile.hpp"
 
@@ -32,7 +33,8 @@ struct IntegerPlan {
   int out_height = 0, out_width = 0;  ///< a pointwise convolution sees its plane as one row
   int tile_rows = 1, column_tiles = 0, tiles = 0;
   int blocks = 0;  ///< runs of tiles; a work unit is a block with one panel of weights
-  std::ptrdiff_t x_image = 0, x_group = 0;  ///< bytes
+  std::ptrdiff_t x_image = 0, x_group = 0;              ///< bytes
+  std::ptrdiff_t y_image = 0, y_row = 0, y_column = 0;  ///< elements
   std::size_t prepared_bytes = 0, transposed_bytes = 0;
   bool packs = false;              ///< weights while running
   std::size_t matrix_bytes = 0;    ///< of one matrix packed so, its biases behind the weights
@@ -81,6 +83,11 @@ IntegerPhase integer_phase(const IntegerPlan& plan, int phase);
 constexpr std::int64_t transpose_channels = 16;
 
 IntegerPlan plan_integer(const IntegerConvProblem& p, const IntegerKernels& kernels);
+/// Where the input is prepared elsewhere and the output a part of a larger plane, channels last.
+IntegerPlan plan_integer_part(const IntegerConvProblem& p, const IntegerKernels& kernels,
+                              const OutputGrid& grid);
+/// Expected seconds on one core.
+double integer_seconds(const IntegerPlan& plan, const IntegerConvProblem& p);
 std::int64_t integer_units(const IntegerPlan& plan, const IntegerConvProblem& p, int phase);
 
 std::size_t integer_weight_bytes(const IntegerPlan& plan);
@@ -91,6 +98,26 @@ void pack_integer(const IntegerPlan& plan, const IntegerConvProblem& p, const Co
 void pack_integer_panels(const IntegerPlan& plan, const IntegerConvProblem& p,
                          const std::uint8_t* w, const std::byte* packed, std::byte* to,
                          std::int64_t begin, std::int64_t end) noexcept;
+/// Rows [begin, end) of the input as tiles read it, into `to`.
+void prepare_integer(const IntegerPlan& plan, const IntegerKernels& kernels,
+                     const IntegerConvProblem& p, const std::uint8_t* x, std::uint8_t* to,
+                     std::int64_t begin, std::int64_t end);
+/// Where the work units find their operands.
+struct IntegerOperands {
+  const std::uint8_t* x;
+  std::uint8_t* y;
+  const std::byte* weights;
+  const std::byte* bias;  ///< i32, of all lanes
+  std::size_t matrix;     ///< bytes between the weights, and the biases, of images
+  const std::int32_t* words;
+};
+/// Units [begin, end) of the phase of tiles.
+void run_integer_tiles(const IntegerPlan& plan, const IntegerKernels& kernels,
+                       const IntegerConvProblem& p, const IntegerOperands& operands,
+                       std::int64_t begin, std::int64_t end);
+/// Units [begin, end) of the last phase: from (position, channel) to (channel, position).
+void transpose_integer(const IntegerPlan& plan, const IntegerConvProblem& p, const std::byte* from,
+                       std::byte* to, std::int64_t begin, std::int64_t end);
 void run_integer(const IntegerPlan& plan, const IntegerKernels& kernels, const Args& args,
                  int phase, std::int64_t begin, std::int64_t end) noexcept;
 

@@ -4,10 +4,10 @@
 #include "strata/kernels/movement/copy_2d.hpp"
 
 namespace strata::kernels {
-namespace {
 
-void prepare(const IntegerPlan& plan, const IntegerKernels& kernels, const IntegerConvProblem& p,
-             const std::uint8_t* x, std::uint8_t* to, std::int64_t begin, std::int64_t end) {
+void prepare_integer(const IntegerPlan& plan, const IntegerKernels& kernels,
+                     const IntegerConvProblem& p, const std::uint8_t* x, std::uint8_t* to,
+                     std::int64_t begin, std::int64_t end) {
   IntegerPrepare row;
   row.channels = int(p.channels);
   row.groups = int(plan.groups);
@@ -31,19 +31,11 @@ void prepare(const IntegerPlan& plan, const IntegerKernels& kernels, const Integ
   }
 }
 
-/// Where the work units find their operands.
-struct Operands {
-  const std::uint8_t* x;
-  std::uint8_t* y;
-  const std::byte* weights;
-  const std::byte* bias;  // i32, of all lanes
-  std::size_t matrix;     // bytes between the weights, and the biases, of images
-  const std::int32_t* words;
-};
+namespace {
 
 /// All tiles of one block, for one panel of output channels.
 void run_unit(const IntegerPlan& plan, const IntegerKernels& kernels, const IntegerConvProblem& p,
-              const Operands& o, const IntegerUnit& unit) {
+              const IntegerOperands& o, const IntegerUnit& unit) {
   constexpr int most_sums = 14 * 2 * 16;
   alignas(64) std::int32_t sums[most_sums];
   std::int32_t window_sums[14];
@@ -59,8 +51,8 @@ void run_unit(const IntegerPlan& plan, const IntegerKernels& kernels, const Inte
   const std::int32_t* words = o.words + lane;
   finish.words = {words, words + plan.lane_count};
   finish.w_zero = words + 2 * plan.lane_count;
-  finish.y_column = p.out_channels;
-  finish.y_row = plan.out_width * p.out_channels;
+  finish.y_column = plan.y_column;
+  finish.y_row = plan.y_row;
   finish.vectors = last ? plan.last_vectors : 2;
   finish.last_lanes = last ? plan.last_lanes : plan.lanes;
 
@@ -70,8 +62,8 @@ void run_unit(const IntegerPlan& plan, const IntegerKernels& kernels, const Inte
   tile.window_sums = plan.window_sums ? window_sums : nullptr;
   tile.lane_words = lane_words(p);
   const std::uint8_t* x = o.x + unit.image * plan.x_image + unit.group * plan.x_group;
-  const std::int64_t plane = p.out_height * p.out_width * p.out_channels;
-  const std::int64_t y = unit.image * plane + unit.group * (p.out_channels / plan.groups) + channel;
+  const std::int64_t y =
+      unit.image * plan.y_image + unit.group * (p.out_channels / plan.groups) + channel;
   for_each_tile(plan, unit.block, [&](int row, int column, int rows, int columns) {
     tile.x = x + row * plan.shape.x_row + column * plan.shape.x_column;
     find_tile(plan, kernels, rows, columns, finish.vectors)(plan.shape, tile);
@@ -82,9 +74,18 @@ void run_unit(const IntegerPlan& plan, const IntegerKernels& kernels, const Inte
   });
 }
 
-/// From (position, channel) to (channel, position).
-void transpose(const IntegerPlan& plan, const IntegerConvProblem& p, const std::byte* from,
-               std::byte* to, std::int64_t begin, std::int64_t end) {
+}  // namespace
+
+void run_integer_tiles(const IntegerPlan& plan, const IntegerKernels& kernels,
+                       const IntegerConvProblem& p, const IntegerOperands& operands,
+                       std::int64_t begin, std::int64_t end) {
+  for (std::int64_t u = begin; u < end; ++u) {
+    run_unit(plan, kernels, p, operands, integer_unit(plan, u));
+  }
+}
+
+void transpose_integer(const IntegerPlan& plan, const IntegerConvProblem& p, const std::byte* from,
+                       std::byte* to, std::int64_t begin, std::int64_t end) {
   const std::int64_t plane = p.out_height * p.out_width;
   const std::int64_t units = (p.out_channels + transpose_channels - 1) / transpose_channels;
   const auto size = std::size_t(plan.out_size);
@@ -102,8 +103,6 @@ void transpose(const IntegerPlan& plan, const IntegerConvProblem& p, const std::
   }
 }
 
-}  // namespace
-
 void run_integer(const IntegerPlan& plan, const IntegerKernels& kernels, const Args& args,
                  int phase, std::int64_t begin, std::int64_t end) noexcept {
   const auto& p = static_cast<const IntegerConvProblem&>(*args.problem);
@@ -113,12 +112,13 @@ void run_integer(const IntegerPlan& plan, const IntegerKernels& kernels, const A
   std::byte* unordered = matrices + plan.matrices_bytes;
   switch (integer_phase(plan, phase)) {
     case IntegerPhase::prepare:
-      return prepare(plan, kernels, p, x, scratch, begin, end);
+      return prepare_integer(plan, kernels, p, x, scratch, begin, end);
     case IntegerPhase::pack:
       return pack_integer_panels(plan, p, static_cast<const std::uint8_t*>(args.in[1]), args.packed,
                                  matrices, begin, end);
     case IntegerPhase::transpose:
-      return transpose(plan, p, unordered, static_cast<std::byte*>(args.out[0]), begin, end);
+      return transpose_integer(plan, p, unordered, static_cast<std::byte*>(args.out[0]), begin,
+                               end);
     case IntegerPhase::tiles:
       break;
   }
@@ -126,15 +126,14 @@ void run_integer(const IntegerPlan& plan, const IntegerKernels& kernels, const A
   const std::byte* weights = plan.packs ? matrices : args.packed;
   const std::byte* lanes = plan.packs ? args.packed : args.packed + weight_bytes;
   void* y = plan.transposed ? unordered : args.out[0];
-  const Operands operands{.x = plan.prepared ? scratch : x,
-                          .y = static_cast<std::uint8_t*>(y),
-                          .weights = weights,
-                          .bias = weights + weight_bytes,
-                          .matrix = p.weight_matrices > 1 ? plan.matrix_bytes : 0,
-                          .words = reinterpret_cast<const std::int32_t*>(lanes) + plan.lane_count};
-  for (std::int64_t u = begin; u < end; ++u) {
-    run_unit(plan, kernels, p, operands, integer_unit(plan, u));
-  }
+  const IntegerOperands operands{
+      .x = plan.prepared ? scratch : x,
+      .y = static_cast<std::uint8_t*>(y),
+      .weights = weights,
+      .bias = weights + weight_bytes,
+      .matrix = p.weight_matrices > 1 ? plan.matrix_bytes : 0,
+      .words = reinterpret_cast<const std::int32_t*>(lanes) + plan.lane_count};
+  run_integer_tiles(plan, kernels, p, operands, begin, end);
 }
 
 }  // namespace strata::kernels

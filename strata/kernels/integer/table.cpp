@@ -51,7 +51,7 @@ std::uint64_t packed_form(const Problem& problem) {
 }
 
 /// The functions of a direct row.
-template <const IntegerKernels& Kernels, int Words>
+template <const IntegerKernels& Kernels>
 struct Direct {
   static IntegerPlan plan(const Problem& problem) { return plan_integer(conv(problem), Kernels); }
 
@@ -73,20 +73,7 @@ struct Direct {
   }
 
   static CostEstimate cost(const Problem& problem, const Machine&) {
-    const IntegerConvProblem& p = conv(problem);
-    const IntegerPlan n = plan(problem);
-    const double vectors = double(n.groups) * (2.0 * (n.panels - 1) + n.last_vectors);
-    const double positions = double(p.batch) * double(p.out_height) * double(p.out_width);
-    constexpr double product_cycles = Words == 4 ? 0.55 : 1.1;
-    const double tiles = double(p.batch * n.groups) * n.tiles * n.panels;
-    double cycles = positions * vectors * (n.reduction * product_cycles + 5) + 60 * tiles;
-    if (n.prepared) cycles += elements_in(p) * (n.x_planar ? 1 : 0.2);
-    if (n.packs) cycles += 4.0 * double(p.weight_matrices * p.channels * p.out_channels);
-    if (n.transposed) cycles += 2 * elements_out(p);
-    const double bytes = elements_in(p) + elements_out(p) * n.out_size +
-                         2 * double(n.prepared_bytes + n.matrices_bytes + n.transposed_bytes) +
-                         double(integer_packed_bytes(n));
-    return {call_seconds + cycles / cycles_per_second + bytes / bytes_per_second};
+    return {integer_seconds(plan(problem), conv(problem))};
   }
 
   static std::size_t packed_bytes(const Problem& problem) {
@@ -268,13 +255,13 @@ constexpr std::array dynamic_rows{
 constexpr std::array rows{
     Depthwise<avx512_vnni::integer_kernels, 16>::row("conv_i8_depthwise_avx512_vnni",
                                                      Isa::avx512_vnni),
-    Direct<avx512_vnni::integer_kernels, 4>::row("conv_i8_direct_avx512_vnni", Isa::avx512_vnni),
+    Direct<avx512_vnni::integer_kernels>::row("conv_i8_direct_avx512_vnni", Isa::avx512_vnni),
     Depthwise<avx512::integer_kernels, 16>::row("conv_i8_depthwise_avx512", Isa::avx512),
-    Direct<avx512::integer_kernels, 2>::row("conv_i8_direct_avx512", Isa::avx512),
+    Direct<avx512::integer_kernels>::row("conv_i8_direct_avx512", Isa::avx512),
     Depthwise<avx2::integer_kernels, 8>::row("conv_i8_depthwise_avx2", Isa::avx2),
-    Direct<avx2::integer_kernels, 2>::row("conv_i8_direct_avx2", Isa::avx2),
+    Direct<avx2::integer_kernels>::row("conv_i8_direct_avx2", Isa::avx2),
     Depthwise<baseline::integer_kernels, 4>::row("conv_i8_depthwise_baseline", Isa::baseline),
-    Direct<baseline::integer_kernels, 2>::row("conv_i8_direct_baseline", Isa::baseline),
+    Direct<baseline::integer_kernels>::row("conv_i8_direct_baseline", Isa::baseline),
 };
 
 }  // namespace

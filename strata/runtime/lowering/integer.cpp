@@ -4,6 +4,7 @@
 #include "strata/kernels/integer/integer_conv.hpp"
 #include "strata/runtime/lowering.hpp"
 #include "strata/runtime/lowering/conv_geometry.hpp"
+#include "strata/runtime/lowering/transposed_geometry.hpp"
 
 namespace strata::runtime {
 namespace {
@@ -38,8 +39,9 @@ ConstantOperand constant(const LowerContext& context, int place) {
 }
 
 /// Everything but the geometry; null if an operand is not constant that kernels want so.
-std::unique_ptr<IntegerConvProblem> quantization(const LowerContext& context, const Places& at,
-                                                 Operands& operands) {
+template <class Problem = IntegerConvProblem>
+std::unique_ptr<Problem> quantization(const LowerContext& context, const Places& at,
+                                      Operands& operands) {
   const ir::ValueId x = context.input(at.x), w = context.input(at.w);
   if (!is_byte(context.dtype(x)) || !is_byte(context.dtype(w))) return nullptr;
   if (!all_constant(context, {int(at.x_zero), int(at.w_zero), at.x_scale, at.w_scale, at.y_scale,
@@ -48,7 +50,7 @@ std::unique_ptr<IntegerConvProblem> quantization(const LowerContext& context, co
   }
   const auto arithmetic = arithmetic_named(context.node().attributes.string("arithmetic", "onnx"));
   if (!arithmetic) return nullptr;
-  auto problem = std::make_unique<IntegerConvProblem>();
+  auto problem = std::make_unique<Problem>();
   problem->constant_weights = context.is_constant(w);
   problem->arithmetic = *arithmetic;
   problem->x_signed = context.dtype(x) == DType::i8;
@@ -99,18 +101,38 @@ std::unique_ptr<kernels::Problem> lower_conv(const LowerContext& context, Operan
   return problem;
 }
 
+constexpr Places linear_conv{.x = 0,
+                             .x_zero = 2,
+                             .w = 3,
+                             .w_zero = 5,
+                             .x_scale = 1,
+                             .w_scale = 4,
+                             .y_scale = 6,
+                             .y_zero = 7,
+                             .bias = 8};
+
 std::unique_ptr<kernels::Problem> lower_linear_conv(const LowerContext& context,
                                                     Operands& operands) {
-  return lower_conv(context, operands,
-                    {.x = 0,
-                     .x_zero = 2,
-                     .w = 3,
-                     .w_zero = 5,
-                     .x_scale = 1,
-                     .w_scale = 4,
-                     .y_scale = 6,
-                     .y_zero = 7,
-                     .bias = 8});
+  return lower_conv(context, operands, linear_conv);
+}
+
+std::unique_ptr<kernels::Problem> lower_linear_conv_transpose(const LowerContext& context,
+                                                              Operands& operands) {
+  const Shape& x = context.shape(context.input(linear_conv.x));
+  if (x.rank() != 3 && x.rank() != 4) return nullptr;
+  auto problem = quantization<kernels::IntegerConvTransposeProblem>(context, linear_conv, operands);
+  if (!problem || !problem->constant_weights) return nullptr;
+  const ir::Attributes& attributes = context.node().attributes;
+  const TransposedGeometry geometry(attributes, x, context.shape(context.input(linear_conv.w)),
+                                    context.shape(context.output()));
+  problem->h = geometry.h;
+  problem->w = geometry.w;
+  problem->batch = x[0];
+  problem->channels = x[1];
+  problem->out_channels = context.shape(context.output())[1];
+  problem->groups = attributes.integer("group", 1);
+  problem->sum = SumOf::transposed;
+  return problem;
 }
 
 std::unique_ptr<kernels::Problem> lower_conv_integer(const LowerContext& context,
@@ -191,8 +213,11 @@ std::unique_ptr<kernels::Problem> lower_linear_gemm(const LowerContext& context,
 }
 
 constexpr Lowering table[] = {
-    {"QLinearConv", lower_linear_conv},        {"ConvInteger", lower_conv_integer},
-    {"MatMulInteger", lower_matmul_integer},   {"QLinearMatMul", lower_linear_matmul},
+    {"QLinearConv", lower_linear_conv},
+    {"ConvInteger", lower_conv_integer},
+    {"MatMulInteger", lower_matmul_integer},
+    {"QLinearMatMul", lower_linear_matmul},
+    {"strata.QLinearConvTranspose", lower_linear_conv_transpose},
     {"strata.QLinearGemm", lower_linear_gemm},
 };
 

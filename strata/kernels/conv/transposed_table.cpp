@@ -1,0 +1,162 @@
+#include <array>
+
+#include "strata/kernels/built.hpp"
+#include "strata/kernels/conv/transposed.hpp"
+
+namespace strata::kernels {
+namespace {
+
+const ConvTransposeProblem& transposed(const Problem& problem) {
+  return static_cast<const ConvTransposeProblem&>(problem);
+}
+
+const char* rejects_any(const ConvTransposeProblem& p) {
+  return transposed_rejects(p.batch, p.channels, p.out_channels, p.groups, p.h, p.w);
+}
+
+/// What packing depends on besides the weights.
+std::uint64_t packed_form(const Problem& problem) {
+  const ConvTransposeProblem& p = transposed(problem);
+  std::uint64_t form = std::uint64_t(p.groups);
+  for (const TransposedAxis& axis : {p.h, p.w}) {
+    for (const std::int64_t value : {axis.stride, axis.dilation, axis.pad}) {
+      form = form * 0x9e3779b97f4a7c15u + std::uint64_t(value);
+    }
+  }
+  return form;
+}
+
+/// The functions of a row that runs one convolution per phase.
+template <bool Spread, DirectForm Form, const VectorForm& Vector>
+struct Phases {
+  static TransposedPlan plan(const Problem& problem) {
+    return {transposed(problem), Spread, Form, Vector};
+  }
+
+  static const char* rejects(const Problem& problem) {
+    const ConvTransposeProblem& p = transposed(problem);
+    if (const char* reason = rejects_any(p)) return reason;
+    if (Spread) {
+      if (const char* reason = spread_rejects(p.h, p.w)) return reason;
+    }
+    if (Form == DirectForm::blocked && p.groups > 1 &&
+        (p.channels / p.groups % Vector.block != 0 ||
+         p.out_channels / p.groups % Vector.block != 0)) {
+      return "channels of a group are no multiple of the layout's block";
+    }
+    return nullptr;
+  }
+
+  static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
+    const Layout layout = Form == DirectForm::channels_last ? channels_last_layout
+                                                            : channel_blocked_layout(Vector.block);
+    OperandLayouts option{{layout}, {layout}};
+    if (transposed(problem).epilogue.residual) option.in.push_back(layout);
+    options.push_back(option);
+  }
+};
+
+/// The functions of a row for few output channels.
+template <DirectForm Form, const VectorForm& Vector>
+struct Shuffle {
+  static SubPixelPlan plan(const Problem& problem) { return {transposed(problem), Form, Vector}; }
+
+  static const char* rejects(const Problem& problem) {
+    const ConvTransposeProblem& p = transposed(problem);
+    if (const char* reason = rejects_any(p)) return reason;
+    if (p.groups > 1) return "grouped";
+    if (p.epilogue.residual) return "adds a residual";
+    if (p.h.dilation != 1 || p.w.dilation != 1) return "dilated";
+    if (p.h.stride * p.w.stride == 1) return "stride 1";
+    if (p.h.stride * p.w.stride * p.out_channels > 4 * Vector.lanes) return "many channels";
+    if (p.h.pad >= p.h.kernel || p.w.pad >= p.w.kernel) return "pads of a kernel or more";
+    return nullptr;
+  }
+
+  static void layouts(const Problem&, std::vector<OperandLayouts>& options) {
+    options.push_back({{Form == DirectForm::channels_last ? channels_last_layout
+                                                          : channel_blocked_layout(Vector.block)},
+                       {plain_layout}});
+  }
+};
+
+/// The row of Functions, which say what to reject, the layouts and the plan.
+template <FindTile* Find, class Functions>
+struct Planned : Functions {
+  using Functions::plan;
+
+  static CostEstimate cost(const Problem& problem, const Machine&) {
+    return {plan(problem).seconds()};
+  }
+  static std::size_t packed_bytes(const Problem& problem) { return plan(problem).packed_bytes(); }
+  static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+    plan(problem).pack(constants, packed);
+  }
+  static std::size_t scratch_bytes(const Problem& problem) { return plan(problem).scratch_bytes(); }
+  static int phases(const Problem& problem) { return plan(problem).phases(); }
+  static std::int64_t units(const Problem& problem, int phase) {
+    return plan(problem).units(phase);
+  }
+  static const char* run(const Args& args, int phase, std::int64_t begin,
+                         std::int64_t end) noexcept {
+    plan(*args.problem).run(Find, args, phase, begin, end);
+    return nullptr;
+  }
+};
+
+template <FindTile* Find, class Form>
+constexpr Row row(std::string_view name, Isa isa) {
+  using Functions = Planned<Find, Form>;
+  return {.name = name,
+          .kind = ProblemKind::conv_transpose,
+          .isa = isa,
+          .rejects = Functions::rejects,
+          .layouts = Functions::layouts,
+          .cost = Functions::cost,
+          .packed_bytes = Functions::packed_bytes,
+          .pack = Functions::pack,
+          .packed_form = packed_form,
+          .scratch_bytes = Functions::scratch_bytes,
+          .phases = Functions::phases,
+          .units = Functions::units,
+          .run = Functions::run};
+}
+
+constexpr auto blocked = DirectForm::blocked;
+constexpr auto last = DirectForm::channels_last;
+
+constexpr std::array rows{
+    row<avx512::f32_tile, Shuffle<blocked, avx512_form>>("convtranspose_f32_shuffle_nchwc_avx512",
+                                                         Isa::avx512),
+    row<avx512::f32_tile, Shuffle<last, avx512_form>>("convtranspose_f32_shuffle_nhwc_avx512",
+                                                      Isa::avx512),
+    row<avx512::f32_tile, Phases<true, blocked, avx512_form>>(
+        "convtranspose_f32_spread_nchwc_avx512", Isa::avx512),
+    row<avx512::f32_tile, Phases<false, blocked, avx512_form>>(
+        "convtranspose_f32_phases_nchwc_avx512", Isa::avx512),
+    row<avx512::f32_tile, Phases<false, last, avx512_form>>("convtranspose_f32_phases_nhwc_avx512",
+                                                            Isa::avx512),
+    row<avx2::f32_tile, Shuffle<blocked, avx2_form>>("convtranspose_f32_shuffle_nchwc_avx2",
+                                                     Isa::avx2),
+    row<avx2::f32_tile, Shuffle<last, avx2_form>>("convtranspose_f32_shuffle_nhwc_avx2", Isa::avx2),
+    row<avx2::f32_tile, Phases<true, blocked, avx2_form>>("convtranspose_f32_spread_nchwc_avx2",
+                                                          Isa::avx2),
+    row<avx2::f32_tile, Phases<false, blocked, avx2_form>>("convtranspose_f32_phases_nchwc_avx2",
+                                                           Isa::avx2),
+    row<avx2::f32_tile, Phases<false, last, avx2_form>>("convtranspose_f32_phases_nhwc_avx2",
+                                                        Isa::avx2),
+    row<baseline::f32_tile, Shuffle<blocked, baseline_form>>(
+        "convtranspose_f32_shuffle_nchwc_baseline", Isa::baseline),
+    row<baseline::f32_tile, Phases<true, blocked, baseline_form>>(
+        "convtranspose_f32_spread_nchwc_baseline", Isa::baseline),
+    row<baseline::f32_tile, Phases<false, blocked, baseline_form>>(
+        "convtranspose_f32_phases_nchwc_baseline", Isa::baseline),
+    row<baseline::f32_tile, Phases<false, last, baseline_form>>(
+        "convtranspose_f32_phases_nhwc_baseline", Isa::baseline),
+};
+
+}  // namespace
+
+std::span<const Row> conv_transpose_rows() { return built_rows<rows>; }
+
+}  // namespace strata::kernels

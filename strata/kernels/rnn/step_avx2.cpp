@@ -1,0 +1,1 @@
+#include "strata/kernels/rnn/step_kernel.hpp"
