@@ -193,8 +193,8 @@ void TransposedPlan::pack(const Constants& constants, std::byte* packed) const {
   }
 }
 
-void TransposedPlan::run(FindTile* find, const Args& args, int run_phase, std::int64_t begin,
-                         std::int64_t end) const {
+void TransposedPlan::run(const TapKernels& kernels, const Args& args, int run_phase,
+                         std::int64_t begin, std::int64_t end) const {
   const float* x = static_cast<const float*>(args.in[0]);
   if (frame_.padded) {
     float* padded = reinterpret_cast<float*>(args.scratch);
@@ -211,7 +211,7 @@ void TransposedPlan::run(FindTile* find, const Args& args, int run_phase, std::i
           p_.epilogue.residual ? static_cast<const float*>(args.in[1]) + phase.y_first : nullptr,
           static_cast<float*>(args.out[0]) + phase.y_first, packed,
           reinterpret_cast<const float*>(packed + direct_weight_bytes(phase.plan, sizeof(float)))};
-      run_direct_tiles(phase.plan, find, sizeof(float), operands, p_.groups, begin,
+      run_direct_tiles(phase.plan, kernels.tile, sizeof(float), operands, p_.groups, begin,
                        std::min(end, units));
     }
     begin = std::max<std::int64_t>(begin - units, 0);

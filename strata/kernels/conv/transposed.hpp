@@ -28,6 +28,23 @@ struct ConvTransposeProblem : Problem {
 
 std::span<const Row> conv_transpose_rows();
 
+/// An activation on values in place.
+using ActivateRow = void(float* values, std::int64_t count, const Epilogue& epilogue) noexcept;
+namespace avx512 {
+ActivateRow activate_row;
+}
+namespace avx2 {
+ActivateRow activate_row;
+}
+namespace baseline {
+ActivateRow activate_row;
+}
+/// The functions of an instruction set.
+struct TapKernels {
+  FindTile* tile;
+  ActivateRow* activate;
+};
+
 /// Why these sizes cannot be computed phase by phase, or null; and not with spread axes.
 const char* transposed_rejects(std::int64_t batch, std::int64_t channels, std::int64_t out_channels,
                                std::int64_t groups, const TransposedAxis& h,
@@ -78,7 +95,8 @@ class TransposedPlan {
   std::int64_t units(int phase) const;
   std::size_t packed_bytes() const;
   void pack(const Constants& constants, std::byte* packed) const;
-  void run(FindTile* find, const Args& args, int phase, std::int64_t begin, std::int64_t end) const;
+  void run(const TapKernels& kernels, const Args& args, int phase, std::int64_t begin,
+           std::int64_t end) const;
   double seconds() const;
 
  private:
@@ -94,23 +112,24 @@ class TransposedPlan {
   DirectPlan frame_;    ///< of that copy
 };
 
-/// Transposed convolution to few channels as one ordinary convolution of stride 1 whose channels
-/// are (stride_h, stride_w, O), each phase's taps within the window of all; the channels then
-/// become pixels of a plain output. Lanes of several phases fill vectors that one would not.
-class SubPixelPlan {
+/// Transposed convolution to few channels: an ordinary pointwise convolution whose channels are
+/// (KH, KW, O), then the sums of what taps carry to each pixel of a plain output. Lanes of several
+/// taps fill vectors that one phase would not.
+class TapSumsPlan {
  public:
-  SubPixelPlan(const ConvTransposeProblem& p, DirectForm form, VectorForm vector);
+  TapSumsPlan(const ConvTransposeProblem& p, DirectForm form, VectorForm vector);
 
-  int phases() const { return plan_.padded ? 3 : 2; }
+  int phases() const { return 2; }
   std::int64_t units(int phase) const;
   std::size_t scratch_bytes() const;
-  std::size_t packed_bytes() const { return direct_packed_bytes(plan_, sizeof(float)); }
+  std::size_t packed_bytes() const;
   void pack(const Constants& constants, std::byte* packed) const;
-  void run(FindTile* find, const Args& args, int phase, std::int64_t begin, std::int64_t end) const;
+  void run(const TapKernels& kernels, const Args& args, int phase, std::int64_t begin,
+           std::int64_t end) const;
   double seconds() const;
 
  private:
-  void shuffle(const float* pixels, float* y, std::int64_t begin, std::int64_t end) const;
+  void add_row(const float* products, std::int64_t filter, std::int64_t row, float* y) const;
 
   const ConvTransposeProblem& p_;
   DirectForm form_;

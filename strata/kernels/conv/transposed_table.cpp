@@ -56,20 +56,18 @@ struct Phases {
   }
 };
 
-/// The functions of a row for few output channels.
+/// What a row for few output channels says for itself.
 template <DirectForm Form, const VectorForm& Vector>
-struct Shuffle {
-  static SubPixelPlan plan(const Problem& problem) { return {transposed(problem), Form, Vector}; }
+struct Taps {
+  static TapSumsPlan plan(const Problem& problem) { return {transposed(problem), Form, Vector}; }
 
   static const char* rejects(const Problem& problem) {
+    constexpr std::int64_t most_products = 256;
     const ConvTransposeProblem& p = transposed(problem);
     if (const char* reason = rejects_any(p)) return reason;
     if (p.groups > 1) return "grouped";
     if (p.epilogue.residual) return "adds a residual";
-    if (p.h.dilation != 1 || p.w.dilation != 1) return "dilated";
-    if (p.h.stride * p.w.stride == 1) return "stride 1";
-    if (p.h.stride * p.w.stride * p.out_channels > 4 * Vector.lanes) return "many channels";
-    if (p.h.pad >= p.h.kernel || p.w.pad >= p.w.kernel) return "pads of a kernel or more";
+    if (p.h.kernel * p.w.kernel * p.out_channels > most_products) return "many channels";
     return nullptr;
   }
 
@@ -81,7 +79,7 @@ struct Shuffle {
 };
 
 /// The row of Functions, which say what to reject, the layouts and the plan.
-template <FindTile* Find, class Functions>
+template <const TapKernels& Kernels, class Functions>
 struct Planned : Functions {
   using Functions::plan;
 
@@ -99,14 +97,14 @@ struct Planned : Functions {
   }
   static const char* run(const Args& args, int phase, std::int64_t begin,
                          std::int64_t end) noexcept {
-    plan(*args.problem).run(Find, args, phase, begin, end);
+    plan(*args.problem).run(Kernels, args, phase, begin, end);
     return nullptr;
   }
 };
 
-template <FindTile* Find, class Form>
+template <const TapKernels& Kernels, class Form>
 constexpr Row row(std::string_view name, Isa isa) {
-  using Functions = Planned<Find, Form>;
+  using Functions = Planned<Kernels, Form>;
   return {.name = name,
           .kind = ProblemKind::conv_transpose,
           .isa = isa,
@@ -122,36 +120,38 @@ constexpr Row row(std::string_view name, Isa isa) {
           .run = Functions::run};
 }
 
+constexpr TapKernels avx512_kernels{avx512::f32_tile, avx512::activate_row};
+constexpr TapKernels avx2_kernels{avx2::f32_tile, avx2::activate_row};
+constexpr TapKernels baseline_kernels{baseline::f32_tile, baseline::activate_row};
+
 constexpr auto blocked = DirectForm::blocked;
 constexpr auto last = DirectForm::channels_last;
 
 constexpr std::array rows{
-    row<avx512::f32_tile, Shuffle<blocked, avx512_form>>("convtranspose_f32_shuffle_nchwc_avx512",
-                                                         Isa::avx512),
-    row<avx512::f32_tile, Shuffle<last, avx512_form>>("convtranspose_f32_shuffle_nhwc_avx512",
-                                                      Isa::avx512),
-    row<avx512::f32_tile, Phases<true, blocked, avx512_form>>(
-        "convtranspose_f32_spread_nchwc_avx512", Isa::avx512),
-    row<avx512::f32_tile, Phases<false, blocked, avx512_form>>(
-        "convtranspose_f32_phases_nchwc_avx512", Isa::avx512),
-    row<avx512::f32_tile, Phases<false, last, avx512_form>>("convtranspose_f32_phases_nhwc_avx512",
+    row<avx512_kernels, Taps<blocked, avx512_form>>("convtranspose_f32_taps_nchwc_avx512",
+                                                    Isa::avx512),
+    row<avx512_kernels, Taps<last, avx512_form>>("convtranspose_f32_taps_nhwc_avx512", Isa::avx512),
+    row<avx512_kernels, Phases<true, blocked, avx512_form>>("convtranspose_f32_spread_nchwc_avx512",
                                                             Isa::avx512),
-    row<avx2::f32_tile, Shuffle<blocked, avx2_form>>("convtranspose_f32_shuffle_nchwc_avx2",
-                                                     Isa::avx2),
-    row<avx2::f32_tile, Shuffle<last, avx2_form>>("convtranspose_f32_shuffle_nhwc_avx2", Isa::avx2),
-    row<avx2::f32_tile, Phases<true, blocked, avx2_form>>("convtranspose_f32_spread_nchwc_avx2",
-                                                          Isa::avx2),
-    row<avx2::f32_tile, Phases<false, blocked, avx2_form>>("convtranspose_f32_phases_nchwc_avx2",
-                                                           Isa::avx2),
-    row<avx2::f32_tile, Phases<false, last, avx2_form>>("convtranspose_f32_phases_nhwc_avx2",
+    row<avx512_kernels, Phases<false, blocked, avx512_form>>(
+        "convtranspose_f32_phases_nchwc_avx512", Isa::avx512),
+    row<avx512_kernels, Phases<false, last, avx512_form>>("convtranspose_f32_phases_nhwc_avx512",
+                                                          Isa::avx512),
+    row<avx2_kernels, Taps<blocked, avx2_form>>("convtranspose_f32_taps_nchwc_avx2", Isa::avx2),
+    row<avx2_kernels, Taps<last, avx2_form>>("convtranspose_f32_taps_nhwc_avx2", Isa::avx2),
+    row<avx2_kernels, Phases<true, blocked, avx2_form>>("convtranspose_f32_spread_nchwc_avx2",
                                                         Isa::avx2),
-    row<baseline::f32_tile, Shuffle<blocked, baseline_form>>(
-        "convtranspose_f32_shuffle_nchwc_baseline", Isa::baseline),
-    row<baseline::f32_tile, Phases<true, blocked, baseline_form>>(
+    row<avx2_kernels, Phases<false, blocked, avx2_form>>("convtranspose_f32_phases_nchwc_avx2",
+                                                         Isa::avx2),
+    row<avx2_kernels, Phases<false, last, avx2_form>>("convtranspose_f32_phases_nhwc_avx2",
+                                                      Isa::avx2),
+    row<baseline_kernels, Taps<blocked, baseline_form>>("convtranspose_f32_taps_nchwc_baseline",
+                                                        Isa::baseline),
+    row<baseline_kernels, Phases<true, blocked, baseline_form>>(
         "convtranspose_f32_spread_nchwc_baseline", Isa::baseline),
-    row<baseline::f32_tile, Phases<false, blocked, baseline_form>>(
+    row<baseline_kernels, Phases<false, blocked, baseline_form>>(
         "convtranspose_f32_phases_nchwc_baseline", Isa::baseline),
-    row<baseline::f32_tile, Phases<false, last, baseline_form>>(
+    row<baseline_kernels, Phases<false, last, baseline_form>>(
         "convtranspose_f32_phases_nhwc_baseline", Isa::baseline),
 };
 

@@ -1,0 +1,1 @@
+#include "strata/kernels/conv/activate_kernel.hpp"
