@@ -42,7 +42,7 @@ RecurrentPlan::RecurrentPlan(const RecurrentProblem& p, const RecurrentKernels& 
   product_.k = p.input;
   product_.transpose_b = true;
   product_.epilogue.bias = true;
-  const GemmPlan product = plan_gemm(product_, kernels.vector);
+  const GemmPlan product = plan_gemm(product_, kernels.vector, false);
   r_at_ = round_up(gemm_packed_bytes(product, product_, sizeof(float)));
   bias_at_ = r_at_ + std::size_t(p.directions) * direction_floats_ * sizeof(float);
   bias_floats_ = kind(0) == StepKind::gru_linear ? std::size_t(p.directions * row_) : 0;
@@ -87,7 +87,8 @@ void RecurrentPlan::pack(const Constants& constants, std::byte* packed) const {
     }
   }
   const void* const of_product[] = {w.data(), nullptr, bias.data()};
-  pack_gemm(plan_gemm(product_, kernels_.vector), product_, {of_product}, sizeof(float), packed);
+  pack_gemm(plan_gemm(product_, kernels_.vector, false), product_, {of_product}, kernels_.gemm,
+            packed);
 
   int first_gate = 0;
   for (int part = 0; part < parts(); first_gate += gates_of(kind(part)), ++part) {
@@ -109,13 +110,13 @@ void RecurrentPlan::pack(const Constants& constants, std::byte* packed) const {
 }
 
 std::size_t RecurrentPlan::worker_scratch_bytes() const {
-  return gemm_worker_scratch_bytes(plan_gemm(product_, kernels_.vector), product_);
+  return gemm_worker_scratch_bytes(plan_gemm(product_, kernels_.vector, false), product_);
 }
 
 int RecurrentPlan::phases() const { return stepwise_ ? 2 + int(p_.steps) * parts() : 3; }
 
 std::int64_t RecurrentPlan::units(int phase) const {
-  if (phase == 0) return 1 + gemm_units(plan_gemm(product_, kernels_.vector), product_, 0);
+  if (phase == 0) return 1 + gemm_units(plan_gemm(product_, kernels_.vector, false), product_, 0);
   if (phase + 1 == phases()) return 1;
   return p_.directions * (stepwise_ ? blocks_ : divide_up(p_.batch, most_step_rows));
 }

@@ -166,7 +166,7 @@ const char* RecurrentPlan::run(const Args& args, int phase, std::int64_t begin,
     const void* in[] = {args.in[0]};
     void* out[] = {args.scratch};
     const Args product{&product_, in, out, args.packed, nullptr, args.worker_scratch};
-    run_gemm(plan_gemm(product_, kernels_.vector), kernels_.gemm, product, 0,
+    run_gemm(plan_gemm(product_, kernels_.vector, false), kernels_.gemm, product, 0,
              std::max<std::int64_t>(begin - 1, 0), end - 1);
     return nullptr;
   }
