@@ -37,6 +37,16 @@ template <class F>
 /// the sum are the result.
 [[gnu::always_inline]] inline Ints multiply_fixed(Ints sum, Ints multiplier, Ints shifts) {
   const Ints left = sum << (shifts & 255);
+#if defined(__AVX512F__)
+  // Even lanes and odd ones: GCC 12 widens numbers of 32 bits one by one.
+  const __m512i half = _mm512_set1_epi64(std::int64_t(1) << 30), a = (__m512i)left;
+  const __m512i b = (__m512i)multiplier;
+  const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(a, b), half);
+  const __m512i odd =
+      _mm512_add_epi64(_mm512_mul_epi32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32)), half);
+  const Ints x =
+      (Ints)_mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 31), _mm512_slli_epi64(odd, 1));
+#else
   const Ints x = by_halves(
       [](HalfInts a, HalfInts b, HalfInts) {
         const Longs product = __builtin_convertvector(a, Longs) * __builtin_convertvector(b, Longs);
@@ -44,6 +54,7 @@ template <class F>
         return (HalfInts) __builtin_convertvector(shifted, HalfWords);
       },
       left, multiplier, multiplier);
+#endif
   const Ints right = shifts >> 8 & 255;
   const Ints mask = ((Ints{} + 1) << right) - 1;
   const Ints threshold = (mask >> 1) + (shifts >> 16 & (x < 0 ? Ints{} + 1 : Ints{}));
