@@ -27,11 +27,16 @@ def test_a_loop_ends_at_the_limit():
 
 def test_ctrl_c_ends_a_loop():
     session = strata.InferenceSession(FOREVER, loop_limit=2**62)
-    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        session.run(None, FEEDS)
-    timer.join()
+    # Shells start programs in the background with the signal ignored, and Python leaves it so.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            session.run(None, FEEDS)
+        timer.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1.5, "many"])
