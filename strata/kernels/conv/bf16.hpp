@@ -2,6 +2,7 @@
 
 #include "strata/kernels/bf16/bf16.hpp"
 #include "strata/kernels/conv/conv.hpp"
+#include "strata/kernels/row_of.hpp"
 
 namespace strata::kernels {
 
@@ -89,19 +90,9 @@ struct Bf16Conv {
   }
 
   static constexpr Row row(std::string_view name, Isa isa) {
-    return {.name = name,
-            .kind = ProblemKind::conv,
-            .isa = isa,
-            .precision = Precision::bf16,
-            .rejects = rejects,
-            .layouts = layouts,
-            .cost = cost,
-            .packed_bytes = packed_bytes,
-            .pack = pack,
-            .packed_form = packed_form,
-            .worker_scratch_bytes = worker_scratch_bytes,
-            .units = units,
-            .run = run};
+    Row row = row_of<Bf16Conv>(name, ProblemKind::conv, isa);
+    row.precision = Precision::bf16;
+    return row;
   }
 };
 

@@ -3,6 +3,7 @@
 #include "strata/kernels/built.hpp"
 #include "strata/kernels/conv/bf16.hpp"
 #include "strata/kernels/conv/cost.hpp"
+#include "strata/kernels/row_of.hpp"
 
 namespace strata::kernels {
 namespace {
@@ -90,19 +91,9 @@ struct Direct {
   }
 
   static constexpr Row row(std::string_view name, Isa isa) {
-    return {.name = name,
-            .kind = ProblemKind::conv,
-            .isa = isa,
-            .rejects = rejects,
-            .layouts = layouts,
-            .cost = cost,
-            .packed_bytes = packed_bytes,
-            .pack = pack,
-            .packed_form = packed_form,
-            .scratch_bytes = scratch_bytes,
-            .phases = phases,
-            .units = units,
-            .run = run};
+    Row row = row_of<Direct>(name, ProblemKind::conv, isa);
+    row.packed_form = packed_form;
+    return row;
   }
 };
 
@@ -154,17 +145,9 @@ struct Depthwise {
   }
 
   static constexpr Row row(std::string_view name, Isa isa) {
-    return {.name = name,
-            .kind = ProblemKind::conv,
-            .isa = isa,
-            .rejects = rejects,
-            .layouts = layouts,
-            .cost = cost,
-            .packed_bytes = packed_bytes,
-            .pack = pack,
-            .packed_form = packed_form,
-            .units = units,
-            .run = run};
+    Row row = row_of<Depthwise>(name, ProblemKind::conv, isa);
+    row.packed_form = packed_form;
+    return row;
   }
 };
 
@@ -206,18 +189,9 @@ struct Im2col {
   }
 
   static constexpr Row row(std::string_view name, Isa isa) {
-    return {.name = name,
-            .kind = ProblemKind::conv,
-            .isa = isa,
-            .rejects = rejects,
-            .layouts = layouts,
-            .cost = cost,
-            .packed_bytes = packed_bytes,
-            .pack = pack,
-            .packed_form = packed_form,
-            .worker_scratch_bytes = worker_scratch_bytes,
-            .units = units,
-            .run = run};
+    Row row = row_of<Im2col>(name, ProblemKind::conv, isa);
+    row.packed_form = packed_form;
+    return row;
   }
 };
 
@@ -276,21 +250,10 @@ struct Winograd {
   }
 
   static constexpr Row row(std::string_view name, Isa isa) {
-    return {.name = name,
-            .kind = ProblemKind::conv,
-            .isa = isa,
-            .rounding = winograd_rounding(M),
-            .rejects = rejects,
-            .layouts = layouts,
-            .cost = cost,
-            .packed_bytes = packed_bytes,
-            .pack = pack,
-            .packed_form = packed_form,
-            .scratch_bytes = scratch_bytes,
-            .worker_scratch_bytes = worker_scratch_bytes,
-            .phases = phases,
-            .units = units,
-            .run = run};
+    Row row = row_of<Winograd>(name, ProblemKind::conv, isa);
+    row.packed_form = packed_form;
+    row.rounding = winograd_rounding(M);
+    return row;
   }
 };
 

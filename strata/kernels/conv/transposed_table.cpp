@@ -2,6 +2,7 @@
 
 #include "strata/kernels/built.hpp"
 #include "strata/kernels/conv/transposed.hpp"
+#include "strata/kernels/row_of.hpp"
 
 namespace strata::kernels {
 namespace {
@@ -104,20 +105,9 @@ struct Planned : Functions {
 
 template <const TapKernels& Kernels, class Form>
 constexpr Row row(std::string_view name, Isa isa) {
-  using Functions = Planned<Kernels, Form>;
-  return {.name = name,
-          .kind = ProblemKind::conv_transpose,
-          .isa = isa,
-          .rejects = Functions::rejects,
-          .layouts = Functions::layouts,
-          .cost = Functions::cost,
-          .packed_bytes = Functions::packed_bytes,
-          .pack = Functions::pack,
-          .packed_form = packed_form,
-          .scratch_bytes = Functions::scratch_bytes,
-          .phases = Functions::phases,
-          .units = Functions::units,
-          .run = Functions::run};
+  Row row = row_of<Planned<Kernels, Form>>(name, ProblemKind::conv_transpose, isa);
+  row.packed_form = packed_form;
+  return row;
 }
 
 constexpr TapKernels avx512_kernels{avx512::f32_tile, avx512::activate_row};

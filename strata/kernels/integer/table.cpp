@@ -2,6 +2,7 @@
 
 #include "strata/kernels/built.hpp"
 #include "strata/kernels/integer/plan.hpp"
+#include "strata/kernels/row_of.hpp"
 
 namespace strata::kernels {
 namespace {
@@ -97,19 +98,9 @@ struct Direct {
   }
 
   static constexpr Row row(std::string_view name, Isa isa) {
-    return {.name = name,
-            .kind = ProblemKind::integer_conv,
-            .isa = isa,
-            .rejects = rejects,
-            .layouts = layouts,
-            .cost = cost,
-            .packed_bytes = packed_bytes,
-            .pack = pack,
-            .packed_form = packed_form,
-            .scratch_bytes = scratch_bytes,
-            .phases = phases,
-            .units = units,
-            .run = run};
+    Row row = row_of<Direct>(name, ProblemKind::integer_conv, isa);
+    row.packed_form = packed_form;
+    return row;
   }
 };
 
@@ -154,17 +145,9 @@ struct Depthwise {
   }
 
   static constexpr Row row(std::string_view name, Isa isa) {
-    return {.name = name,
-            .kind = ProblemKind::integer_conv,
-            .isa = isa,
-            .rejects = rejects,
-            .layouts = layouts,
-            .cost = cost,
-            .packed_bytes = packed_bytes,
-            .pack = pack,
-            .packed_form = packed_form,
-            .units = units,
-            .run = run};
+    Row row = row_of<Depthwise>(name, ProblemKind::integer_conv, isa);
+    row.packed_form = packed_form;
+    return row;
   }
 };
 
@@ -228,19 +211,9 @@ struct Dynamic {
   }
 
   static constexpr Row row(std::string_view name, Isa isa) {
-    return {.name = name,
-            .kind = ProblemKind::dynamic_conv,
-            .isa = isa,
-            .rejects = rejects,
-            .layouts = layouts,
-            .cost = cost,
-            .packed_bytes = packed_bytes,
-            .pack = pack,
-            .packed_form = packed_form,
-            .scratch_bytes = scratch_bytes,
-            .phases = phases,
-            .units = units,
-            .run = run};
+    Row row = row_of<Dynamic>(name, ProblemKind::dynamic_conv, isa);
+    row.packed_form = packed_form;
+    return row;
   }
 };
 
