@@ -9,6 +9,7 @@
 #include "strata/kernels/integer/integer_conv.hpp"
 #include "strata/tensor/tflite_arithmetic.hpp"
 #include "tests/kernels/harness.hpp"
+#include "tests/kernels/integer_geometry.hpp"
 
 namespace strata::kernels {
 namespace {
@@ -35,21 +36,6 @@ std::vector<std::int32_t> random_codes(std::mt19937_64& random, std::int64_t cou
     code = is_signed ? byte - 128 : byte;
   }
   return codes;
-}
-
-std::vector<std::byte> bytes_of(const std::vector<std::int32_t>& codes) {
-  std::vector<std::byte> bytes;
-  for (const std::int32_t code : codes) bytes.push_back(std::byte(code));
-  return bytes;
-}
-
-void set_output_size(IntegerConvProblem& p) {
-  const auto extent = [](std::int64_t in, std::int64_t pads, std::int64_t kernel,
-                         std::int64_t dilation, std::int64_t stride) {
-    return (in + pads - (kernel - 1) * dilation - 1) / stride + 1;
-  };
-  p.out_height = extent(p.height, p.pad_top + p.pad_bottom, p.kernel_h, p.dilation_h, p.stride_h);
-  p.out_width = extent(p.width, p.pad_left + p.pad_right, p.kernel_w, p.dilation_w, p.stride_w);
 }
 
 /// Fills in what the geometry leaves open: types, zero points, scales, bias.
@@ -193,24 +179,9 @@ int check(const Case& c, std::uint64_t seed) {
       });
 }
 
-IntegerConvProblem geometry(std::int64_t batch, std::int64_t channels, std::int64_t height,
-                            std::int64_t width, std::int64_t out_channels, std::int64_t kernel,
-                            std::int64_t stride = 1, std::int64_t pad = 0, std::int64_t groups = 1,
-                            std::int64_t dilation = 1) {
-  IntegerConvProblem p;
-  p.batch = batch;
-  p.channels = channels;
-  p.height = height;
-  p.width = width;
-  p.out_channels = out_channels;
-  p.groups = groups;
-  p.kernel_h = p.kernel_w = kernel;
-  p.stride_h = p.stride_w = stride;
-  p.dilation_h = p.dilation_w = dilation;
-  p.pad_top = p.pad_left = p.pad_bottom = p.pad_right = pad;
-  set_output_size(p);
-  return p;
-}
+constexpr auto geometry = [](auto... numbers) {
+  return geometry_of<IntegerConvProblem>(numbers...);
+};
 
 TEST(IntegerConv, AgreesWithPlainLoops) {
   const IntegerConvProblem shapes[] = {

@@ -8,6 +8,7 @@
 #include "strata/kernels/integer/integer_conv.hpp"
 #include "strata/tensor/tflite_arithmetic.hpp"
 #include "tests/kernels/harness.hpp"
+#include "tests/kernels/integer_geometry.hpp"
 
 namespace strata::kernels {
 namespace {
@@ -43,12 +44,6 @@ class Draw {
  private:
   std::mt19937_64 random_;
 };
-
-std::vector<std::byte> bytes_of(const std::vector<std::int32_t>& codes) {
-  std::vector<std::byte> bytes;
-  for (const std::int32_t code : codes) bytes.push_back(std::byte(code));
-  return bytes;
-}
 
 TransposedAxis random_axis(Draw& draw) {
   TransposedAxis axis;
