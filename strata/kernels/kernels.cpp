@@ -20,7 +20,7 @@ std::vector<const Row*> builtin_rows() {
   std::vector<const Row*> rows;
   for (const std::span<const Row> family :
        {conv_rows(), conv_transpose_rows(), gemm_rows(), pool_rows(), elementwise_rows(),
-        norm_rows(), reduce_rows(), arg_rows(), movement_rows(), convert_rows(),
+        norm_rows(), reduce_rows(), arg_rows(), concat_rows(), movement_rows(), convert_rows(),
         integer_conv_rows(), dynamic_conv_rows(), integer_conv_transpose_rows(), recurrent_rows(),
         byte_rows()}) {
     for (const Row& row : family) rows.push_back(&row);

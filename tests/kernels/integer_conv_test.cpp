@@ -228,6 +228,36 @@ TEST(IntegerConv, DepthwiseAgreesWithPlainLoops) {
   }
 }
 
+TEST(IntegerConv, SmallDepthwiseWindowsAgreeForEveryNumberOfChannels) {
+  std::uint64_t seed = 300;
+  for (const std::int64_t channels : {1, 8, 31, 32, 33, 48, 64, 65, 96, 100, 144, 170}) {
+    for (const std::int64_t stride : {1, 2}) {
+      for (const std::int64_t width : {2, 3, 4, 11, 16}) {
+        IntegerConvProblem p = geometry(1, channels, 5, width, channels, 3, stride, 1, channels);
+        p.pad_left = std::int64_t(seed % 3);
+        p.dilation_h = 1 + std::int64_t(seed % 2);
+        set_output_size(p);
+        Case c = random_case(p, ++seed, false);
+        c.problem.arithmetic = Arithmetic::onnx;
+        if (seed % 5 == 0) c.y_scale = 1e-9f;  // sums leave the range of 32 bits
+        EXPECT_GT(check(c, seed), 1) << "no depthwise row";
+      }
+    }
+  }
+}
+
+TEST(IntegerConv, SumsBeyondAllCodesSaturate) {
+  std::uint64_t seed = 500;
+  for (const std::int64_t channels : {3, 16, 20, 32, 75}) {
+    for (const bool w_zeros : {false, true}) {
+      Case c = random_case(geometry(1, 3, 7, 19, channels, 3, 1, 1), ++seed, w_zeros);
+      c.problem.arithmetic = Arithmetic::onnx;
+      c.y_scale = 1e-9f;
+      EXPECT_GT(check(c, seed), 0);
+    }
+  }
+}
+
 TEST(IntegerConv, RandomShapes) {
   const std::uint64_t base = 4000;
   for (std::uint64_t seed = base; seed < base + 60; ++seed) {

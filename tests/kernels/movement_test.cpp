@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
+#include <string_view>
 
 #include "tests/kernels/harness.hpp"
 
@@ -48,12 +50,13 @@ void check_concat(const std::vector<Dims>& dims, int axis, std::size_t element, 
       for (std::int64_t i = 0; i < run; ++i) append(expected, in, o * run + i, element);
     }
   }
-  int options = 0;
-  for_each_option(movement_rows(), p, fmt::format("axis {}", axis), [&](const Row& row) {
-    ++options;
+  std::map<std::string_view, int> options;
+  for_each_option(concat_rows(), p, fmt::format("axis {}", axis), [&](const Row& row) {
+    ++options[row.name];
     EXPECT_EQ(run_row(row, p, inputs, out, {}, element).bytes, expected.bytes);
   });
-  EXPECT_EQ(options, least_options);
+  EXPECT_FALSE(options.empty());
+  for (const auto& [name, count] : options) EXPECT_EQ(count, least_options) << name;
 }
 
 TEST(Concat, EveryAxisInEveryLayout) {
@@ -69,6 +72,38 @@ TEST(Concat, AnyRankAndElement) {
   check_concat({{5}, {0}, {3}}, 0, 8, 1);
   check_concat({{2, 3}, {2, 1}}, 1, 1, 1);
   check_concat({{1, 2, 1, 2, 3}, {1, 2, 4, 2, 3}}, 2, 2, 1);
+}
+
+TEST(Concat, CodesOnOtherGridsGoThroughTables) {
+  ConcatProblem p;
+  p.element_size = 1;
+  p.axis = 1;
+  p.rank = 4;
+  p.out_dims = {2, 217, 1, 3, 1, 1, 1, 1};
+  Plain expected{{2, 217, 1, 3}, {}};
+  std::vector<Plain> inputs;
+  // Lengths around those of vectors.
+  for (const std::int64_t channels : {64, 21, 1, 131}) {
+    const Dims dims{2, channels, 1, 3};
+    std::copy(dims.begin(), dims.end(), p.in_dims.emplace_back().begin());
+    auto& table = p.tables.emplace_back();
+    for (std::size_t i = 0; i < 256; ++i)
+      table[i] = std::uint8_t((i * 37 + inputs.size()) ^ i >> 3);
+    inputs.push_back(random_bytes(dims, 1, inputs.size()));
+  }
+  for (std::int64_t n = 0; n < 2; ++n) {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const std::int64_t run = inputs[i].dims[1] * 3;
+      for (std::int64_t j = n * run; j < (n + 1) * run; ++j) {
+        expected.bytes.push_back(
+            std::byte(p.tables[i][std::size_t(inputs[i].bytes[std::size_t(j)])]));
+      }
+    }
+  }
+  const int options = for_each_option(concat_rows(), p, "tables", [&](const Row& row) {
+    EXPECT_EQ(run_row(row, p, inputs, expected.dims, {}, 1).bytes, expected.bytes) << row.name;
+  });
+  EXPECT_GT(options, 0);
 }
 
 void check_strided(const Dims& in, const Dims& out, const Dims& strides, std::int64_t offset,

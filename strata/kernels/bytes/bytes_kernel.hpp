@@ -1,6 +1,7 @@
 #pragma once
 
 #include "strata/kernels/bytes/runs.hpp"
+#include "strata/kernels/bytes/translate_kernel.hpp"
 #include "strata/kernels/integer/rescale.hpp"
 
 namespace strata::kernels::STRATA_INTS_NAMESPACE {
@@ -275,6 +276,7 @@ void mix_real(const std::uint8_t* upper, const std::uint8_t* lower, std::uint8_t
 constinit const ByteKernels byte_kernels = {.quantize = quantize_run,
                                             .dequantize = dequantize_run,
                                             .binary = binary_run,
+                                            .translate = translate_run,
                                             .maximum = maximum_run,
                                             .sum = sum_run,
                                             .mix_columns = mix_columns,

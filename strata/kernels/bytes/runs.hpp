@@ -78,6 +78,9 @@ struct ByteKernels {
   void (*dequantize)(const std::uint8_t* x, float* y, std::int64_t count,
                      const QuantizeRun& run) noexcept;
   void (*binary)(const ByteBinaryRun& run, const ByteBinaryRow& row) noexcept;
+  /// Codes through a table of 256; y may be x.
+  void (*translate)(const std::uint8_t* table, const std::uint8_t* x, std::uint8_t* y,
+                    std::int64_t count) noexcept;
   /// y = max(y, x), y += x.
   void (*maximum)(const std::uint8_t* x, std::uint8_t* y, const PixelRun& run) noexcept;
   void (*sum)(const std::uint8_t* x, std::int32_t* sums, const PixelRun& run) noexcept;

@@ -45,20 +45,12 @@ std::int64_t lookup_elements(const Problem& problem) {
 void lookup_layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
   same_layouts(1, lookup(problem).rank, options);
 }
-CostEstimate lookup_cost(const Problem& problem, const Machine& machine) {
+CostEstimate lookup_cost(const Problem& problem, const Machine& machine, Isa isa) {
   const double elements = double(lookup_elements(problem));
-  return estimate(Isa::baseline, 8 * elements, 2 * elements, machine);
+  return estimate(isa, 8 * elements, 2 * elements, machine);
 }
 std::int64_t lookup_units(const Problem& problem, int) {
   return units_of(lookup_elements(problem));
-}
-const char* run_lookup(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
-  const auto& table = lookup(*args.problem).table;
-  const auto* x = static_cast<const std::uint8_t*>(args.in[0]);
-  auto* y = static_cast<std::uint8_t*>(args.out[0]);
-  const std::int64_t last = std::min(lookup_elements(*args.problem), end * byte_unit);
-  for (std::int64_t i = begin * byte_unit; i < last; ++i) y[i] = table[x[i]];
-  return nullptr;
 }
 
 // Quantization.
@@ -238,6 +230,15 @@ void run_binary_units(const ByteKernels& kernels, const Args& args, std::int64_t
 /// The rows of one instruction set.
 template <const ByteKernels& Kernels, Isa Set>
 struct Of {
+  static const char* lookup(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
+    const auto* x = static_cast<const std::uint8_t*>(args.in[0]);
+    auto* y = static_cast<std::uint8_t*>(args.out[0]);
+    const std::int64_t first = begin * byte_unit;
+    const std::int64_t last = std::min(lookup_elements(*args.problem), end * byte_unit);
+    Kernels.translate(kernels::lookup(*args.problem).table.data(), x + first, y + first,
+                      last - first);
+    return nullptr;
+  }
   static const char* quantize(const Args& args, int, std::int64_t begin,
                               std::int64_t end) noexcept {
     for_each_run(args, begin, end, [&](std::int64_t start, std::int64_t count, QuantizeRun run) {
@@ -273,6 +274,17 @@ struct Of {
     return Cost(problem, machine, Set);
   }
 
+  static constexpr Row lookup_row(std::string_view name) {
+    return {.name = name,
+            .kind = ProblemKind::byte_table,
+            .isa = Set,
+            .rejects = accept,
+            .layouts = lookup_layouts,
+            .cost = cost<lookup_cost>,
+            .units = lookup_units,
+            .run = lookup,
+            .in_place = first_in_place};
+  }
   static constexpr Row quantize_row(std::string_view name, ProblemKind kind) {
     return {.name = name,
             .kind = kind,
@@ -324,24 +336,19 @@ using Avx2 = Of<avx2::byte_kernels, Isa::avx2>;
 using Baseline = Of<baseline::byte_kernels, Isa::baseline>;
 
 constexpr Row rows[] = {
-    {.name = "table_i8_flat_baseline",
-     .kind = ProblemKind::byte_table,
-     .rejects = accept,
-     .layouts = lookup_layouts,
-     .cost = lookup_cost,
-     .units = lookup_units,
-     .run = run_lookup,
-     .in_place = first_in_place},
+    Avx512::lookup_row("table_i8_flat_avx512"),
     Avx512::quantize_row("quantize_f32i8_flat_avx512", ProblemKind::quantize),
     Avx512::quantize_row("dequantize_i8f32_flat_avx512", ProblemKind::dequantize),
     Avx512::binary_row("binary_i8_strided_avx512"),
     Avx512::pool_row("pool_i8_direct_avx512"),
     Avx512::resize_row("resize_i8_linear_avx512"),
+    Avx2::lookup_row("table_i8_flat_avx2"),
     Avx2::quantize_row("quantize_f32i8_flat_avx2", ProblemKind::quantize),
     Avx2::quantize_row("dequantize_i8f32_flat_avx2", ProblemKind::dequantize),
     Avx2::binary_row("binary_i8_strided_avx2"),
     Avx2::pool_row("pool_i8_direct_avx2"),
     Avx2::resize_row("resize_i8_linear_avx2"),
+    Baseline::lookup_row("table_i8_flat_baseline"),
     Baseline::quantize_row("quantize_f32i8_flat_baseline", ProblemKind::quantize),
     Baseline::quantize_row("dequantize_i8f32_flat_baseline", ProblemKind::dequantize),
     Baseline::binary_row("binary_i8_strided_baseline"),

@@ -68,12 +68,8 @@ void pack_depthwise_integer(const IntegerConvProblem& p, const IntegerKernels& k
 
 std::int64_t depthwise_integer_units(const IntegerConvProblem& p) { return p.batch * p.out_height; }
 
-void run_depthwise_integer(const IntegerConvProblem& p, const IntegerKernels& kernels,
-                           const Args& args, std::int64_t begin, std::int64_t end) noexcept {
-  const Vectors vectors(p, kernels);
-  const auto* bias = reinterpret_cast<const std::int32_t*>(args.packed + vectors.weight_bytes());
-  const std::int64_t all = vectors.count * vectors.lanes;
-  IntegerDepthwise d;
+IntegerDepthwise depthwise_geometry(const IntegerConvProblem& p) {
+  IntegerDepthwise d{};
   d.x_column = d.y_column = p.channels;
   d.x_row = p.width * p.channels;
   d.y_row = p.out_width * p.channels;
@@ -91,6 +87,15 @@ void run_depthwise_integer(const IntegerConvProblem& p, const IntegerKernels& ke
   d.zero = p.x_zero;
   d.is_signed = p.x_signed;
   d.epilogue = integer_epilogue(p);
+  return d;
+}
+
+void run_depthwise_integer(const IntegerConvProblem& p, const IntegerKernels& kernels,
+                           const Args& args, std::int64_t begin, std::int64_t end) noexcept {
+  const Vectors vectors(p, kernels);
+  const auto* bias = reinterpret_cast<const std::int32_t*>(args.packed + vectors.weight_bytes());
+  const std::int64_t all = vectors.count * vectors.lanes;
+  IntegerDepthwise d = depthwise_geometry(p);
   d.lanes = int(std::min(p.channels, vectors.lanes));
   for (std::int64_t u = begin; u < end;) {
     const std::int64_t image = u / p.out_height;
@@ -99,7 +104,7 @@ void run_depthwise_integer(const IntegerConvProblem& p, const IntegerKernels& ke
       const std::int64_t channel = vectors.first_channel(p, v);
       d.x = static_cast<const std::uint8_t*>(args.in[0]) + image * p.height * d.x_row + channel;
       d.y = static_cast<std::uint8_t*>(args.out[0]) + image * p.out_height * d.y_row + channel;
-      d.w = reinterpret_cast<const std::int16_t*>(args.packed) + v * vectors.shorts;
+      d.w = args.packed + 2 * v * vectors.shorts;
       d.bias = bias + v * vectors.lanes;
       d.words = {d.bias + all, d.bias + 2 * all};
       kernels.depthwise(d, int(row), int(row) + 1);

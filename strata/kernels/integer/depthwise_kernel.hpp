@@ -119,10 +119,11 @@ void depthwise_tile(const IntegerDepthwise& d, int row, int column) noexcept {
   const Centre centre(d);
   Halves acc[Columns];
   fill(acc, bias_of(d));
+  const auto* w = static_cast<const std::int16_t*>(d.w);
   for (int i = 0; i < d.kernel_h; i += 2) {
     const RowPair rows = row_pair(d, row, i);
     if (!rows.first && !rows.second) continue;
-    add_columns<Width, Stride>(d, centre, acc, d.w + i * Width * short_lanes, rows,
+    add_columns<Width, Stride>(d, centre, acc, w + i * Width * short_lanes, rows,
                                column * Stride - d.pad_left);
   }
   Halves sums[Columns];
@@ -134,13 +135,14 @@ void depthwise_tile(const IntegerDepthwise& d, int row, int column) noexcept {
 void depthwise_any(const IntegerDepthwise& d, int row, int column) noexcept {
   const Centre centre(d);
   Halves acc = bias_of(d);
+  const auto* w = static_cast<const std::int16_t*>(d.w);
   for (int i = 0; i < d.kernel_h; i += 2) {
     const RowPair rows = row_pair(d, row, i);
     for (int j = 0; j < d.kernel_w; ++j) {
       const int x = column * d.stride_w - d.pad_left + j * d.dilation_w;
       if (x < 0 || x >= d.width) continue;
       const Pairs pairs = load_pairs(rows, x * d.x_column, centre);
-      add_product(acc, pairs, d.w + (i * d.kernel_w + 2 * j) * short_lanes);
+      add_product(acc, pairs, w + (i * d.kernel_w + 2 * j) * short_lanes);
     }
   }
   store_outputs(d, &acc, 1, d.y + row * d.y_row + column * d.y_column);

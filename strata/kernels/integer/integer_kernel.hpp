@@ -1,5 +1,6 @@
 #pragma once
 
+#include "strata/kernels/integer/depthwise3_kernel.hpp"
 #include "strata/kernels/integer/depthwise_kernel.hpp"
 #include "strata/kernels/integer/dynamic_kernel.hpp"
 #include "strata/kernels/integer/prepare_kernel.hpp"
@@ -15,6 +16,7 @@ constinit const IntegerKernels integer_kernels = {.lanes = int_lanes,
                                                   .finish = finish_tile,
                                                   .prepare = prepare_row,
                                                   .depthwise = depthwise_rows,
+                                                  .depthwise3 = depthwise3,
                                                   .range = range_of,
                                                   .find_grids = find_grids,
                                                   .encode = encode,

@@ -142,6 +142,16 @@ std::int64_t depthwise_integer_units(const IntegerConvProblem& p);
 void run_depthwise_integer(const IntegerConvProblem& p, const IntegerKernels& kernels,
                            const Args& args, std::int64_t begin, std::int64_t end) noexcept;
 
+/// What all depthwise tiles of a problem share.
+IntegerDepthwise depthwise_geometry(const IntegerConvProblem& p);
+
+/// Depthwise 3x3 by products of words: packed are per 32 or 64 channels the weights, then all
+/// biases and scales.
+std::size_t depthwise3_packed_bytes(const IntegerConvProblem& p);
+void pack_depthwise3(const IntegerConvProblem& p, const Constants& constants, std::byte* packed);
+void run_depthwise3(const IntegerConvProblem& p, const IntegerKernels& kernels, const Args& args,
+                    std::int64_t begin, std::int64_t end) noexcept;
+
 IntegerEpilogue integer_epilogue(const IntegerConvProblem& p);
 
 }  // namespace strata::kernels

@@ -104,19 +104,21 @@ struct Direct {
   }
 };
 
+const char* reject_depthwise(const IntegerConvProblem& p) {
+  if (p.matrix || p.groups != p.channels || p.out_channels != p.channels) return "not depthwise";
+  if (p.output == IntegerConvProblem::Output::i32) return "sums are wanted";
+  return fits_int(p) ? nullptr : "a size beyond 2^30";
+}
+
+void depthwise_layouts(const Problem&, std::vector<OperandLayouts>& options) {
+  options.push_back({{channels_last_layout}, {channels_last_layout}});
+}
+
 /// The functions of a depthwise row.
 template <const IntegerKernels& Kernels, int Lanes>
 struct Depthwise {
-  static const char* rejects(const Problem& problem) {
-    const IntegerConvProblem& p = conv(problem);
-    if (p.matrix || p.groups != p.channels || p.out_channels != p.channels) return "not depthwise";
-    if (p.output == IntegerConvProblem::Output::i32) return "sums are wanted";
-    return fits_int(p) ? nullptr : "a size beyond 2^30";
-  }
-
-  static void layouts(const Problem&, std::vector<OperandLayouts>& options) {
-    options.push_back({{channels_last_layout}, {channels_last_layout}});
-  }
+  static const char* rejects(const Problem& problem) { return reject_depthwise(conv(problem)); }
+  static constexpr auto layouts = depthwise_layouts;
 
   static CostEstimate cost(const Problem& problem, const Machine&) {
     const IntegerConvProblem& p = conv(problem);
@@ -146,6 +148,50 @@ struct Depthwise {
 
   static constexpr Row row(std::string_view name, Isa isa) {
     Row row = row_of<Depthwise>(name, ProblemKind::integer_conv, isa);
+    row.packed_form = packed_form;
+    return row;
+  }
+};
+
+/// The functions of the row for windows of 3x3.
+template <const IntegerKernels& Kernels>
+struct Depthwise3 {
+  static const char* rejects(const Problem& problem) {
+    const IntegerConvProblem& p = conv(problem);
+    if (const char* reason = reject_depthwise(p)) return reason;
+    if (p.kernel_h != 3 || p.kernel_w != 3) return "the window is not 3x3";
+    if (p.dilation_w != 1 || p.stride_w > 2) return "columns of the window lie apart";
+    if (p.w_zeros) return "weights have zero points";
+    if (integer_epilogue(p).rule != IntegerRule::float_even) return "scales are not f32";
+    return nullptr;
+  }
+
+  static CostEstimate cost(const Problem& problem, const Machine&) {
+    const IntegerConvProblem& p = conv(problem);
+    const double vectors = double((p.channels + 31) / 32) / 2;
+    const double rows = double(p.batch) * double(p.out_height) * vectors;
+    const double cycles = rows * (60 + double(p.out_width) * (p.stride_w == 1 ? 24 : 30));
+    return {call_seconds + cycles / cycles_per_second +
+            (elements_in(p) + elements_out(p)) / bytes_per_second};
+  }
+
+  static std::size_t packed_bytes(const Problem& problem) {
+    return depthwise3_packed_bytes(conv(problem));
+  }
+  static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+    pack_depthwise3(conv(problem), constants, packed);
+  }
+  static std::int64_t units(const Problem& problem, int) {
+    return depthwise_integer_units(conv(problem));
+  }
+  static const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
+    run_depthwise3(conv(*args.problem), Kernels, args, begin, end);
+    return nullptr;
+  }
+  static constexpr auto layouts = depthwise_layouts;
+
+  static constexpr Row row(std::string_view name, Isa isa) {
+    Row row = row_of<Depthwise3>(name, ProblemKind::integer_conv, isa);
     row.packed_form = packed_form;
     return row;
   }
@@ -226,6 +272,8 @@ constexpr std::array dynamic_rows{
 };
 
 constexpr std::array rows{
+    Depthwise3<avx512_vnni::integer_kernels>::row("conv_i8_depthwise3_avx512_vnni",
+                                                  Isa::avx512_vnni),
     Depthwise<avx512_vnni::integer_kernels, 16>::row("conv_i8_depthwise_avx512_vnni",
                                                      Isa::avx512_vnni),
     Direct<avx512_vnni::integer_kernels>::row("conv_i8_direct_avx512_vnni", Isa::avx512_vnni),

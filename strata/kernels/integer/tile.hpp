@@ -80,8 +80,10 @@ struct IntegerPrepare {
 /// A vector of channels of a depthwise convolution, rows [begin, end) of the output.
 struct IntegerDepthwise {
   const std::uint8_t* x;
-  const std::int16_t* w;     ///< per pair of window rows and column: low and high interleaved pairs
-  const std::int32_t* bias;  ///< low lanes, high lanes; so are the words
+  /// Per pair of window rows and column low and high interleaved pairs, i16; of depthwise3 per
+  /// column four vectors of words, each of a channel's three rows and 0.
+  const void* w;
+  const std::int32_t* bias;  ///< in the order of w's lanes; so are the words
   IntegerWords words;
   std::uint8_t* y;
   std::ptrdiff_t x_row, x_column, y_row, y_column;
@@ -142,6 +144,9 @@ struct IntegerKernels {
   void (*finish)(const IntegerFinish&) noexcept;
   void (*prepare)(const IntegerPrepare&) noexcept;
   void (*depthwise)(const IntegerDepthwise&, int begin, int end) noexcept;
+  /// A row of the output of a window of 3x3 that moves by 1 or 2 columns, the rule float_even, 32
+  /// or 64 lanes (32 of as many channels or fewer). Or null.
+  void (*depthwise3)(const IntegerDepthwise&, int row) noexcept;
   /// Widens the bounds to what a run holds.
   void (*range)(const DynamicRun&, float* least, float* most) noexcept;
   /// The grids of XNNPACK for ranges.

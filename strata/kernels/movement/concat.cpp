@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "strata/kernels/built.hpp"
+#include "strata/kernels/bytes/runs.hpp"
 #include "strata/kernels/cost.hpp"
 #include "strata/kernels/movement/rows.hpp"
 
@@ -52,14 +54,16 @@ void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
   }
 }
 
+template <Isa Set>
 CostEstimate cost(const Problem& problem, const Machine& machine) {
   const ConcatProblem& p = concat(problem);
   const Stretches out = stretches(p, p.out_dims);
   const double copies = double(out.outer) * double(p.in_dims.size());
   const double elements = double(out.outer) * double(out.inner);
-  const double lookups = p.tables.empty() ? 0 : 8 * elements;
   const double bytes = 2 * elements * double(p.element_size);
-  return estimate(Isa::baseline, 40 * copies + lookups, bytes, machine);
+  CostEstimate cost = estimate(Isa::baseline, 40 * copies, bytes, machine);
+  if (!p.tables.empty()) cost.seconds += estimate(Set, 8 * elements, 0, machine).seconds;
+  return cost;
 }
 
 /// A unit is one stretch of one tensor.
@@ -68,29 +72,25 @@ std::int64_t units(const Problem& problem, int) {
   return stretches(p, p.out_dims).outer * std::int64_t(p.in_dims.size());
 }
 
-void translate(const std::array<std::uint8_t, 256>& table, const std::byte* x, std::byte* y,
-               std::int64_t count) {
-  for (std::int64_t i = 0; i < count; ++i) y[i] = std::byte(table[std::size_t(x[i])]);
-}
-
+template <const ByteKernels& Kernels>
 const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
   const ConcatProblem& p = concat(*args.problem);
   const Stretches out = stretches(p, p.out_dims);
   const auto size = std::int64_t(p.element_size);
-  std::byte* y = static_cast<std::byte*>(args.out[0]);
+  auto* y = static_cast<std::uint8_t*>(args.out[0]);
   std::int64_t before = 0;  // elements of a stretch of Y that earlier tensors fill
   for (std::size_t i = 0; i < p.in_dims.size(); ++i) {
     const std::int64_t inner = stretches(p, p.in_dims[i]).inner;
-    const std::byte* x = static_cast<const std::byte*>(args.in[i]);
+    const auto* x = static_cast<const std::uint8_t*>(args.in[i]);
     const std::int64_t first = std::int64_t(i) * out.outer;
     const std::int64_t from = std::clamp<std::int64_t>(begin - first, 0, out.outer);
     const std::int64_t to = std::clamp<std::int64_t>(end - first, 0, out.outer);
     for (std::int64_t o = from; inner > 0 && o < to; ++o) {
-      std::byte* target = y + (o * out.inner + before) * size;
+      std::uint8_t* target = y + (o * out.inner + before) * size;
       if (p.tables.empty()) {
         std::memcpy(target, x + o * inner * size, std::size_t(inner * size));
       } else {
-        translate(p.tables[i], x + o * inner, target, inner);
+        Kernels.translate(p.tables[i].data(), x + o * inner, target, inner);
       }
     }
     before += inner;
@@ -98,14 +98,25 @@ const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noe
   return nullptr;
 }
 
+template <const ByteKernels& Kernels, Isa Set>
+constexpr Row row_of(std::string_view name) {
+  return {.name = name,
+          .kind = ProblemKind::concat,
+          .isa = Set,
+          .rejects = accept,
+          .layouts = layouts,
+          .cost = cost<Set>,
+          .units = units,
+          .run = run<Kernels>};
+}
+
+constexpr std::array rows{
+    row_of<avx512::byte_kernels, Isa::avx512>("concat_any_copy_avx512"),
+    row_of<avx2::byte_kernels, Isa::avx2>("concat_any_copy_avx2"),
+    row_of<baseline::byte_kernels, Isa::baseline>("concat_any_copy_baseline")};
+
 }  // namespace
 
-constexpr Row concat_row = {.name = "concat_any_copy_baseline",
-                            .kind = ProblemKind::concat,
-                            .rejects = accept,
-                            .layouts = layouts,
-                            .cost = cost,
-                            .units = units,
-                            .run = run};
+std::span<const Row> concat_rows() { return built_rows<rows>; }
 
 }  // namespace strata::kernels

@@ -45,6 +45,7 @@ struct PadProblem : Problem {
   std::array<std::int64_t, 8> in_dims{}, out_dims{}, begin{};
 };
 
+std::span<const Row> concat_rows();
 std::span<const Row> movement_rows();
 
 }  // namespace strata::kernels

@@ -5,7 +5,7 @@
 namespace strata::kernels {
 
 /// Rows of each file, that the family's table joins.
-extern const Row concat_row, strided_copy_row, pad_row;
+extern const Row strided_copy_row, pad_row;
 
 /// One option: plain layouts for one input and one output.
 void plain_layouts(const Problem& problem, std::vector<OperandLayouts>& options);

@@ -12,8 +12,8 @@ const char* reject_element_size(std::size_t size) {
 }
 
 std::span<const Row> movement_rows() {
-  static constexpr int count = 3;
-  static const Row table[count] = {concat_row, strided_copy_row, pad_row};
+  static constexpr int count = 2;
+  static const Row table[count] = {strided_copy_row, pad_row};
   return table;
 }
 
