@@ -6,6 +6,7 @@
 #include "strata/ir/ops/example.hpp"
 #include "strata/ir/ops/quantized.hpp"
 #include "strata/tensor/fixed_point.hpp"
+#include "strata/tensor/tflite_lstm.hpp"
 
 namespace strata::ir {
 namespace {
@@ -30,7 +31,7 @@ enum {
   y_scale_at,
   y_zero_at
 };
-constexpr int gates = 4;
+constexpr int gates = lstm_gates;
 
 void expect_weights(const InferContext& context, int i, std::string_view what, const Dim& columns) {
   const std::int64_t hidden = expect_known("hidden size", context.input(h_at).shape[1]);
@@ -95,13 +96,11 @@ void infer(InferContext& context) {
   context.set_output(2, {DType::i16, h});
 }
 
-/// Factors of one node.
+/// Sizes, grids and factors of one node.
 struct Cell {
   std::int64_t input, hidden;
   QuantizedOperand x, h, y;
-  FixedMultiplier from_x[gates], from_h[gates], output;
-  int cell_bits;      ///< of c before the point
-  std::int32_t clip;  ///< of c; 0: none
+  LstmFactors factors;
 
   explicit Cell(const EvalArgs& args)
       : input(args.inputs[x_at].shape()[2]),
@@ -109,19 +108,14 @@ struct Cell {
         x(grid(args, x_scale_at, x_zero_at)),
         h(grid(args, h_scale_at, h_zero_at)),
         y(grid(args, y_scale_at, y_zero_at)) {
-    constexpr float gate_scale = 0x1p-12f;
-    for (std::int64_t g = 0; g < gates; ++g) {
-      const float w = args.inputs[w_scale_at].data<float>()[std::size_t(g)];
-      const float r = args.inputs[r_scale_at].data<float>()[std::size_t(g)];
-      from_x[g] = fixed_multiplier(double(w * x.scale / gate_scale));
-      from_h[g] = fixed_multiplier(double(r * h.scale / gate_scale));
-    }
-    output = fixed_multiplier(double(float(0x1p-15 / double(y.scale) * 0x1p-15)));
-    int exponent = 0;
-    const float scale = args.inputs[c_scale_at].data<float>()[0];
-    std::frexp(scale, &exponent);
-    cell_bits = std::clamp(exponent - 1 + 15, 0, 6);
-    clip = std::int32_t(std::clamp(args.attributes().real("cell_clip", 0) / scale, 0.0f, 32767.0f));
+    LstmScales scales{.x = x.scale,
+                      .h = h.scale,
+                      .y = y.scale,
+                      .c = args.inputs[c_scale_at].data<float>()[0],
+                      .cell_clip = args.attributes().real("cell_clip", 0)};
+    std::ranges::copy(args.inputs[w_scale_at].data<float>(), scales.w.begin());
+    std::ranges::copy(args.inputs[r_scale_at].data<float>(), scales.r.begin());
+    factors = lstm_factors(scales);
   }
 };
 
@@ -156,8 +150,9 @@ void add_gates(const EvalArgs& args, const Cell& cell, const std::int8_t* x, con
         dot(x, cell.x.zero_point, w + row * cell.input, cell.input, bias[row]);
     const std::int32_t of_h =
         dot(memory.h, cell.h.zero_point, r + row * cell.hidden, cell.hidden, 0);
-    const std::int16_t first = saturate_16(multiply_away(of_x, cell.from_x[g]));
-    const auto sum = std::int64_t(first) + multiply_away(of_h, cell.from_h[g]);
+    const std::int16_t first =
+        saturate_16(multiply_away(of_x, cell.factors.from_x[std::size_t(g)]));
+    const auto sum = std::int64_t(first) + multiply_away(of_h, cell.factors.from_h[std::size_t(g)]);
     memory.gate[row] = std::int16_t(std::clamp<std::int64_t>(sum, -32768, 32767));
   }
 }
@@ -171,10 +166,12 @@ void step(const Cell& cell, const Memory& memory) {
     const std::int16_t output = fixed_sigmoid(memory.gate[3 * n + i], 3);
     std::int16_t& c = memory.c[i];
     c = saturate_16(scaled_product(forget, c, 15) +
-                    scaled_product(input, candidate, 15 + cell.cell_bits));
-    if (cell.clip > 0) c = std::int16_t(std::clamp<std::int32_t>(c, -cell.clip, cell.clip));
-    const std::int32_t h = output * fixed_tanh(c, cell.cell_bits);
-    const std::int64_t code = std::int64_t(multiply_away(h, cell.output)) + cell.y.zero_point;
+                    scaled_product(input, candidate, 15 + cell.factors.cell_bits));
+    if (cell.factors.clip > 0)
+      c = std::int16_t(std::clamp<std::int32_t>(c, -cell.factors.clip, cell.factors.clip));
+    const std::int32_t h = output * fixed_tanh(c, cell.factors.cell_bits);
+    const std::int64_t code =
+        std::int64_t(multiply_away(h, cell.factors.output)) + cell.y.zero_point;
     memory.h[i] = std::int8_t(std::clamp<std::int64_t>(code, -128, 127));
   }
 }

@@ -4,6 +4,7 @@
 
 #include "strata/kernels/epilogue.hpp"
 #include "strata/kernels/row.hpp"
+#include "strata/tensor/tflite_lstm.hpp"
 
 namespace strata::kernels {
 
@@ -27,6 +28,17 @@ struct RecurrentProblem : Problem {
   bool linear_before_reset = false;  ///< GRU: the reset gate multiplies the product, not the state
   float cell_clip = 0;               ///< LSTM: bound of |c|; 0: none
   Epilogue function;                 ///< RNN
+  bool codes = false;                ///< an IntegerLstmProblem
+};
+
+/// TFLite's LSTM of codes in one direction: x, y and h are i8, c is i16; gates in the order of
+/// LstmFactors. in: {X, h (batch, hidden), c}; constants: {W (4 * hidden, input), R (4 * hidden,
+/// hidden), both i8 with the zero point 0, B (4 * hidden) i32}.
+struct IntegerLstmProblem : RecurrentProblem {
+  IntegerLstmProblem() { codes = true; }
+
+  LstmFactors factors;
+  std::int32_t x_zero = 0, h_zero = 0, y_zero = 0;
 };
 
 std::span<const Row> recurrent_rows();

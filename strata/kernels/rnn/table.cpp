@@ -1,7 +1,9 @@
 #include <array>
 
 #include "strata/kernels/built.hpp"
+#include "strata/kernels/rnn/codes.hpp"
 #include "strata/kernels/rnn/plan.hpp"
+#include "strata/kernels/row_of.hpp"
 
 namespace strata::kernels {
 namespace {
@@ -12,6 +14,7 @@ const RecurrentProblem& recurrent(const Problem& problem) {
 
 const char* rejects(const Problem& problem) {
   const RecurrentProblem& p = recurrent(problem);
+  if (p.codes) return "on codes";
   if (p.steps == 0 || p.batch == 0 || p.input == 0 || p.hidden == 0) return "an extent of 0";
   constexpr double most = 2147483647.0;
   constexpr int most_gates = 4, most_lanes = 16;
@@ -77,7 +80,61 @@ constexpr RecurrentKernels baseline_kernels{
     {baseline::f32_tile, baseline::f32_few_rows, baseline::unpacked_few_rows, 4},
     baseline::find_recurrent};
 
+/// The functions of a row on codes.
+template <const LstmKernels& Kernels>
+struct OnCodes {
+  static const IntegerLstmProblem& lstm(const Problem& problem) {
+    return static_cast<const IntegerLstmProblem&>(problem);
+  }
+
+  static const char* rejects(const Problem& problem) {
+    const RecurrentProblem& p = recurrent(problem);
+    if (!p.codes) return "on numbers";
+    constexpr std::int64_t most = 1 << 20;
+    if (p.steps == 0 || p.batch == 0 || p.input == 0 || p.hidden == 0) return "an extent of 0";
+    return p.steps < most && p.input < most / 16 && p.hidden < most / 1024 * 4
+               ? nullptr
+               : "a size beyond what is foreseen";
+  }
+  static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
+    const RecurrentProblem& p = recurrent(problem);
+    const auto outputs = std::size_t(p.wants_y + p.wants_h + p.wants_c);
+    options.push_back(
+        {std::vector<Layout>(3, plain_layout), std::vector<Layout>(outputs, plain_layout)});
+  }
+  static CostEstimate cost(const Problem& problem, const Machine&) {
+    return {LstmPlan(lstm(problem), Kernels).seconds()};
+  }
+  static std::size_t packed_bytes(const Problem& problem) {
+    return LstmPlan(lstm(problem), Kernels).packed_bytes();
+  }
+  static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+    LstmPlan(lstm(problem), Kernels).pack(constants, packed);
+  }
+  /// The zero points are part of the biases.
+  static std::uint64_t packed_form(const Problem& problem) {
+    const IntegerLstmProblem& p = lstm(problem);
+    return std::uint64_t(p.x_zero + 128) << 8 | std::uint64_t(p.h_zero + 128);
+  }
+  static std::size_t worker_scratch_bytes(const Problem& problem) {
+    return LstmPlan(lstm(problem), Kernels).worker_scratch_bytes();
+  }
+  static std::int64_t units(const Problem& problem, int) { return lstm(problem).batch; }
+  static const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
+    const LstmPlan plan(lstm(*args.problem), Kernels);
+    for (std::int64_t sequence = begin; sequence < end; ++sequence) plan.run(args, sequence);
+    return nullptr;
+  }
+
+  static constexpr Row row(std::string_view name, Isa isa) {
+    return row_of<OnCodes>(name, ProblemKind::recurrent, isa);
+  }
+};
+
 constexpr std::array rows{
+    OnCodes<avx512_vnni::lstm_kernels>::row("recurrent_i8_fused_avx512_vnni", Isa::avx512_vnni),
+    OnCodes<avx512::lstm_kernels>::row("recurrent_i8_fused_avx512", Isa::avx512),
+    OnCodes<avx2::lstm_kernels>::row("recurrent_i8_fused_avx2", Isa::avx2),
     row<Isa::avx512, avx512_kernels>("recurrent_f32_fused_avx512"),
     row<Isa::avx2, avx2_kernels>("recurrent_f32_fused_avx2"),
     row<Isa::baseline, baseline_kernels>("recurrent_f32_fused_baseline"),

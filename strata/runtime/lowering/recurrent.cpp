@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <span>
 #include <string_view>
 
 #include "strata/kernels/rnn/recurrent.hpp"
 #include "strata/runtime/lowering.hpp"
+#include "strata/runtime/lowering/grids.hpp"
 
 namespace strata::runtime {
 namespace {
@@ -101,9 +103,66 @@ std::unique_ptr<kernels::Problem> lower_recurrent(const LowerContext& context, O
   return problem;
 }
 
+bool set_factors(const LowerContext& context, kernels::IntegerLstmProblem& problem) {
+  enum {
+    x_scale_at = 1,
+    w_scale_at = 4,
+    r_scale_at = 6,
+    h_scale_at = 9,
+    c_scale_at = 12,
+    y_scale_at = 13
+  };
+  const auto x = constant_grid(context, x_scale_at, x_scale_at + 1);
+  const auto h = constant_grid(context, h_scale_at, h_scale_at + 1);
+  const auto y = constant_grid(context, y_scale_at, y_scale_at + 1);
+  if (!x || !h || !y) return false;
+  LstmScales scales{.x = x->scale,
+                    .h = h->scale,
+                    .y = y->scale,
+                    .cell_clip = context.node().attributes.real("cell_clip", 0)};
+  const auto read = [&](std::size_t i, std::span<float> to) {
+    if (!context.is_constant(context.input(i))) return false;
+    const Tensor values = context.graph().value(context.input(i)).constant->decode();
+    std::ranges::copy(values.data<float>().first(to.size()), to.begin());
+    return true;
+  };
+  if (!read(w_scale_at, scales.w) || !read(r_scale_at, scales.r) ||
+      !read(c_scale_at, std::span(&scales.c, 1))) {
+    return false;
+  }
+  problem.factors = lstm_factors(scales);
+  problem.x_zero = x->zero_point;
+  problem.h_zero = h->zero_point;
+  problem.y_zero = y->zero_point;
+  return true;
+}
+
+std::unique_ptr<kernels::Problem> lower_lstm_of_codes(const LowerContext& context,
+                                                      Operands& operands) {
+  enum { x_at, w_at = 3, r_at = 5, bias_at = 7, h_at = 8, c_at = 11 };
+  operands.constants = {{context.input(w_at)}, {context.input(r_at)}, {context.input(bias_at)}};
+  for (const ConstantOperand& constant : operands.constants) {
+    if (!context.is_constant(constant.value)) return nullptr;
+  }
+  auto problem = std::make_unique<kernels::IntegerLstmProblem>();
+  if (!set_factors(context, *problem)) return nullptr;
+  const Shape& x = context.shape(context.input(x_at));
+  problem->batch_first = context.node().attributes.integer("time_major", 0) == 0;
+  problem->steps = x[problem->batch_first ? 1 : 0];
+  problem->batch = x[problem->batch_first ? 0 : 1];
+  problem->input = x[2];
+  problem->hidden = context.shape(context.input(h_at))[1];
+  operands.in = {context.input(x_at), context.input(h_at), context.input(c_at)};
+  problem->wants_y = add_output(context, 0, operands);
+  problem->wants_h = add_output(context, 1, operands);
+  problem->wants_c = add_output(context, 2, operands);
+  return problem;
+}
+
 constexpr Lowering table[] = {{"RNN", lower_recurrent<Cell::rnn>},
                               {"GRU", lower_recurrent<Cell::gru>},
-                              {"LSTM", lower_recurrent<Cell::lstm>}};
+                              {"LSTM", lower_recurrent<Cell::lstm>},
+                              {"strata.QLinearLSTM", lower_lstm_of_codes}};
 
 }  // namespace
 

@@ -1,0 +1,1 @@
+#include "strata/kernels/rnn/codes_kernel.hpp"
