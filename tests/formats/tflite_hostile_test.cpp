@@ -6,6 +6,7 @@
 
 #include "strata/base/random.hpp"
 #include "strata/formats/load.hpp"
+#include "strata/ir/text.hpp"
 #include "tests/formats/tflite_writer.hpp"
 
 namespace strata::formats::tflite {
@@ -286,6 +287,14 @@ TEST(TfliteHostile, ManyTensorsOnOneBuffer) {
          schema::CreateConv2DOptions(w.builder(), Padding::SAME, 1, 1).Union());
   }
   expect_error(w.bytes({x}, outputs), "constants take more than 67108864 bytes");
+}
+
+// The format's verifier vouches for multiples of 4 bytes only.
+TEST(TfliteHostile, WideNumbersMayLieAnywhere) {
+  const std::string folder = std::string(STRATA_SOURCE_DIR) + "/tests/corpus/tflite/";
+  const ir::Graph aligned = load(folder + "conv_i8.tflite");
+  const ir::Graph shifted = load(folder + "zero_points_off_by_4.tflite");
+  EXPECT_EQ(ir::to_text(shifted), ir::to_text(aligned));
 }
 
 }  // namespace

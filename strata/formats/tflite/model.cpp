@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "strata/base/checked.hpp"
 #include "strata/formats/tflite/element_type.hpp"
@@ -22,7 +23,15 @@ std::string_view text(const flatbuffers::String* string) {
 
 template <class T>
 std::span<const T> items(const flatbuffers::Vector<T>* vector) {
+  static_assert(alignof(T) <= alignof(flatbuffers::uoffset_t));  // what the verifier vouches for
   return vector ? std::span<const T>(vector->data(), vector->size()) : std::span<const T>();
+}
+
+/// Of larger elements, which need not lie where their type asks for.
+std::vector<std::int64_t> copied(const flatbuffers::Vector<std::int64_t>* vector) {
+  std::vector<std::int64_t> elements(vector ? vector->size() : 0);
+  if (!elements.empty()) std::memcpy(elements.data(), vector->Data(), 8 * elements.size());
+  return elements;
 }
 
 template <class T>
@@ -153,7 +162,7 @@ Quantization Model::quantization(std::int32_t index) const {
     fail(ErrorCode::unsupported, "its quantization is neither per tensor nor per channel");
   }
   const auto scale = items(found->scale());
-  const auto zero = items(found->zero_point());
+  const std::vector<std::int64_t> zero = copied(found->zero_point());
   result.axis = found->quantized_dimension();
   const auto shape = items(table.shape());
   const bool fits = scale.size() <= 1 || std::ranges::any_of(shape, [&](std::int32_t extent) {
