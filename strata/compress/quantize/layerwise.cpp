@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "strata/base/cpu.hpp"
 #include "strata/base/error.hpp"
 #include "strata/compress/quantize/moments.hpp"
 #include "strata/compress/quantize/node_runner.hpp"
+#include "strata/compress/quantize/refine.hpp"
 #include "strata/ir/interpreter.hpp"
 #include "strata/ir/passes/rewrite.hpp"
 
@@ -17,7 +19,7 @@ using ir::NodeId;
 using ir::ValueId;
 
 // With fewer positions for each input of a channel, the data do not say for certain how far they
-// are to be trusted, and what one half says is held against the other.
+// are to be trusted: what one half says is held against the other, and nothing is refined.
 constexpr std::int64_t few_positions_per_input = 32;
 
 /// A tensor for each batch.
@@ -60,7 +62,8 @@ class LayerChoice {
         // A MatMul has no bias that could take anything over.
         has_bias_(!ir::is_op(graph.node(unit.main), "MatMul")) {}
 
-  LayerCodes choose(std::vector<GroupInputs> groups) const {
+  LayerCodes choose(LayerInputs read) const {
+    std::vector<GroupInputs>& groups = read.groups;
     const RoundingProblem layer = read_weights(graph_, unit_);
     LayerCodes codes{.bias = read_bias(graph_, unit_)};
     RoundedWeights all;
@@ -72,6 +75,14 @@ class LayerChoice {
                        std::span(codes.bias).subspan(g * channels, channels));
       all.codes.insert(all.codes.end(), rounded.codes.begin(), rounded.codes.end());
       all.scales.insert(all.scales.end(), rounded.scales.begin(), rounded.scales.end());
+    }
+    if (has_bias_ && read.samples.positions > 0 &&
+        read.samples.positions >= few_positions_per_input * read.samples.inputs) {
+      const RefineOptions refining{
+          .range = range(),
+          .threads = options_.threads ? options_.threads : usable_threads(),
+          .stopped = [this] { return options_.stopped(); }};
+      refine(read.samples, refining, all, codes.bias);
     }
     codes.codes = codes_tensor(graph_, unit_, all.codes);
     codes.scales = std::move(all.scales);
@@ -245,18 +256,18 @@ class Walk {
   }
 
   void choose(const Unit& unit, const Node& node) {
-    std::vector<GroupInputs> groups;
+    LayerInputs read;
     if (options_.reconstruct || options_.bias_correction) {
       Stream inputs;
       for (const Tensor& tensor : quantized_.at(node.inputs[0])) {
         inputs.push_back(snapped(node.inputs[0], tensor));
       }
-      groups = group_inputs(graph_, unit, before_.at(node.inputs[0]), inputs,
-                            before_.at(node.outputs[0]), options_.reconstruct, products_,
-                            [this] { return cancelled(); });
+      read = layer_inputs(graph_, unit, before_.at(node.inputs[0]), inputs,
+                          before_.at(node.outputs[0]), options_.reconstruct, products_,
+                          [this] { return cancelled(); });
     }
     if (cancelled()) return;
-    plan_.layers[unit.main] = LayerChoice(graph_, unit, options_).choose(std::move(groups));
+    plan_.layers[unit.main] = LayerChoice(graph_, unit, options_).choose(std::move(read));
   }
 
   const Graph& graph_;

@@ -20,6 +20,9 @@ constexpr std::int64_t least_positions = 8192;
 constexpr std::int64_t most_positions = 32768;
 constexpr std::uint64_t seed = 1;
 
+// Numbers of the samples of a layer that are held, at most.
+constexpr std::int64_t most_samples = std::int64_t(1) << 26;
+
 /// Where K numbers for one position of the output come from.
 class Patches {
  public:
@@ -44,6 +47,22 @@ class Patches {
   std::int64_t size() const { return size_; }  ///< K
   std::int64_t groups() const { return groups_; }
   std::int64_t positions() const { return positions_; }
+  std::int64_t outputs() const {  ///< of each group
+    const Shape& shape = outputs_[0].shape();
+    return (is_conv_ ? shape[1] : shape[shape.rank() - 1]) / groups_;
+  }
+
+  /// What a channel made at a position.
+  float made(std::int64_t channel, std::int64_t position) const {
+    const std::size_t batch = batch_of(position);
+    const std::int64_t at = position - starts_[batch];
+    const std::int64_t all = groups_ * outputs();
+    const auto data = outputs_[batch].data<float>();
+    if (!is_conv_) return data[std::size_t(at * all + channel)];
+    const Shape& shape = outputs_[batch].shape();
+    const std::int64_t plane = shape.elements(2, shape.rank());
+    return data[std::size_t((at / plane * all + channel) * plane + at % plane)];
+  }
 
   /// Writes what a group reads for a position, (K), of each operand; zeros for padding.
   void read(std::int64_t group, std::int64_t position, std::span<const Tensor> before,
@@ -192,6 +211,23 @@ class Collector {
         rows_before_(Tensor::zeros(DType::f32, Shape{MomentProducts::rows, patches.size()})),
         rows_quantized_(rows_before_.clone()) {}
 
+  /// From now on, samples of what is collected are kept.
+  void keep_samples(Interval bound) {
+    samples_.bound = bound;
+    const auto count = std::int64_t(chosen_.size());
+    const std::int64_t groups = patches_.groups(), channels = groups * patches_.outputs();
+    if (count * std::max(groups * patches_.size(), channels) > most_samples) return;
+    samples_.groups = groups;
+    samples_.inputs = patches_.size();
+    samples_.channels = channels;
+    samples_.positions = count;
+    samples_.read.resize(std::size_t(groups * samples_.inputs * count));
+    for (std::int64_t c = 0; c < channels; ++c) {
+      for (const std::int64_t at : chosen_) samples_.targets.push_back(patches_.made(c, at));
+    }
+  }
+  SampledLayer samples() { return std::move(samples_); }
+
   GroupInputs collect(std::int64_t group) {
     GroupInputs inputs;
     inputs.positions = std::int64_t(chosen_.size());
@@ -206,6 +242,14 @@ class Collector {
   }
 
  private:
+  /// What a group reads at a position becomes sample `at`.
+  void keep_sample(std::int64_t group, std::size_t at, const float* row) {
+    for (std::int64_t k = 0; k < samples_.inputs; ++k) {
+      const std::int64_t input = group * samples_.inputs + k;
+      samples_.read[std::size_t(input * samples_.positions) + at] = row[k];
+    }
+  }
+
   Sums sums(std::int64_t group, std::size_t begin, std::size_t end) {
     const auto k = std::size_t(patches_.size());
     Sums sums(k, second_);
@@ -217,6 +261,7 @@ class Collector {
       for (std::size_t i = 0; i < count; ++i) {
         patches_.read(group, chosen_[begin + i], before_, quantized_, to_before + i * k,
                       to_quantized + i * k);
+        if (samples_.positions > 0) keep_sample(group, begin + i, to_quantized + i * k);
       }
       const std::size_t rest = (std::size_t(MomentProducts::rows) - count) * k;
       std::fill_n(to_before + count * k, rest, 0.0f);
@@ -237,6 +282,7 @@ class Collector {
   const std::function<bool()>& stopped_;
   const std::vector<std::int64_t> chosen_;
   Tensor rows_before_, rows_quantized_;
+  SampledLayer samples_;
 };
 
 }  // namespace
@@ -260,20 +306,21 @@ void MomentProducts::add(const Tensor& a, const Tensor& b, std::vector<double>& 
   for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += double(elements[i]);
 }
 
-std::vector<GroupInputs> group_inputs(const ir::Graph& graph, const Unit& unit,
-                                      std::span<const Tensor> before,
-                                      std::span<const Tensor> quantized,
-                                      std::span<const Tensor> outputs, bool second,
-                                      MomentProducts& products,
-                                      const std::function<bool()>& stopped) {
+LayerInputs layer_inputs(const ir::Graph& graph, const Unit& unit, std::span<const Tensor> before,
+                         std::span<const Tensor> quantized, std::span<const Tensor> outputs,
+                         bool second, MomentProducts& products,
+                         const std::function<bool()>& stopped) {
   if (is_op(graph.node(unit.main), "ConvTranspose")) return {};
   const Patches patches(graph, unit, outputs);
   Collector collector(patches, before, quantized, second, products, stopped);
-  std::vector<GroupInputs> groups;
+  if (second && unit.activation != ir::no_node)
+    collector.keep_samples(activation_bound(graph, unit));
+  LayerInputs layer;
   for (std::int64_t group = 0; group < patches.groups() && !stopped(); ++group) {
-    groups.push_back(collector.collect(group));
+    layer.groups.push_back(collector.collect(group));
   }
-  return groups;
+  layer.samples = collector.samples();
+  return layer;
 }
 
 }  // namespace strata::compress

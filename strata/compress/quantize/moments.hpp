@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "strata/compress/quantize/refine.hpp"
 #include "strata/compress/quantize/units.hpp"
 #include "strata/runtime/session.hpp"
 
@@ -27,6 +28,13 @@ struct GroupInputs {
   std::array<InputMoments, 2> halves;  ///< of the first and the other half of the items
 };
 
+/// What all channels read, and at the sampled positions one by one.
+struct LayerInputs {
+  std::vector<GroupInputs> groups;
+  /// With no positions where nothing bounds the layer, or where there are too many.
+  SampledLayer samples;
+};
+
 /// Products of long thin matrices on the kernels of the runtime.
 class MomentProducts {
  public:
@@ -41,15 +49,14 @@ class MomentProducts {
   std::map<std::int64_t, std::unique_ptr<runtime::Session>> sessions_;  // by K
 };
 
-/// One entry for each group of a Conv, Gemm or MatMul; none for other units. Positions in the
+/// One group for each of a Conv, Gemm or MatMul; none for other units. Positions in the
 /// output are sampled where there are more than suffice. `before` and `quantized`: operand 0 of the
 /// unit; `outputs`: what its main node made before; a tensor for each batch.
-/// `second`: also the second moments. `stopped` is asked often; true ends it early.
-std::vector<GroupInputs> group_inputs(const ir::Graph& graph, const Unit& unit,
-                                      std::span<const Tensor> before,
-                                      std::span<const Tensor> quantized,
-                                      std::span<const Tensor> outputs, bool second,
-                                      MomentProducts& products,
-                                      const std::function<bool()>& stopped);
+/// `second`: also the second moments, and the samples. `stopped` is asked often; true ends it
+/// early.
+LayerInputs layer_inputs(const ir::Graph& graph, const Unit& unit, std::span<const Tensor> before,
+                         std::span<const Tensor> quantized, std::span<const Tensor> outputs,
+                         bool second, MomentProducts& products,
+                         const std::function<bool()>& stopped);
 
 }  // namespace strata::compress
