@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include "strata/ir/ops/axes.hpp"
 #include "strata/ir/ops/example.hpp"
 #include "strata/ir/ops/movement.hpp"
@@ -31,22 +33,42 @@ void infer_gather(InferContext& context) {
   if (elements) context.set_elements(0, std::move(picked));
 }
 
-Status gather(const EvalArgs& args) {
+/// Short runs are copied 16 bytes at a time: a call of memcpy for each takes longer.
+void copy_run(const std::byte* from, std::byte* to, std::size_t bytes) {
+  constexpr std::size_t piece = 16, most = 16 * piece;
+  if (bytes == 0) return;
+  if (bytes < piece || bytes > most) {
+    std::memcpy(to, from, bytes);
+    return;
+  }
+  for (std::size_t i = 0; i + piece < bytes; i += piece) std::memcpy(to + i, from + i, piece);
+  std::memcpy(to + bytes - piece, from + bytes - piece, piece);
+}
+
+template <class Index>
+Status gather_by(const EvalArgs& args) {
   const Tensor& x = args.inputs[0];
-  const Tensor& indices = args.inputs[1];
   const AxisView view(
       x.shape(), normalize_axis(args.attributes().integer("axis", 0), x.shape().rank(), "axis"));
-  const std::int64_t count = indices.elements();
-  for (std::int64_t i = 0; i < count; ++i) {
-    std::int64_t from = index_at(indices, i);
-    if (from < -view.extent || from >= view.extent) return out_of_range;
-    if (from < 0) from += view.extent;
-    for (std::int64_t o = 0; o < view.outer; ++o) {
-      copy_elements(x, (o * view.extent + from) * view.inner, args.outputs[0],
-                    (o * count + i) * view.inner, view.inner);
+  const Index* indices = args.inputs[1].data<Index>().data();
+  const std::int64_t count = args.inputs[1].elements();
+  const std::size_t run = std::size_t(view.inner) * size_of(x.dtype());
+  const auto* from = static_cast<const std::byte*>(x.raw());
+  auto* to = static_cast<std::byte*>(args.outputs[0].mutable_raw());
+  for (std::int64_t o = 0; o < view.outer; ++o) {
+    for (std::int64_t i = 0; i < count; ++i, to += run) {
+      const std::int64_t index = indices[i];
+      if (index < -view.extent || index >= view.extent) return out_of_range;
+      const std::int64_t place = o * view.extent + (index < 0 ? index + view.extent : index);
+      copy_run(from + std::size_t(place) * run, to, run);
     }
   }
   return {};
+}
+
+Status gather(const EvalArgs& args) {
+  return args.inputs[1].dtype() == DType::i32 ? gather_by<std::int32_t>(args)
+                                              : gather_by<std::int64_t>(args);
 }
 
 void infer_gather_elements(InferContext& context) {

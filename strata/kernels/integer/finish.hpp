@@ -62,13 +62,37 @@ struct PositionWalk {
   std::ptrdiff_t y_row, y_column;
 };
 
-/// The rule float_even for four vectors at once: two positions of two vectors, or four of one.
-/// Narrowing saturates to the codes there are; only numbers beyond 2^31 would turn negative, and
-/// are kept below. NaN gives the lowest code.
+/// The rule float_even for four vectors at once. Narrowing saturates to the codes there are; only
+/// numbers beyond 2^31 would turn negative, and are kept below. NaN gives the lowest code.
+struct FourVectors {
+  explicit FourVectors(const IntegerEpilogue& e)
+      : low(_mm512_set1_epi16(std::int16_t(-e.low))),
+        flip(_mm512_set1_epi8(e.low + e.zero < 0 ? char(0x80) : char(0))),
+        bound(_mm512_set1_ps(0x1p30f)),
+        order(_mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0)) {}
+
+  [[gnu::always_inline]] __m512i whole(__m512i sum, __m512 scale) const {
+    const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
+    return _mm512_cvtps_epi32(_mm512_min_ps(bound, scaled));
+  }
+  /// The codes of one vector after the other.
+  [[gnu::always_inline]] __m512i codes(__m512i a, __m512i b, __m512i c, __m512i d) const {
+    const __m512i first = _mm512_adds_epi16(_mm512_packs_epi32(a, b), low);
+    const __m512i second = _mm512_adds_epi16(_mm512_packs_epi32(c, d), low);
+    return _mm512_permutexvar_epi32(order,
+                                    _mm512_xor_si512(_mm512_packus_epi16(first, second), flip));
+  }
+
+  __m512i low, flip;
+  __m512 bound;
+  __m512i order;
+};
+
+/// A tile, by two positions of two vectors, or four of one.
 template <int Vectors>
 void finish_even(const IntegerFinish& f) noexcept {
   constexpr int together = 4 / Vectors;
-  const IntegerEpilogue e = f.epilogue;
+  const FourVectors four(f.epilogue);
   __m512i bias[Vectors], w_zero[Vectors];
   __m512 scale[Vectors];
   for (int v = 0; v < Vectors; ++v) {
@@ -76,20 +100,17 @@ void finish_even(const IntegerFinish& f) noexcept {
     scale[v] = _mm512_loadu_ps(f.words.first + 16 * v);
     w_zero[v] = f.window_sums ? _mm512_loadu_si512(f.w_zero + 16 * v) : _mm512_setzero_si512();
   }
-  const __m512i low = _mm512_set1_epi16(std::int16_t(-e.low));
-  const __m512i flip = _mm512_set1_epi8(e.low + e.zero < 0 ? char(0x80) : char(0));
-  const __m512 bound = _mm512_set1_ps(0x1p30f);
-  const __m512i order = _mm512_set_epi32(15, 11, 7, 3, 14, 10, 6, 2, 13, 9, 5, 1, 12, 8, 4, 0);
   const auto mask = __mmask32((std::uint64_t(1) << (16 * (Vectors - 1) + f.last_lanes)) - 1);
   PositionWalk walk(f);
   for (int p = 0; p < f.positions; p += together) {
     // Behind the last position it is stored again.
     const int last = f.positions - 1 - p;
     __m512i whole[4];
-    std::uint8_t* y[together];
+    std::uint8_t *y[together], *to = nullptr;
     for (int i = 0; i < together; ++i) {
       const int at = p + (i < last ? i : last);
-      y[i] = i <= last ? walk.next() : y[last];
+      if (i <= last) to = walk.next();
+      y[i] = to;
       for (int v = 0; v < Vectors; ++v) {
         __m512i sum = _mm512_loadu_si512(f.sums + 16 * (at * Vectors + v));
         sum = _mm512_add_epi32(sum, bias[v]);
@@ -97,14 +118,10 @@ void finish_even(const IntegerFinish& f) noexcept {
           const __m512i window = _mm512_set1_epi32(f.window_sums[at]);
           sum = _mm512_sub_epi32(sum, _mm512_mullo_epi32(w_zero[v], window));
         }
-        const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale[v]);
-        whole[i * Vectors + v] = _mm512_cvtps_epi32(_mm512_min_ps(bound, scaled));
+        whole[i * Vectors + v] = four.whole(sum, scale[v]);
       }
     }
-    const __m512i first = _mm512_adds_epi16(_mm512_packs_epi32(whole[0], whole[1]), low);
-    const __m512i second = _mm512_adds_epi16(_mm512_packs_epi32(whole[2], whole[3]), low);
-    const __m512i codes =
-        _mm512_permutexvar_epi32(order, _mm512_xor_si512(_mm512_packus_epi16(first, second), flip));
+    const __m512i codes = four.codes(whole[0], whole[1], whole[2], whole[3]);
     if constexpr (Vectors == 2) {
       _mm256_mask_storeu_epi8(y[0], mask, _mm512_castsi512_si256(codes));
       _mm256_mask_storeu_epi8(y[1], mask, _mm512_extracti64x4_epi64(codes, 1));

@@ -5,6 +5,7 @@
 #include "strata/kernels/integer/dynamic_kernel.hpp"
 #include "strata/kernels/integer/prepare_kernel.hpp"
 #include "strata/kernels/integer/tile_kernel.hpp"
+#include "strata/kernels/integer/vector_kernel.hpp"
 
 namespace strata::kernels::STRATA_INTS_NAMESPACE {
 
@@ -15,6 +16,7 @@ constinit const IntegerKernels integer_kernels = {.lanes = int_lanes,
                                                   .find_grouped = find_grouped,
                                                   .finish = finish_tile,
                                                   .prepare = prepare_row,
+                                                  .multiply_vector = vector_function,
                                                   .depthwise = depthwise_rows,
                                                   .depthwise3 = depthwise3,
                                                   .range = range_of,

@@ -31,7 +31,9 @@ void plan_input(IntegerPlan& plan, const IntegerConvProblem& p, bool bytes, bool
   const bool merged = p.groups == 1 && p.dilation_w == 1;
   const int word = plan.word_elements;
   const std::int64_t inner = merged ? channels * p.kernel_w : channels;
-  plan.prepared = prepared || padded || !bytes || p.x_signed || plan.x_planar || inner % word != 0;
+  plan.prepared =
+      prepared ||
+      (!plan.vector && (padded || !bytes || p.x_signed || plan.x_planar || inner % word != 0));
   plan.group_elements = int(merged || !plan.prepared ? channels : round_up(channels, word));
   plan.prepared_height = int(padded ? rows : p.height);
   plan.prepared_width = int(padded ? columns : p.width);
@@ -123,6 +125,7 @@ IntegerPlan plan_integer(const IntegerConvProblem& p, const IntegerKernels& kern
   const OutputGrid grid{p.out_height, p.out_width};
   IntegerPlan plan = plan_for(p, kernels, shares_vectors(p, kernels));
   plan.x_planar = !p.matrix && p.layouts.in[0].is_plain() && p.channels > 1;
+  plan.vector = is_vector_product(p, kernels);
   plan.y_planar = !p.matrix && p.layouts.out[0].is_plain() && p.out_channels > 1;
   set_plan(plan, p, kernels, grid, false);
   if (!p.constant_weights) {
@@ -139,6 +142,14 @@ IntegerPlan plan_integer_part(const IntegerConvProblem& p, const IntegerKernels&
   IntegerPlan plan = plan_for(p, kernels, false);
   set_plan(plan, p, kernels, grid, true);
   return plan;
+}
+
+bool is_vector_product(const IntegerConvProblem& p, const IntegerKernels& kernels) {
+  const bool single = p.out_height == 1 && p.out_width == 1 && p.height == 1 && p.width == 1 &&
+                      p.kernel_h == 1 && p.kernel_w == 1 && p.groups == 1;
+  return single && kernels.multiply_vector && p.constant_weights && !p.w_zeros &&
+         p.channels % kernels.word_elements == 0 && p.channels > 0 && p.pad_top == 0 &&
+         p.pad_left == 0 && integer_epilogue(p).rule == IntegerRule::float_even;
 }
 
 IntegerPhase integer_phase(const IntegerPlan& plan, int phase) {
@@ -186,6 +197,10 @@ std::int64_t integer_units(const IntegerPlan& plan, const IntegerConvProblem& p,
 
 IntegerEpilogue integer_epilogue(const IntegerConvProblem& p) {
   if (p.output == IntegerConvProblem::Output::i32) return {};
+  if (p.arithmetic == Arithmetic::onnx || p.arithmetic == Arithmetic::tflite_xnnpack) {
+    const std::int32_t lowest = p.output == IntegerConvProblem::Output::i8 ? -128 : 0;
+    return {IntegerRule::float_even, lowest - p.y_zero, lowest + 255 - p.y_zero, p.y_zero};
+  }
   const DType type = p.output == IntegerConvProblem::Output::i8 ? DType::i8 : DType::u8;
   // The rule is that of all channels, whatever their scales.
   const Rescale rescale = rescale_of({.arithmetic = p.arithmetic,
@@ -226,6 +241,11 @@ double integer_seconds(const IntegerPlan& plan, const IntegerConvProblem& p) {
   const double positions = double(p.batch) * double(p.out_height * p.out_width);
   const double out = positions * double(p.out_channels);
   const double vectors = double(plan.groups) * (2.0 * (plan.panels - 1) + plan.last_vectors);
+  if (plan.vector) {
+    const double bytes = double(integer_packed_bytes(plan));
+    const double calls = double(p.batch) * 20 + double(p.batch * plan.panels) * 12;
+    return 0.3 * call_seconds + calls / cycles_per_second + double(p.batch) * bytes / 100e9;
+  }
   const double product_cycles = plan.word_elements == 4 ? 0.55 : 1.1;
   const double tiles = double(p.batch * plan.groups) * plan.tiles * plan.panels;
   double cycles = positions * vectors * (plan.reduction * product_cycles + 5) + 60 * tiles;

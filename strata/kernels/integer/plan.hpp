@@ -20,7 +20,8 @@ struct IntegerPlan {
   bool shared = false;  ///< several groups in one
   bool x_planar = false, y_planar = false;
   bool prepared = false, transposed = false;
-  int out_size = 1;  ///< bytes of an output element
+  int out_size = 1;     ///< bytes of an output element
+  bool vector = false;  ///< is_vector_product
 
   int group_elements = 0;  ///< of a pixel and group as tiles read them
   int prepared_height = 0, prepared_width = 0;
@@ -42,6 +43,12 @@ struct IntegerPlan {
 
   int phases() const { return 1 + prepared + packs + transposed; }
 };
+
+/// One position times a matrix, which has a way of its own, without a copy of the input.
+bool is_vector_product(const IntegerConvProblem& p, const IntegerKernels& kernels);
+/// Panels [begin, end), counted over all images.
+void run_vector_product(const IntegerConvProblem& p, const IntegerKernels& kernels,
+                        const Args& args, std::int64_t begin, std::int64_t end);
 
 /// A work unit of the tiles.
 struct IntegerUnit {

@@ -84,6 +84,31 @@ void run_integer_tiles(const IntegerPlan& plan, const IntegerKernels& kernels,
   }
 }
 
+void run_vector_product(const IntegerConvProblem& p, const IntegerKernels& kernels,
+                        const Args& args, std::int64_t begin, std::int64_t end) {
+  const std::int64_t lanes = 2 * kernels.lanes, panels = (p.out_channels + lanes - 1) / lanes;
+  const std::int64_t all = (p.out_channels + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
+  const std::int64_t channels = p.channels;
+  const auto* weights = reinterpret_cast<const std::uint8_t*>(args.packed);
+  const auto* bias = reinterpret_cast<const std::int32_t*>(args.packed + all * channels);
+  IntegerVectorProduct t;
+  t.flip = p.x_signed ? std::int32_t(0x80808080) : 0;
+  t.words = int(channels / kernels.word_elements);
+  t.epilogue = integer_epilogue(p);
+  while (begin < end) {
+    const std::int64_t image = begin / panels, first = begin % panels * lanes;
+    const std::int64_t last = std::min(panels, begin % panels + end - begin);
+    t.x = static_cast<const std::uint8_t*>(args.in[0]) + image * channels;
+    t.w = weights + first * channels;
+    t.bias = bias + first;
+    t.scale = reinterpret_cast<const float*>(t.bias + all);
+    t.y = static_cast<std::uint8_t*>(args.out[0]) + image * p.out_channels + first;
+    t.lanes = std::min(last * lanes, p.out_channels) - first;
+    kernels.multiply_vector(t);
+    begin = (image + 1) * panels;
+  }
+}
+
 void transpose_integer(const IntegerPlan& plan, const IntegerConvProblem& p, const std::byte* from,
                        std::byte* to, std::int64_t begin, std::int64_t end) {
   const std::int64_t plane = p.out_height * p.out_width;

@@ -93,6 +93,10 @@ struct Direct {
   }
   static const char* run(const Args& args, int phase, std::int64_t begin,
                          std::int64_t end) noexcept {
+    if (is_vector_product(conv(*args.problem), Kernels)) {
+      run_vector_product(conv(*args.problem), Kernels, args, begin, end);
+      return nullptr;
+    }
     run_integer(plan(*args.problem), Kernels, args, phase, begin, end);
     return nullptr;
   }

@@ -77,6 +77,19 @@ struct IntegerPrepare {
   bool is_signed;
 };
 
+/// One position times panels of weights, the rule float_even.
+struct IntegerVectorProduct {
+  const std::uint8_t* x;
+  std::int32_t flip;      ///< of each word: the sign bits, where x is signed
+  int words;              ///< of the reduction
+  const std::uint8_t* w;  ///< the first panel
+  const std::int32_t* bias;
+  const float* scale;
+  std::uint8_t* y;
+  std::int64_t lanes;  ///< output channels; whole vectors, unless the panels end there
+  IntegerEpilogue epilogue;
+};
+
 /// A vector of channels of a depthwise convolution, rows [begin, end) of the output.
 struct IntegerDepthwise {
   const std::uint8_t* x;
@@ -143,6 +156,8 @@ struct IntegerKernels {
   IntegerTileFunction* (*find_grouped)(int rows, int columns) noexcept;
   void (*finish)(const IntegerFinish&) noexcept;
   void (*prepare)(const IntegerPrepare&) noexcept;
+  /// Or null.
+  void (*multiply_vector)(const IntegerVectorProduct&) noexcept;
   void (*depthwise)(const IntegerDepthwise&, int begin, int end) noexcept;
   /// A row of the output of a window of 3x3 that moves by 1 or 2 columns, the rule float_even, 32
   /// or 64 lanes (32 of as many channels or fewer). Or null.
