@@ -96,4 +96,13 @@ CostEstimate im2col_cost(const Im2colPlan& plan, const ConvProblem& p) {
           (activation_bytes(p) + weights) / bytes_per_second};
 }
 
+CostEstimate im2win_cost(const Im2winPlan& plan, const ConvProblem& p) {
+  constexpr double pixel_cycles = 6;  // to start the copy of a pixel
+  const double pixels =
+      double(p.batch * p.out_height) * double(plan.whole.padded_width) * double(p.kernel_h);
+  const double copied = 2.0 * 4.0 * pixels * double(p.channels);
+  const CostEstimate tiles = direct_cost(plan.whole, p, DirectForm::channels_last, sizeof(float));
+  return {tiles.seconds + pixels * pixel_cycles / cycles_per_second + copied / bytes_per_second};
+}
+
 }  // namespace strata::kernels

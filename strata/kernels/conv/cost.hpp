@@ -3,6 +3,7 @@
 #include "strata/kernels/conv/depthwise.hpp"
 #include "strata/kernels/conv/direct.hpp"
 #include "strata/kernels/conv/im2col.hpp"
+#include "strata/kernels/conv/im2win.hpp"
 #include "strata/kernels/conv/winograd.hpp"
 
 namespace strata::kernels {
@@ -14,5 +15,6 @@ CostEstimate direct_cost(const DirectPlan& plan, const ConvProblem& p, DirectFor
 CostEstimate winograd_cost(const WinogradPlan& plan, const ConvProblem& p);
 CostEstimate depthwise_cost(const DepthwisePlan& plan, const ConvProblem& p);
 CostEstimate im2col_cost(const Im2colPlan& plan, const ConvProblem& p);
+CostEstimate im2win_cost(const Im2winPlan& plan, const ConvProblem& p);
 
 }  // namespace strata::kernels

@@ -21,6 +21,20 @@ void plan_padding(DirectPlan& plan, const ConvProblem& p) {
   plan.padded_width = int(plan.padded ? columns : p.width);
 }
 
+/// Rows for each output row, padding included, whose pixels have the channels of a window's column.
+void plan_windows(DirectPlan& plan, const ConvProblem& p) {
+  TileShape& s = plan.shape;
+  const std::int64_t pixel = p.kernel_h * p.channels;
+  plan.padded_height = int(p.out_height);
+  plan.padded_width = int((p.out_width - 1) * p.stride_w + (p.kernel_w - 1) * p.dilation_w + 1);
+  plan.x_position_column = p.stride_w * pixel;
+  plan.x_position_row = plan.padded_width * pixel;
+  const bool together = p.dilation_w == 1;  // the columns of a window lie one after the other
+  s.count[2] = together ? 1 : int(p.kernel_w);
+  s.stride[2] = p.dilation_w * pixel;
+  s.inner = s.last_inner = int(together ? p.kernel_w * pixel : pixel);
+}
+
 /// Strides of x and the order of the reduction.
 void plan_input(DirectPlan& plan, const ConvProblem& p, DirectForm form) {
   TileShape& s = plan.shape;
@@ -72,10 +86,11 @@ void plan_output(DirectPlan& plan, const ConvProblem& p, DirectForm form, const 
   plan.last_vectors = vectors - 2 * (plan.panels - 1);
   plan.bias_count = p.groups * vectors * lanes;
   const std::int64_t pixels = grid.height * grid.width;
-  const std::int64_t pixel = form == DirectForm::channels_last ? p.out_channels : block;
+  const bool channels_last = form == DirectForm::channels_last || form == DirectForm::windows;
+  const std::int64_t pixel = channels_last ? p.out_channels : block;
   s.y_column = grid.step_w * pixel;
   s.y_row = grid.step_h * grid.width * pixel;
-  if (form == DirectForm::channels_last) {
+  if (channels_last) {
     s.y_vector = lanes;
     plan.y_panel = 2 * lanes;
     plan.y_group = channels;
@@ -124,8 +139,12 @@ DirectPlan plan_direct(const ConvProblem& p, DirectForm form, VectorForm vector,
   plan.vector = vector;
   plan.reduction = int(p.channels / p.groups * p.kernel_h * p.kernel_w);
   plan.shape.epilogue = p.epilogue;
-  plan_padding(plan, p);
-  plan_input(plan, p, form);
+  if (form == DirectForm::windows) {
+    plan_windows(plan, p);
+  } else {
+    plan_padding(plan, p);
+    plan_input(plan, p, form);
+  }
   plan_output(plan, p, form, grid);
   plan_tiles(plan, p, grid);
   return plan;

@@ -5,9 +5,10 @@
 
 namespace strata::kernels {
 
-/// What a direct convolution reads: channels in blocks (NCHW16c, NCHW8c), channels last, or few
-/// planar channels (the first layer of a network), from which it writes blocks.
-enum class DirectForm { blocked, channels_last, stem };
+/// What a direct convolution reads: channels in blocks (NCHW16c, NCHW8c), channels last, few planar
+/// channels (the first layer of a network), from which it writes blocks, or input in the order of
+/// windows (see im2win.hpp), from which it writes channels last.
+enum class DirectForm { blocked, channels_last, stem, windows };
 
 /// How a direct convolution runs; worked out at each call, from sizes only. Output channels
 /// go in panels of two vectors (the last of a group may have one).

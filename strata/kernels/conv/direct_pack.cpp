@@ -19,6 +19,10 @@ Tap tap_at(const TileShape& s, const ConvProblem& p, DirectForm form, int block,
       return {std::int64_t(loop[0]) * block + i, loop[1], loop[2]};
     case DirectForm::channels_last:
       return {i % channels, loop[1], loop[2] + i / channels};
+    case DirectForm::windows: {
+      const std::int64_t row = i / channels;
+      return {i % channels, row % p.kernel_h, loop[2] + row / p.kernel_h};
+    }
     case DirectForm::stem:
       break;
   }

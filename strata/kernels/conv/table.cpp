@@ -32,6 +32,13 @@ bool fits_int(const ConvProblem& p) {
 
 namespace {
 
+/// The copy has kernel_h pixels for each of a row.
+bool fits_im2win(const ConvProblem& p) {
+  ConvProblem copied = p;
+  copied.channels *= p.kernel_h;
+  return fits_int(p) && fits_int(copied);
+}
+
 /// The functions of a direct row.
 template <DirectForm Form, const VectorForm& Vector, std::size_t Element, FindTile* Find>
 struct Direct {
@@ -195,6 +202,53 @@ struct Im2col {
   }
 };
 
+/// The functions of a row that puts its input in the order of windows.
+template <const VectorForm& Vector, FindTile* Find>
+struct Im2win {
+  static Im2winPlan plan(const Problem& problem) { return plan_im2win(conv(problem), Vector); }
+
+  static const char* rejects(const Problem& problem) {
+    const ConvProblem& p = conv(problem);
+    if (!p.constant_weights) return "weights are not constant";
+    if (p.kernel_h == 1) return "one row in a window, nothing to put in order";
+    if (p.groups != 1) return "grouped";
+    if (p.pad_top < 0 || p.pad_left < 0) return "negative padding";
+    return fits_im2win(p) ? nullptr : "a size beyond 2^31";
+  }
+
+  static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
+    OperandLayouts option{{channels_last_layout}, {channels_last_layout}};
+    if (conv(problem).epilogue.residual) option.in.push_back(channels_last_layout);
+    options.push_back(option);
+  }
+
+  static CostEstimate cost(const Problem& problem, const Machine&) {
+    return im2win_cost(plan(problem), conv(problem));
+  }
+
+  static std::size_t packed_bytes(const Problem& problem) {
+    return direct_packed_bytes(plan(problem).whole, sizeof(float));
+  }
+  static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+    pack_direct(plan(problem).whole, conv(problem), DirectForm::windows, constants, sizeof(float),
+                packed);
+  }
+  static std::size_t worker_scratch_bytes(const Problem& problem) { return plan(problem).bytes; }
+  static std::int64_t units(const Problem& problem, int) {
+    return im2win_units(plan(problem), conv(problem));
+  }
+  static const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
+    run_im2win(plan(*args.problem), Find, args, begin, end);
+    return nullptr;
+  }
+
+  static constexpr Row row(std::string_view name, Isa isa) {
+    Row row = row_of<Im2win>(name, ProblemKind::conv, isa);
+    row.packed_form = packed_form;
+    return row;
+  }
+};
+
 /// The functions of a Winograd row.
 template <int M, const VectorForm& Vector, const WinogradKernels& Kernels, FindTile* Find>
 struct Winograd {
@@ -289,6 +343,7 @@ constexpr std::array rows{
     Blocked<avx512_form, avx512::i8_tile, 1>::row("conv_f32i8_direct_nchwc_avx512", Isa::avx512),
     ChannelsLast<avx512_form, avx512::f32_tile>::row("conv_f32_direct_nhwc_avx512", Isa::avx512),
     Im2col<avx512_form, avx512::f32_tile>::row("conv_f32_im2col_avx512", Isa::avx512),
+    Im2win<avx512_form, avx512::f32_tile>::row("conv_f32_im2win_avx512", Isa::avx512),
     DepthwiseBlocked<avx2_form, avx2::depthwise_rows>::row("conv_f32_depthwise_nchwc_avx2",
                                                            Isa::avx2),
     DepthwiseChannelsLast<avx2_form, avx2::depthwise_rows>::row("conv_f32_depthwise_nhwc_avx2",
@@ -304,6 +359,7 @@ constexpr std::array rows{
     Blocked<avx2_form, avx2::i8_tile, 1>::row("conv_f32i8_direct_nchwc_avx2", Isa::avx2),
     ChannelsLast<avx2_form, avx2::f32_tile>::row("conv_f32_direct_nhwc_avx2", Isa::avx2),
     Im2col<avx2_form, avx2::f32_tile>::row("conv_f32_im2col_avx2", Isa::avx2),
+    Im2win<avx2_form, avx2::f32_tile>::row("conv_f32_im2win_avx2", Isa::avx2),
     DepthwiseBlocked<baseline_form, baseline::depthwise_rows>::row(
         "conv_f32_depthwise_nchwc_baseline", Isa::baseline),
     DepthwiseChannelsLast<baseline_form, baseline::depthwise_rows>::row(
@@ -314,6 +370,7 @@ constexpr std::array rows{
     ChannelsLast<baseline_form, baseline::f32_tile>::row("conv_f32_direct_nhwc_baseline",
                                                          Isa::baseline),
     Im2col<baseline_form, baseline::f32_tile>::row("conv_f32_im2col_baseline", Isa::baseline),
+    Im2win<baseline_form, baseline::f32_tile>::row("conv_f32_im2win_baseline", Isa::baseline),
 };
 
 }  // namespace
