@@ -297,6 +297,31 @@ TEST(Run, ALoweringThatHoldsForOneBatchOnlyIsReplacedForAnother) {
   }
 }
 
+TEST(Run, TheBiasOfAProductIsAddedByItsKernel) {
+  testing::Net net(1);
+  const auto x = net.input({Dim::symbol("N"), 5, 12}, "x");
+  const auto residual = net.input({Dim::symbol("N"), 5, 40}, "residual");
+  const auto bias = net.builder().constant(random_tensor({40}, 8, 1));
+  const Tensor weight = random_tensor({12, 40}, 5, 1);
+  for (const Encoding* encoding : {&dense_encoding, &f16_encoding, &i8_channel_encoding}) {
+    const auto w = net.graph.add_constant("w", encoding->encode(weight, 1));
+    const auto sum = net.add(bias, net.op("MatMul", {x, w}));
+    net.graph.outputs.push_back(net.relu(net.add(sum, residual)));
+  }
+  for (const int threads : {1, 3}) {
+    Session session(net.graph, with_threads(threads));
+    EXPECT_EQ(session.program().steps().size(), 3u);
+    for (const std::int64_t n : {1, 4}) {
+      const Tensor in[] = {random_tensor({n, 5, 12}, 6, 1), random_tensor({n, 5, 40}, 7, 1)};
+      const auto expected = ir::interpret(net.graph, in);
+      const auto got = session.run(in);
+      for (std::size_t i = 0; i < 3; ++i) {
+        expect_close(got[i], expected[i], tolerance(14, 1, 4 * 4));
+      }
+    }
+  }
+}
+
 TEST(Run, WeightsThatShareCodesKeepTheirOwnScales) {
   testing::Net net(1);
   const auto x = net.input({4, 8}, "x");

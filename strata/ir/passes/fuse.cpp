@@ -5,9 +5,9 @@
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/ir/passes/rewrite.hpp"
 
-// Builds strata.Fused nodes: a main op, then an optional residual Add, then an optional activation.
-// Inputs are those of the main op in its order, then the residual; bounds of a Clip are constants
-// of the body.
+// Builds strata.Fused nodes: a main op, then an optional Add of a constant bias (MatMul, which has
+// none of its own), an optional residual Add, an optional activation. Inputs are those of the main
+// op in its order, then the bias and the residual; bounds of a Clip are constants of the body.
 
 namespace strata::ir {
 namespace {
@@ -41,6 +41,7 @@ bool is_activation(const Node& node) {
 
 struct Region {
   std::vector<NodeId> nodes;  // in order; the last one becomes the fused node
+  ValueId bias = no_value;
   ValueId residual = no_value;
 };
 
@@ -84,12 +85,17 @@ class Fuser {
   }
 
   Region grow(NodeId main) const {
-    Region region{{main}, no_value};
+    Region region{{main}};
     ValueId value = outputs(main)[0];
-    const auto next = only_reader(value);
+    auto next = only_reader(value);
+    if (next && is_bias_add(*next, value, main)) {
+      region.bias = other_operand(*next, value);
+      region.nodes.push_back(*next);
+      value = outputs(*next)[0];
+      next = only_reader(value);
+    }
     if (next && is_linear(graph_.node(main)) && is_residual_add(*next, value, main)) {
-      const auto& inputs = graph_.node(*next).inputs;
-      region.residual = inputs[inputs[0] == value ? 1 : 0];
+      region.residual = other_operand(*next, value);
       region.nodes.push_back(*next);
       value = outputs(*next)[0];
     }
@@ -97,10 +103,29 @@ class Fuser {
     return region;
   }
 
+  ValueId other_operand(NodeId id, ValueId value) const {
+    const auto& inputs = graph_.node(id).inputs;
+    return inputs[inputs[0] == value ? 1 : 0];
+  }
+
+  /// A number for each column of a product with constant weights.
+  bool is_bias_add(NodeId id, ValueId value, NodeId main) const {
+    const Node& add = graph_.node(id);
+    const Node& product = graph_.node(main);
+    if (!is_op(product, "MatMul") || !is_op(add, "Add")) return false;
+    const ValueId weight = product.inputs[1], bias = other_operand(id, value);
+    if (!graph_.is_constant(weight) || !graph_.is_constant(bias)) return false;
+    const Shape& shape = graph_.value(weight).constant->shape;
+    const Shape& biases = graph_.value(bias).constant->shape;
+    return shape.rank() == 2 && biases.rank() >= 1 && biases[-1] == shape[1] &&
+           biases.elements() == shape[1] &&
+           graph_.value(add.outputs[0]).type == graph_.value(value).type;
+  }
+
   bool is_residual_add(NodeId id, ValueId value, NodeId main) const {
     const Node& add = graph_.node(id);
     if (!is_op(add, "Add") || add.inputs[0] == add.inputs[1]) return false;
-    const ValueId other = add.inputs[add.inputs[0] == value ? 1 : 0];
+    const ValueId other = other_operand(id, value);
     const TensorType& type = graph_.value(add.outputs[0]).type;
     if (graph_.is_constant(other) || graph_.value(other).type != type ||
         graph_.value(value).type != type) {
@@ -165,7 +190,7 @@ class Fuser {
       auto known = inside.find(index(id));
       if (known != inside.end()) return known->second;
       const Value& value = graph_.value(id);
-      const ValueId copy = value.constant && id != region.residual
+      const ValueId copy = value.constant && id != region.bias && id != region.residual
                                ? body->add_constant(value.name, *value.constant, value.sources)
                                : add_input(id);
       return inside[index(id)] = copy;

@@ -94,7 +94,10 @@ std::unique_ptr<kernels::Problem> lower_matmul(const LowerContext& context, Oper
   operands.in = {region->inputs[0]};
   operands.out = {region->output};
   const bool constant_b = context.is_constant(region->inputs[1]) && problem->b_stride == 0;
+  problem->epilogue.bias = region->bias != ir::no_value;
+  if (problem->epilogue.bias && !constant_b) return nullptr;
   set_second(context, region->inputs[1], constant_b, *problem, operands);
+  if (problem->epilogue.bias) operands.constants[2].value = region->bias;
   if (region->epilogue.residual) operands.in.push_back(region->residual);
   return problem;
 }

@@ -28,6 +28,7 @@ class Body {
       : fused_(fused), outer_(outer), graph_(fused.attributes.graph("body")) {}
 
   const ir::Graph& graph() const { return graph_; }
+  bool is_constant(ir::ValueId outer) const { return outer_.is_constant(outer); }
 
   /// The outer value that a body input stands for; nothing for values of the body itself.
   std::optional<ir::ValueId> outer(ir::ValueId id) const {
@@ -97,12 +98,14 @@ bool read_activation(const ir::Node& node, const ReadScalar& scalar, kernels::Ep
   return true;
 }
 
-/// Matches what follows the head: an optional Add with a captured value, then an activation.
+/// Matches what follows the head: optional Adds with a captured constant and with another captured
+/// value, then an activation.
 class BodyMatcher {
  public:
   BodyMatcher(const Body& body, Region& region) : body_(body), region_(region) {}
 
   bool match(const ir::Node& head) {
+    takes_bias_ = is_op(head, "MatMul");
     current_ = head.outputs[0];
     const auto order = body_.graph().order();
     for (std::size_t i = 1; i < order.size(); ++i) {
@@ -113,7 +116,7 @@ class BodyMatcher {
         region_.epilogue.activation = Activation::silu;
         current_ = next->outputs[0];
         ++i;
-      } else if (!match_residual(node) && !match_activation(node)) {
+      } else if (!match_sum(node) && !match_activation(node)) {
         return false;
       }
     }
@@ -127,13 +130,19 @@ class BodyMatcher {
             (product.inputs[1] == current_ && product.inputs[0] == sigmoid.outputs[0]));
   }
 
-  bool match_residual(const ir::Node& node) {
+  bool match_sum(const ir::Node& node) {
     if (!is_op(node, "Add") || region_.epilogue.residual) return false;
     const int mine = node.inputs[0] == current_ ? 0 : 1;
     if (node.inputs[std::size_t(mine)] != current_) return false;
     const ir::ValueId other = node.inputs[std::size_t(1 - mine)];
     const std::optional<ir::ValueId> outer = body_.outer(other);
     const ir::Graph& graph = body_.graph();
+    if (outer && body_.is_constant(*outer)) {
+      if (!takes_bias_ || region_.bias != ir::no_value) return false;
+      region_.bias = *outer;
+      current_ = node.outputs[0];
+      return true;
+    }
     if (!outer || graph.value(other).type != graph.value(current_).type) return false;
     region_.epilogue.residual = true;
     region_.residual = *outer;
@@ -152,6 +161,7 @@ class BodyMatcher {
   const Body& body_;
   Region& region_;
   ir::ValueId current_{};
+  bool takes_bias_ = false;
 };
 
 }  // namespace

@@ -67,6 +67,41 @@ TEST(Fuse, JoinsGates) {
   EXPECT_EQ(node_named(net.graph, "conv2").sources, (Sources{"conv2", "gate", "swish"}));
 }
 
+struct Product {
+  Random random{12};
+  Graph graph;
+  ValueId x = graph.add_input("x", f32({Dim::symbol("N"), 3, 4}));
+  ValueId y = user_node(graph, "MatMul", {x, weight(graph, random, "w", {4, 5})}, "product");
+
+  ValueId add(ValueId a, ValueId b, std::string_view name) {
+    return user_node(graph, "Add", {a, b}, name);
+  }
+};
+
+TEST(Fuse, JoinsTheBiasOfProducts) {
+  Product net;
+  const ValueId bias = weight(net.graph, net.random, "bias", {1, 5});
+  const ValueId other = net.graph.add_input("other", f32({Dim::symbol("N"), 3, 5}));
+  const ValueId sum = net.add(other, net.add(bias, net.y, "biased"), "sum");
+  net.graph.outputs = {user_node(net.graph, "Relu", {sum}, "relu")};
+  run(net.graph, {"fuse"});
+  EXPECT_EQ(nodes_of(net.graph), "strata.Fused:product");
+  EXPECT_EQ(body_of(net.graph, "product"), "MatMul:product Add:biased Add:sum Relu:relu");
+  // Weights and bias are operands, so that they are packed together.
+  const Node& fused = node_named(net.graph, "product");
+  ASSERT_EQ(fused.inputs.size(), 4u);
+  EXPECT_EQ(net.graph.value(fused.inputs[2]).name, "bias");
+}
+
+TEST(Fuse, LeavesSumsThatAreNoBias) {
+  for (const Shape& shape : {Shape{1}, Shape{3, 1}, Shape{3, 5}, Shape{1, 1, 1, 5}}) {
+    Product net;
+    net.graph.outputs = {net.add(net.y, weight(net.graph, net.random, "c", shape), "sum")};
+    run(net.graph, {"fuse"});
+    EXPECT_EQ(nodes_of(net.graph), "MatMul:product Add:sum") << to_string(shape);
+  }
+}
+
 TEST(Fuse, JoinsResiduals) {
   Net net;
   const ValueId a = net.node("Relu", {net.conv(net.x)}, "relu1");
