@@ -69,15 +69,21 @@ template <class F>
 void for_each_tile(const IntegerPlan& plan, int block, F&& f) {
   const int begin = int(std::int64_t(plan.tiles) * block / plan.blocks);
   const int end = int(std::int64_t(plan.tiles) * (block + 1) / plan.blocks);
-  int row = begin / plan.column_tiles * plan.tile_rows;
-  int column_tile = begin % plan.column_tiles;
+  if (begin == end) return;
+  // Tile i of a row starts at width * i / tiles, of which `over` is the remainder.
+  const int tiles = plan.column_tiles;
+  const int least = plan.out_width / tiles, rest = plan.out_width % tiles;
+  int row = begin / tiles * plan.tile_rows;
+  int column = int(std::int64_t(plan.out_width) * (begin % tiles) / tiles);
+  int over = int(std::int64_t(plan.out_width) * (begin % tiles) % tiles);
   for (int i = begin; i < end; ++i) {
-    const std::int64_t width = plan.out_width;
-    const int column = int(width * column_tile / plan.column_tiles);
-    const int columns = int(width * (column_tile + 1) / plan.column_tiles) - column;
+    over += rest;
+    const int columns = least + (over >= tiles ? 1 : 0);
+    if (over >= tiles) over -= tiles;
     f(row, column, row + plan.tile_rows <= plan.out_height ? plan.tile_rows : 1, columns);
-    if (++column_tile == plan.column_tiles) {
-      column_tile = 0;
+    column += columns;
+    if (column == plan.out_width) {
+      column = 0;
       row += plan.tile_rows;
     }
   }

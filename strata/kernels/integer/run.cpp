@@ -64,8 +64,15 @@ void run_unit(const IntegerPlan& plan, const IntegerKernels& kernels, const Inte
   const std::uint8_t* x = o.x + unit.image * plan.x_image + unit.group * plan.x_group;
   const std::int64_t y =
       unit.image * plan.y_image + unit.group * (p.out_channels / plan.groups) + channel;
+  const bool fused = kernels.find_fused && !plan.shared && !plan.window_sums &&
+                     finish.epilogue.rule == IntegerRule::float_even;
   for_each_tile(plan, unit.block, [&](int row, int column, int rows, int columns) {
     tile.x = x + row * plan.shape.x_row + column * plan.shape.x_column;
+    if (fused) {
+      finish.y = o.y + y + row * finish.y_row + column * finish.y_column;
+      kernels.find_fused(rows, columns, finish.vectors)(plan.shape, tile, finish);
+      return;
+    }
     find_tile(plan, kernels, rows, columns, finish.vectors)(plan.shape, tile);
     finish.columns = columns;
     finish.positions = rows * columns;

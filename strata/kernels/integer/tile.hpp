@@ -64,6 +64,11 @@ struct IntegerFinish {
   int last_lanes;  ///< lanes that exist in the panel's last vector
 };
 
+/// A tile whose sums become codes while they are in registers: the rule float_even, no zero points
+/// of weights.
+using IntegerFusedFunction = void(const IntegerTileShape& shape, const IntegerTile& tile,
+                                  const IntegerFinish& finish) noexcept;
+
 /// Makes a row of the input ready for tiles: as u8 (i8 with the sign bit flipped), or as i16
 /// without the zero point; padded, channels last, each group in whole words.
 struct IntegerPrepare {
@@ -154,6 +159,8 @@ struct IntegerKernels {
   IntegerTileFunction* (*find_tile)(int rows, int columns, int vectors) noexcept;
   /// Tiles of one vector whose lanes belong to several groups, or null.
   IntegerTileFunction* (*find_grouped)(int rows, int columns) noexcept;
+  /// Or null.
+  IntegerFusedFunction* (*find_fused)(int rows, int columns, int vectors) noexcept;
   void (*finish)(const IntegerFinish&) noexcept;
   void (*prepare)(const IntegerPrepare&) noexcept;
   /// Or null.

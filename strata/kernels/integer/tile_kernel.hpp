@@ -1,8 +1,8 @@
 #pragma once
 
-#include "strata/kernels/integer/ints.hpp"
-#include "strata/kernels/integer/tile.hpp"
+#include "strata/kernels/integer/finish.hpp"
 #include "strata/kernels/tile_bases.hpp"
+#include "strata/kernels/unrolled.hpp"
 
 /// The register tile of tile.hpp.
 namespace strata::kernels::STRATA_INTS_NAMESPACE {
@@ -81,10 +81,10 @@ template <int N, int V, int P = 0>
 std::int32_t sum_window(const IntegerTileShape&, const std::uint8_t*) { return 0; }
 #endif
 
+/// The whole reduction of a tile.
 template <int Rows, int Columns, int V>
-void run_tile(const IntegerTileShape& s, const IntegerTile& t) noexcept {
-  Ints acc[Rows * Columns][V];
-  clear(acc);
+[[gnu::always_inline]] inline void reduce(const IntegerTileShape& s, const IntegerTile& t,
+                                          Ints (&acc)[Rows * Columns][V]) {
   const std::uint8_t* w = t.w;
   constexpr std::ptrdiff_t step_bytes = V * std::ptrdiff_t(sizeof(Ints));
   const char* xa = reinterpret_cast<const char*>(t.x);
@@ -109,12 +109,72 @@ void run_tile(const IntegerTileShape& s, const IntegerTile& t) noexcept {
       }
     }
   }
+}
+
+template <int Rows, int Columns, int V>
+void run_tile(const IntegerTileShape& s, const IntegerTile& t) noexcept {
+  Ints acc[Rows * Columns][V];
+  clear(acc);
+  reduce<Rows, Columns>(s, t, acc);
   spill(acc, t.sums);
   if (!t.window_sums) return;
   for (int p = 0; p < Rows * Columns; ++p) {
     t.window_sums[p] = sum_window(s, t.x + p / Columns * s.x_row + p % Columns * s.x_column);
   }
 }
+
+#if defined(__AVX512VNNI__)
+/// The biases in all sums.
+template <int N, int V, int P = 0>
+[[gnu::always_inline]] inline void start(Ints (&acc)[N][V], const Ints (&bias)[V]) {
+  if constexpr (P < N * V) {
+    acc[P / V][P % V] = bias[P % V];
+    start<N, V, P + 1>(acc, bias);
+  }
+}
+
+/// Codes of positions from P on, two of two vectors at a time, or four of one.
+template <int Columns, int N, int V, int P = 0>
+[[gnu::always_inline]] inline void store_codes(const Ints (&acc)[N][V], const IntegerFinish& f,
+                                               const FourVectors& four, const __m512 (&scale)[V]) {
+  if constexpr (P < N) {
+    constexpr int together = 4 / V, count = N - P < together ? N - P : together;
+    const auto whole = [&](auto i) __attribute__((always_inline)) {
+      constexpr int p = P + (decltype(i)::value / V < count ? decltype(i)::value / V : 0);
+      return four.whole((__m512i)acc[p][i % V], scale[i % V]);
+    };
+    const __m512i codes = four.codes(
+        whole(std::integral_constant<int, 0>{}), whole(std::integral_constant<int, 1>{}),
+        whole(std::integral_constant<int, 2>{}), whole(std::integral_constant<int, 3>{}));
+    const auto lanes = __mmask32((std::uint64_t(1) << (int_lanes * (V - 1) + f.last_lanes)) - 1);
+    unrolled<count>([&](auto i) __attribute__((always_inline)) {
+      constexpr int p = P + decltype(i)::value;
+      std::uint8_t* y = f.y + p / Columns * f.y_row + p % Columns * f.y_column;
+      if constexpr (V == 2) {
+        _mm256_mask_storeu_epi8(y, lanes, _mm512_extracti64x4_epi64(codes, i));
+      } else {
+        _mm_mask_storeu_epi8(y, __mmask16(lanes), _mm512_extracti32x4_epi32(codes, i));
+      }
+    });
+    store_codes<Columns, N, V, P + together>(acc, f, four, scale);
+  }
+}
+
+template <int Rows, int Columns, int V>
+void run_fused(const IntegerTileShape& s, const IntegerTile& t, const IntegerFinish& f) noexcept {
+  Ints acc[Rows * Columns][V], bias[V];
+  unrolled<V>([&](auto v) __attribute__((always_inline)) {
+    bias[v] = load_any<Ints>(f.bias + v * int_lanes);
+  });
+  start(acc, bias);
+  reduce<Rows, Columns>(s, t, acc);
+  __m512 scale[V];
+  unrolled<V>([&](auto v) __attribute__((always_inline)) {
+    scale[v] = _mm512_loadu_ps(f.words.first + v * int_lanes);
+  });
+  store_codes<Columns>(acc, f, FourVectors(f.epilogue), scale);
+}
+#endif
 
 #if defined(__AVX512VNNI__)
 /// One word of each group's reduction for all positions from P on.
@@ -174,6 +234,32 @@ struct TileTable {
 constexpr TileTable tiles;
 
 #if defined(__AVX512VNNI__)
+/// run_fused by columns and vectors, for one or two rows.
+struct FusedTable {
+  IntegerFusedFunction* one_row[tile_positions + 1][3] = {};
+  IntegerFusedFunction* two_rows[tile_positions / 2 + 1][3] = {};
+
+  constexpr FusedTable() { fill<1>(); }
+
+ private:
+  template <int Columns>
+  constexpr void fill() {
+    one_row[Columns][1] = run_fused<1, Columns, 1>;
+    one_row[Columns][2] = run_fused<1, Columns, 2>;
+    if constexpr (Columns <= tile_positions / 2) {
+      two_rows[Columns][1] = run_fused<2, Columns, 1>;
+      two_rows[Columns][2] = run_fused<2, Columns, 2>;
+    }
+    if constexpr (Columns < tile_positions) fill<Columns + 1>();
+  }
+};
+constexpr FusedTable fused_tiles;
+
+IntegerFusedFunction* find_any_fused(int rows, int columns, int vectors) noexcept {
+  return rows == 1 ? fused_tiles.one_row[columns][vectors] : fused_tiles.two_rows[columns][vectors];
+}
+constexpr auto find_fused = find_any_fused;
+
 struct GroupedTable {
   IntegerTileFunction* one_row[tile_positions + 1] = {};
   IntegerTileFunction* two_rows[tile_positions / 2 + 1] = {};
@@ -195,6 +281,7 @@ IntegerTileFunction* find_any_grouped(int rows, int columns) noexcept {
 }
 constexpr auto find_grouped = find_any_grouped;
 #else
+constexpr decltype(IntegerKernels::find_fused) find_fused = nullptr;
 constexpr decltype(IntegerKernels::find_grouped) find_grouped = nullptr;
 #endif
 
