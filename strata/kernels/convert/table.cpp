@@ -50,10 +50,9 @@ std::optional<ImageStrides> image_strides(const Layout& layout, const ReorderPro
   return std::nullopt;
 }
 
-/// Channels that both layouts stride over, at most `most`.
+/// Channels that both layouts stride over, at most a cache line.
 std::int64_t unit_channels(const ReorderProblem& p) {
-  constexpr std::int64_t most = 16;
-  std::int64_t channels = most;
+  std::int64_t channels = p.element_size == 1 ? 64 : 16;
   for (const Layout& layout : {from(p), into(p)}) {
     if (layout.blocked_axis >= 0) channels = std::min<std::int64_t>(channels, layout.block);
   }

@@ -110,8 +110,28 @@ using Eight = std::uint16_t __attribute__((vector_size(16)));
   }
 }
 
+/// Transposes 16 x 16 bytes; strides in bytes. Four times, rows i and i + 8 take turns.
+[[gnu::always_inline]] inline void transpose_16x16(const std::byte* in, std::int64_t in_stride,
+                                                   std::byte* out, std::int64_t out_stride) {
+  Sixteen rows[16], turned[16];
+  for (int i = 0; i < 16; ++i) std::memcpy(&rows[i], in + i * in_stride, 16);
+  const auto turn = [](const Sixteen* from, Sixteen* to) {
+    for (int i = 0; i < 8; ++i) {
+      to[2 * i] = __builtin_shufflevector(from[i], from[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20,
+                                          5, 21, 6, 22, 7, 23);
+      to[2 * i + 1] = __builtin_shufflevector(from[i], from[i + 8], 8, 24, 9, 25, 10, 26, 11, 27,
+                                              12, 28, 13, 29, 14, 30, 15, 31);
+    }
+  };
+  turn(rows, turned);
+  turn(turned, rows);
+  turn(rows, turned);
+  turn(turned, rows);
+  for (int i = 0; i < 16; ++i) std::memcpy(out + i * out_stride, &rows[i], 16);
+}
+
 /// Either X is contiguous along rows and Y along columns, or the reverse. Strides in bytes.
-template <std::int64_t Side, std::size_t Size, auto Transpose>
+template <std::int64_t Side, std::size_t Size, auto Transpose, auto Rest>
 void transpose_tiles(const Copy2d s, const std::byte* in, std::byte* out) {
   const std::int64_t rows = s.rows / Side * Side;
   const std::int64_t columns = s.columns / Side * Side;
@@ -125,12 +145,14 @@ void transpose_tiles(const Copy2d s, const std::byte* in, std::byte* out) {
   }
   Copy2d bottom = s;
   bottom.rows -= rows;
-  copy_elements<Size>(bottom, in + rows * s.in_row, out + rows * s.out_row);
+  Rest(bottom, in + rows * s.in_row, out + rows * s.out_row);
   Copy2d right = s;
   right.rows = rows;
   right.columns -= columns;
-  copy_elements<Size>(right, in + columns * s.in_column, out + columns * s.out_column);
+  Rest(right, in + columns * s.in_column, out + columns * s.out_column);
 }
+
+constexpr auto transpose_small_tiles = transpose_tiles<8, 1, transpose_8x8, copy_elements<1>>;
 
 }  // namespace
 
@@ -153,12 +175,15 @@ void copy_2d(const Copy2d& copy, std::size_t element_size, const std::byte* in, 
   const bool turns = (in_rows && out_columns) || (in_columns && out_rows);
   switch (element_size) {
     case 1:
-      if (turns && s.rows >= 8) return transpose_tiles<8, 1, transpose_8x8>(s, in, out);
+      if (turns && s.rows >= 16) {
+        return transpose_tiles<16, 1, transpose_16x16, transpose_small_tiles>(s, in, out);
+      }
+      if (turns && s.rows >= 8) return transpose_small_tiles(s, in, out);
       return copy_elements<1>(s, in, out);
     case 2:
       return copy_elements<2>(s, in, out);
     case 4:
-      if (turns) return transpose_tiles<4, 4, transpose_4x4>(s, in, out);
+      if (turns) return transpose_tiles<4, 4, transpose_4x4, copy_elements<4>>(s, in, out);
       return copy_elements<4>(s, in, out);
     case 8:
       return copy_elements<8>(s, in, out);
