@@ -23,8 +23,9 @@ std::string text_of(const GemmProblem& p) {
 
 /// Every row that takes the problem computes what plain loops in double precision do.
 int check(GemmProblem p, std::uint64_t seed) {
-  const Dims a_dims{p.a_stride == 0 ? 1 : p.batch, p.m, p.k};
-  const Dims b_dims{p.b_stride == 0 ? 1 : p.batch, p.k, p.n};
+  const bool shares_a = p.a_stride == 0 && p.a_inner_stride == 0;
+  const Dims a_dims{shares_a ? 1 : p.batch, p.m, p.k};
+  const Dims b_dims{p.shares_b() ? 1 : p.batch, p.k, p.n};
   const Plain a = random_floats(a_dims, seed);
   const Plain b = random_floats(b_dims, seed + 1);
   const Plain bias = random_floats({p.n}, seed + 2);
@@ -41,10 +42,11 @@ int check(GemmProblem p, std::uint64_t seed) {
       for (std::int64_t c = 0; c < p.n; ++c) {
         double sum = 0;
         for (std::int64_t k = 0; k < p.k; ++k) {
-          const std::int64_t at = p.transpose_a ? k * p.m + r : r * p.k + k;
-          const std::int64_t from = p.transpose_b ? c * p.k + k : k * p.n + c;
-          sum += double(floats(a)[std::size_t(i * p.a_stride + at)]) *
-                 w.values[std::size_t(i * p.b_stride + from)];
+          const std::int64_t a_row = p.stored_row_of_a(), b_row = p.stored_row_of_b();
+          const std::int64_t at = p.transpose_a ? k * a_row + r : r * a_row + k;
+          const std::int64_t from = p.transpose_b ? c * b_row + k : k * b_row + c;
+          sum += double(floats(a)[std::size_t(p.a_offset(i) + at)]) *
+                 w.values[std::size_t(p.b_offset(i) + from)];
         }
         sum *= double(p.alpha);
         if (p.epilogue.bias) sum += double(floats(bias)[std::size_t(c)]);
@@ -117,6 +119,32 @@ TEST(Gemm, TransposesAlphaAndBatches) {
         p.a_stride = m * k;
         p.b_stride = p.constant_b ? 0 : n * k;
       }
+      p.epilogue.residual = form % 3 == 0;
+      EXPECT_GT(check(p, seed += 10), 0);
+    }
+  }
+}
+
+/// Operands stored as (outer, rows, inner, columns), as heads of attention are before anybody
+/// transposes them.
+TEST(Gemm, RowsMayLieApart) {
+  constexpr std::int64_t outer = 2, inner = 3;
+  std::uint64_t seed = 3000;
+  for (const auto& [m, n, k] : sizes) {
+    for (int form = 0; form < 8; ++form) {
+      GemmProblem p = product(m, n, k);
+      p.constant_b = false;
+      p.batch = outer * inner;
+      p.batch_inner = inner;
+      p.transpose_a = (form & 1) != 0;
+      p.transpose_b = (form & 2) != 0;
+      p.alpha = form & 4 ? 0.125f : 1.0f;
+      p.a_inner_stride = p.transpose_a ? m : k;
+      p.a_row = inner * p.a_inner_stride;
+      p.a_stride = inner * m * k;
+      p.b_inner_stride = p.transpose_b ? k : n;
+      p.b_row = inner * p.b_inner_stride;
+      p.b_stride = inner * n * k;
       p.epilogue.residual = form % 3 == 0;
       EXPECT_GT(check(p, seed += 10), 0);
     }

@@ -322,6 +322,42 @@ TEST(Run, TheBiasOfAProductIsAddedByItsKernel) {
   }
 }
 
+/// Attention reads its heads where they lie; every way in which a product may see them.
+TEST(Run, TransposedOperandsOfProductsStayWhereTheyAre) {
+  using Perm = std::vector<std::int64_t>;
+  testing::Net net(1);
+  const Dim n = Dim::symbol("N");
+  const auto a = net.input({n, 7, 3, 12}, "a");
+  const auto columns = net.op("Transpose", {a}, {{"perm", Perm{0, 2, 3, 1}}});
+  const auto rows =
+      net.op("Transpose", {net.input({n, 7, 3, 12}, "b")}, {{"perm", Perm{0, 2, 1, 3}}});
+  const auto scores = net.op("MatMul", {rows, columns});
+  const auto scaled = net.op("Div", {scores, net.builder().constant(Tensor::scalar(3.0f))});
+  const auto values =
+      net.op("Transpose", {net.input({1, 7, 3, 40}, "c")}, {{"perm", Perm{0, 2, 1, 3}}});
+  const auto mixed = net.op("MatMul", {net.op("Softmax", {scaled}), values});
+  const auto flat = net.op("Transpose", {net.input({7, 5, 12}, "d")}, {{"perm", Perm{1, 2, 0}}});
+  const auto other = net.op("Transpose", {net.input({7, 5, 6}, "e")}, {{"perm", Perm{1, 0, 2}}});
+  net.graph.outputs = {mixed, scaled, net.op("MatMul", {flat, other})};
+  for (const int threads : {1, 3}) {
+    Session session(net.graph, with_threads(threads));
+    for (const std::int64_t batch : {1, 2, 0}) {
+      const Tensor in[] = {random_tensor({batch, 7, 3, 12}, 3, 1),
+                           random_tensor({batch, 7, 3, 12}, 4, 1),
+                           random_tensor({1, 7, 3, 40}, 5, 1), random_tensor({7, 5, 12}, 6, 1),
+                           random_tensor({7, 5, 6}, 7, 1)};
+      const auto expected = ir::interpret(net.graph, in);
+      const auto got = session.run(in);
+      ASSERT_EQ(session.program().steps().size(), 4u);
+      // Scores reach 12 x 4 x 4; the exponential of Softmax amplifies what is off in them.
+      const double scores_off = tolerance(14, 1, 12 * 4 * 4);
+      expect_close(got[1], expected[1], scores_off);
+      expect_close(got[0], expected[0], tolerance(9, 1, 4) + 4 * 2 * scores_off);
+      expect_close(got[2], expected[2], tolerance(7, 1, 7 * 4 * 4));
+    }
+  }
+}
+
 TEST(Run, WeightsThatShareCodesKeepTheirOwnScales) {
   testing::Net net(1);
   const auto x = net.input({4, 8}, "x");

@@ -8,6 +8,8 @@
 // Builds strata.Fused nodes: a main op, then an optional Add of a constant bias (MatMul, which has
 // none of its own), an optional residual Add, an optional activation. Inputs are those of the main
 // op in its order, then the bias and the residual; bounds of a Clip are constants of the body.
+// Transposes of what a MatMul multiplies come before it, so that it can read them in place; a
+// constant factor of the product comes after it.
 
 namespace strata::ir {
 namespace {
@@ -41,6 +43,7 @@ bool is_activation(const Node& node) {
 
 struct Region {
   std::vector<NodeId> nodes;  // in order; the last one becomes the fused node
+  std::size_t main = 0;       // which of them gives its name
   ValueId bias = no_value;
   ValueId residual = no_value;
 };
@@ -66,7 +69,7 @@ class Fuser {
     std::vector<NodeId> dead;
     std::vector<std::pair<NodeId, std::string>> names;
     for (const Region& region : regions_) {
-      names.emplace_back(region.nodes.back(), graph_.node(region.nodes.front()).name);
+      names.emplace_back(region.nodes.back(), graph_.node(region.nodes[region.main]).name);
       replace(region);
       dead.insert(dead.end(), region.nodes.begin(), region.nodes.end() - 1);
     }
@@ -85,9 +88,16 @@ class Fuser {
   }
 
   Region grow(NodeId main) const {
-    Region region{{main}};
+    Region region;
+    region.nodes = transposes_before(main);
+    region.main = region.nodes.size();
+    region.nodes.push_back(main);
     ValueId value = outputs(main)[0];
     auto next = only_reader(value);
+    if (next && is_scaling(*next, value, main)) {
+      region.nodes.push_back(*next);
+      return region;
+    }
     if (next && is_bias_add(*next, value, main)) {
       region.bias = other_operand(*next, value);
       region.nodes.push_back(*next);
@@ -101,6 +111,42 @@ class Fuser {
     }
     append_activation(region, value);
     return region;
+  }
+
+  /// Of the operands of a product of activations, where matrices keep rows or columns whose
+  /// elements lie side by side.
+  std::vector<NodeId> transposes_before(NodeId main) const {
+    const Node& product = graph_.node(main);
+    std::vector<NodeId> found;
+    if (!is_op(product, "MatMul") || is_constant_or_absent(product.inputs[1])) return found;
+    const auto rank_of = [&](ValueId id) { return graph_.value(id).type.shape.size(); };
+    const std::size_t rank = rank_of(product.inputs[0]);
+    if (rank < 3 || rank > 4 || rank_of(product.inputs[1]) != rank) return found;
+    for (const ValueId operand : product.inputs) {
+      const Node* transpose = producer_as(graph_, operand, "Transpose");
+      const NodeId id = graph_.value(operand).producer;
+      if (!transpose || taken_[index(id)] || only_reader(operand) != main) continue;
+      const auto perm = transpose->attributes.integers("perm");
+      if (perm.size() != rank || graph_.value(operand).type.dtype != DType::f32) continue;
+      const auto last = std::int64_t(rank) - 1;
+      if (perm[rank - 1] == last || perm[rank - 2] == last) found.push_back(id);
+    }
+    return found;
+  }
+
+  bool is_constant_or_absent(ValueId id) const { return id == no_value || graph_.is_constant(id); }
+
+  /// The product of activations with one constant number, or divided by it.
+  bool is_scaling(NodeId id, ValueId value, NodeId main) const {
+    const Node& node = graph_.node(id);
+    const Node& product = graph_.node(main);
+    if (!is_op(product, "MatMul") || graph_.is_constant(product.inputs[1])) return false;
+    const bool divides = is_op(node, "Div") && node.inputs[0] == value;
+    if (!divides && !is_op(node, "Mul")) return false;
+    const ValueId factor = other_operand(id, value);
+    if (!graph_.is_constant(factor) || graph_.value(factor).type.dtype != DType::f32) return false;
+    return graph_.value(factor).constant->shape.elements() == 1 &&
+           graph_.value(node.outputs[0]).type == graph_.value(value).type;
   }
 
   ValueId other_operand(NodeId id, ValueId value) const {
@@ -176,7 +222,7 @@ class Fuser {
   /// nodes, stay as they are.
   void replace(const Region& region) {
     auto body = std::make_shared<Graph>();
-    body->name = graph_.node(region.nodes.front()).name;
+    body->name = graph_.node(region.nodes[region.main]).name;
     std::vector<ValueId> inputs;
     Sources sources;
     std::unordered_map<std::uint32_t, ValueId> inside;
@@ -198,7 +244,10 @@ class Fuser {
     for (std::size_t i = 0; i < region.nodes.size(); ++i) {
       const Node& node = graph_.node(region.nodes[i]);
       std::vector<ValueId> reads;
-      for (ValueId id : node.inputs) reads.push_back(i == 0 ? add_input(id) : translate(id));
+      for (ValueId id : node.inputs) {
+        const bool made_inside = inside.count(index(id)) != 0;
+        reads.push_back(i <= region.main && !made_inside ? add_input(id) : translate(id));
+      }
       const ValueId output = body->add_value(graph_.value(node.outputs[0]).name);
       inside[index(node.outputs[0])] = output;
       const NodeId copy = body->add_node(*node.op, node.name, std::move(reads), {output},
@@ -208,7 +257,7 @@ class Fuser {
     }
     Node& fused = graph_.node(region.nodes.back());
     body->outputs = {inside[index(fused.outputs[0])]};
-    if (region.nodes.size() > 2) use_hard_swish(*body);
+    if (region.nodes.size() > region.main + 2) use_hard_swish(*body);
     fused.op = &find_op("strata.Fused");
     fused.inputs = std::move(inputs);
     fused.attributes = {{"body", Subgraph(std::move(body))}};

@@ -25,28 +25,31 @@ void store_chunk(const Bf16Pair* chunk, std::int64_t rows, std::int64_t words, s
 
 void pack_panel_pairs(const GemmProblem& p, const PairKernels& kernels, const float* b,
                       std::int64_t column, std::int64_t valid, std::int64_t width, Bf16Pair* to) {
-  const std::int64_t words = (p.k + 1) / 2;
+  const std::int64_t words = (p.k + 1) / 2, stored_row = p.stored_row_of_b();
   if (valid < width) std::fill_n(to, words * width, Bf16Pair{0});
   if (!p.transpose_b) {
     for (std::int64_t word = 0; word < words; ++word) {
-      const float* row = b + 2 * word * p.n + column;
-      kernels.across(row, 2 * word + 1 < p.k ? row + p.n : nullptr, to + word * width, valid, 1.0f);
+      const float* row = b + 2 * word * stored_row + column;
+      kernels.across(row, 2 * word + 1 < p.k ? row + stored_row : nullptr, to + word * width, valid,
+                     1.0f);
     }
     return;
   }
   alignas(64) Bf16Pair chunk[chunk_rows * chunk_words];
   for (std::int64_t word = 0; word < words; word += chunk_words) {
     const std::int64_t length = std::min(p.k - 2 * word, 2 * chunk_words);
-    const float* from = b + column * p.k + 2 * word;
-    kernels.along({from, p.k, chunk, chunk_words, valid, length}, 1.0f);
+    const float* from = b + column * stored_row + 2 * word;
+    kernels.along({from, stored_row, chunk, chunk_words, valid, length}, 1.0f);
     store_chunk(chunk, valid, (length + 1) / 2, 1, width, to + word * width);
   }
 }
 
 void copy_rows_as_pairs(const GemmPlan& plan, const GemmProblem& p, const PairKernels& kernels,
                         const float* a, Bf16Pair* copy, std::int64_t first, std::int64_t count) {
+  const std::int64_t stored_row = p.stored_row_of_a();
   if (!p.transpose_a) {
-    return kernels.along({a + first * p.k, p.k, copy, plan.a_row, count, p.k}, p.alpha);
+    return kernels.along({a + first * stored_row, stored_row, copy, plan.a_row, count, p.k},
+                         p.alpha);
   }
   alignas(64) Bf16Pair chunk[chunk_rows * chunk_words];
   for (std::int64_t word = 0; word < plan.depth; word += chunk_rows) {
@@ -55,8 +58,8 @@ void copy_rows_as_pairs(const GemmPlan& plan, const GemmProblem& p, const PairKe
       const std::int64_t rows = std::min(count - r, chunk_words);
       for (std::int64_t i = 0; i < words; ++i) {
         const std::int64_t k = 2 * (word + i);
-        const float* row = a + k * p.m + first + r;
-        kernels.across(row, k + 1 < p.k ? row + p.m : nullptr, chunk + i * chunk_words, rows,
+        const float* row = a + k * stored_row + first + r;
+        kernels.across(row, k + 1 < p.k ? row + stored_row : nullptr, chunk + i * chunk_words, rows,
                        p.alpha);
       }
       store_chunk(chunk, words, rows, 1, plan.a_row, copy + r * plan.a_row + word);

@@ -35,9 +35,10 @@ GemmPlan plan_gemm(const GemmProblem& p, const VectorForm& vector, bool pairs) {
   plan.few_rows = p.m <= most_few_rows && !pairs;
   plan.direct_b = !p.constant_b && !p.transpose_b && plan.few_rows;
   plan.packs_b = !p.constant_b && !plan.direct_b;
-  plan.b_copies = p.b_stride == 0 ? 1 : p.batch;
-  plan.copies_a = pairs || p.transpose_a || p.alpha != 1 || (!plan.few_rows && rows_collide(p.k));
-  plan.a_row = plan.copies_a ? divide_up(plan.depth, 16) * 16 + 16 : p.k;
+  plan.b_copies = p.shares_b() ? 1 : p.batch;
+  plan.copies_a = pairs || p.transpose_a || p.alpha != 1 ||
+                  (!plan.few_rows && rows_collide(p.stored_row_of_a()));
+  plan.a_row = plan.copies_a ? divide_up(plan.depth, 16) * 16 + 16 : p.stored_row_of_a();
 
   plan.row_blocks = divide_up(plan.tiles, block_tiles(plan.depth, tile_rows));
   plan.block_rows =
@@ -75,18 +76,18 @@ void pack_panels(const GemmPlan& plan, const GemmProblem& p, const GemmKernels& 
     const std::int64_t valid = std::min(width, p.n - column);
     float* to = packed + (copy * plan.columns + column) * plan.depth;
     if (kernels.pairs) {
-      pack_panel_pairs(p, *kernels.pairs, b + copy * p.b_stride, column, valid, width,
+      pack_panel_pairs(p, *kernels.pairs, b + p.b_offset(copy), column, valid, width,
                        reinterpret_cast<Bf16Pair*>(to));
       continue;
     }
     if (valid < width) std::fill_n(to, p.k * width, 0.0f);
     const Copy2d move{.rows = valid,
                       .columns = p.k,
-                      .in_row = p.transpose_b ? p.k : 1,
-                      .in_column = p.transpose_b ? 1 : p.n,
+                      .in_row = p.transpose_b ? p.stored_row_of_b() : 1,
+                      .in_column = p.transpose_b ? 1 : p.stored_row_of_b(),
                       .out_row = 1,
                       .out_column = width};
-    const float* from = b + copy * p.b_stride + column * move.in_row;
+    const float* from = b + p.b_offset(copy) + column * move.in_row;
     copy_2d(move, sizeof(float), reinterpret_cast<const std::byte*>(from),
             reinterpret_cast<std::byte*>(to));
   }
@@ -96,8 +97,8 @@ void copy_rows_of_a(const GemmPlan& plan, const GemmProblem& p, const float* a, 
                     std::int64_t first, std::int64_t count) {
   const Copy2d move{.rows = count,
                     .columns = p.k,
-                    .in_row = p.transpose_a ? 1 : p.k,
-                    .in_column = p.transpose_a ? p.m : 1,
+                    .in_row = p.transpose_a ? 1 : p.stored_row_of_a(),
+                    .in_column = p.transpose_a ? p.stored_row_of_a() : 1,
                     .out_row = plan.a_row,
                     .out_column = 1};
   copy_2d(move, sizeof(float), reinterpret_cast<const std::byte*>(a + first * move.in_row),

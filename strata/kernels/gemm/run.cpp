@@ -51,7 +51,7 @@ void run_few_rows(const GemmPlan& plan, const GemmProblem& p, const GemmKernels&
       vectors = p.n - column >= unpacked_vectors * lanes ? unpacked_vectors : 1;
       find = kernels.unpacked_few_rows;
       tile.b = s.b + column * std::int64_t(sizeof(float));
-      tile.b_row = p.n;
+      tile.b_row = p.stored_row_of_b();
     } else {
       vectors = plan.columns - column > lanes ? 2 : 1;
       tile.b = s.b + std::size_t(column * p.k) * kernels.element;
@@ -99,8 +99,8 @@ void run_block(const GemmPlan& plan, const GemmProblem& p, const GemmKernels& ke
 const std::byte* b_of(const GemmPlan& plan, const GemmProblem& p, const Args& args,
                       std::int64_t batch) {
   if (p.constant_b) return args.packed;
-  const std::int64_t copy = p.b_stride == 0 ? 0 : batch;
-  const float* b = plan.direct_b ? static_cast<const float*>(args.in[1]) + batch * p.b_stride
+  const std::int64_t copy = p.shares_b() ? 0 : batch;
+  const float* b = plan.direct_b ? static_cast<const float*>(args.in[1]) + p.b_offset(batch)
                                  : reinterpret_cast<const float*>(args.scratch) +
                                        copy * plan.depth * plan.columns;
   return reinterpret_cast<const std::byte*>(b);
@@ -125,7 +125,7 @@ void run_gemm(const GemmPlan& plan, const GemmKernels& kernels, const Args& args
     const std::int64_t tile_begin = row_block * plan.tiles / plan.row_blocks;
     const std::int64_t tile_end = (row_block + 1) * plan.tiles / plan.row_blocks;
     Matrices s{};
-    s.a = a + batch * p.a_stride;
+    s.a = a + p.a_offset(batch);
     if (plan.copies_a) {
       s.first_row = tile_row(plan, p, tile_begin);
       auto* copy = reinterpret_cast<float*>(args.worker_scratch);

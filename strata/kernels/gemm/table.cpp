@@ -27,7 +27,7 @@ struct Packed {
   static const char* rejects(const Problem& problem) {
     const GemmProblem& p = gemm(problem);
     if (p.k > 0x7fffffff) return "more than 2^31 products in a sum";
-    if (p.constant_b && p.b_stride != 0) return "constant matrices differ within the batch";
+    if (p.constant_b && !p.shares_b()) return "constant matrices differ within the batch";
     if (!p.constant_b && p.weights != WeightType::f32) return "B is neither constant nor f32";
     if (Pairs && !p.constant_b && p.m <= most_few_rows) return "B would be packed for few rows";
     if (Element == 2 && p.weights != WeightType::f16) return "weights are not f16";

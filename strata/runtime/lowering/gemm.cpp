@@ -1,5 +1,7 @@
 #include "strata/kernels/gemm/gemm.hpp"
 
+#include <algorithm>
+
 #include "strata/runtime/lowering.hpp"
 #include "strata/runtime/lowering/region.hpp"
 
@@ -78,22 +80,72 @@ bool set_batch(const Shape& a, const Shape& b, GemmProblem& problem) {
   return true;
 }
 
+/// An operand as MatMul sees it, without moving anything.
+struct Transposed {
+  Shape shape;
+  std::vector<std::int64_t> strides;  // in elements
+
+  Transposed(const Shape& stored, const std::vector<std::int64_t>& perm) : shape(stored) {
+    std::vector<std::int64_t> dense(std::size_t(stored.rank()), 1);
+    for (int i = stored.rank() - 2; i >= 0; --i) {
+      dense[std::size_t(i)] = dense[std::size_t(i + 1)] * stored[i + 1];
+    }
+    strides = dense;
+    std::vector<std::int64_t> extents(stored.begin(), stored.end());
+    for (std::size_t i = 0; i < perm.size(); ++i) {
+      extents[i] = stored[int(perm[i])];
+      strides[i] = dense[std::size_t(perm[i])];
+    }
+    shape = Shape(extents);
+  }
+
+  std::int64_t stride(int axis) const {  // from the end; 0 where the operand is repeated
+    const auto i = std::int64_t(strides.size()) + axis;
+    return i < 0 || shape[int(i)] == 1 ? 0 : strides[std::size_t(i)];
+  }
+  /// Whether neighbours in a row lie apart and those in a column side by side.
+  bool is_transposed() const { return strides.back() != 1; }
+  std::int64_t stored_row() const { return strides[strides.size() - (is_transposed() ? 1 : 2)]; }
+};
+
+/// Batch and strides of operands of rank 3 or 4 that lie as they were before they were transposed.
+void set_strides(const Transposed& a, const Transposed& b, GemmProblem& problem) {
+  const auto extent = [&](int axis) {  // where one of them is repeated, that of the other
+    return a.shape[axis] == 1 ? b.shape[axis] : a.shape[axis];
+  };
+  problem.batch_inner = std::max<std::int64_t>(extent(-3), 1);
+  problem.batch = extent(-3) * (a.shape.rank() == 4 ? extent(-4) : 1);
+  problem.a_stride = a.stride(-4);
+  problem.b_stride = b.stride(-4);
+  problem.a_inner_stride = a.stride(-3);
+  problem.b_inner_stride = b.stride(-3);
+  problem.transpose_a = a.is_transposed();
+  problem.transpose_b = b.is_transposed();
+  problem.a_row = a.stored_row();
+  problem.b_row = b.stored_row();
+}
+
 std::unique_ptr<kernels::Problem> lower_matmul(const LowerContext& context, Operands& operands) {
   const auto region = match_region(context, "MatMul");
   if (!region || !context.all_f32()) return nullptr;
-  const Shape& a = context.shape(region->inputs[0]);
-  const Shape& b = context.shape(region->inputs[1]);
-  if (a.rank() < 2 || b.rank() < 2) return nullptr;
+  const Transposed a(context.shape(region->inputs[0]), region->transposed[0]);
+  const Transposed b(context.shape(region->inputs[1]), region->transposed[1]);
+  if (a.shape.rank() < 2 || b.shape.rank() < 2) return nullptr;
 
   auto problem = std::make_unique<GemmProblem>();
-  problem->m = a[-2];
-  problem->k = a[-1];
-  problem->n = b[-1];
-  if (!set_batch(a, b, *problem)) return nullptr;
+  problem->m = a.shape[-2];
+  problem->k = a.shape[-1];
+  problem->n = b.shape[-1];
+  if (!region->transposed[0].empty() || !region->transposed[1].empty()) {
+    set_strides(a, b, *problem);
+  } else if (!set_batch(a.shape, b.shape, *problem)) {
+    return nullptr;
+  }
+  problem->alpha = region->factor;
   problem->epilogue = region->epilogue;
   operands.in = {region->inputs[0]};
   operands.out = {region->output};
-  const bool constant_b = context.is_constant(region->inputs[1]) && problem->b_stride == 0;
+  const bool constant_b = context.is_constant(region->inputs[1]) && problem->shares_b();
   problem->epilogue.bias = region->bias != ir::no_value;
   if (problem->epilogue.bias && !constant_b) return nullptr;
   set_second(context, region->inputs[1], constant_b, *problem, operands);

@@ -104,11 +104,12 @@ class BodyMatcher {
  public:
   BodyMatcher(const Body& body, Region& region) : body_(body), region_(region) {}
 
-  bool match(const ir::Node& head) {
+  /// The head is node `first` of the body.
+  bool match(const ir::Node& head, std::size_t first) {
     takes_bias_ = is_op(head, "MatMul");
     current_ = head.outputs[0];
     const auto order = body_.graph().order();
-    for (std::size_t i = 1; i < order.size(); ++i) {
+    for (std::size_t i = first + 1; i < order.size(); ++i) {
       const ir::Node& node = body_.graph().node(order[i]);
       const ir::Node* next = i + 1 < order.size() ? &body_.graph().node(order[i + 1]) : nullptr;
       if (region_.epilogue.activation != Activation::none) return false;
@@ -116,7 +117,7 @@ class BodyMatcher {
         region_.epilogue.activation = Activation::silu;
         current_ = next->outputs[0];
         ++i;
-      } else if (!match_sum(node) && !match_activation(node)) {
+      } else if (!match_sum(node) && !match_factor(node) && !match_activation(node)) {
         return false;
       }
     }
@@ -146,6 +147,21 @@ class BodyMatcher {
     if (!outer || graph.value(other).type != graph.value(current_).type) return false;
     region_.epilogue.residual = true;
     region_.residual = *outer;
+    current_ = node.outputs[0];
+    return true;
+  }
+
+  bool match_factor(const ir::Node& node) {
+    const bool divides = is_op(node, "Div");
+    if (!takes_bias_ || region_.factor != 1 || region_.bias != ir::no_value ||
+        region_.epilogue.residual || (!divides && !is_op(node, "Mul"))) {
+      return false;
+    }
+    const std::size_t mine = node.inputs[0] == current_ ? 0 : 1;
+    if (node.inputs[mine] != current_ || (divides && mine != 0)) return false;
+    const auto factor = body_.scalar(node.inputs[1 - mine]);
+    if (!factor || *factor == 0) return false;
+    region_.factor = divides ? 1 / *factor : *factor;
     current_ = node.outputs[0];
     return true;
   }
@@ -188,16 +204,27 @@ std::optional<Region> match_region(const LowerContext& context, std::string_view
   }
   const Body body(node, context.graph());
   if (body.graph().order().empty()) return std::nullopt;
-  const ir::Node& head = body.graph().node(body.graph().order()[0]);
+  const auto order = body.graph().order();
+  std::size_t first = 0;
+  while (op == "MatMul" && first + 1 < order.size() &&
+         is_op(body.graph().node(order[first]), "Transpose")) {
+    ++first;
+  }
+  const ir::Node& head = body.graph().node(order[first]);
   if (!is_op(head, op)) return std::nullopt;
   region.head = &head;
   region.output = node.outputs[0];
-  for (ir::ValueId id : head.inputs) {
+  for (std::size_t i = 0; i < head.inputs.size(); ++i) {
+    ir::ValueId id = head.inputs[i];
+    if (const ir::Node* transpose = ir::producer_as(body.graph(), id, "Transpose")) {
+      region.transposed[i] = transpose->attributes.integers("perm");
+      id = transpose->inputs[0];
+    }
     const std::optional<ir::ValueId> outer = body.outer(id);
     if (!outer) return std::nullopt;
     region.inputs.push_back(*outer);
   }
-  if (!BodyMatcher(body, region).match(head)) return std::nullopt;
+  if (!BodyMatcher(body, region).match(head, first)) return std::nullopt;
   return region;
 }
 

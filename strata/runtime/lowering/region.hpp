@@ -9,12 +9,16 @@
 
 namespace strata::runtime {
 
-/// A head node with what follows it in a strata.Fused body: head [bias] [residual] [activation].
+/// A head node with what follows it in a strata.Fused body: head [bias] [residual] [activation];
+/// MatMul also [transposes] head [factor].
 /// A node that is not fused is a region of its own. Values are those of the outer graph.
 struct Region {
   const ir::Node* head = nullptr;   ///< for its attributes
   std::vector<ir::ValueId> inputs;  ///< of the head; no_value: omitted
   kernels::Epilogue epilogue;       ///< residual and activation; the bias is the lowering's
+  /// Of a MatMul: how each input is transposed before it is multiplied; empty where it is not.
+  std::vector<std::int64_t> transposed[2];
+  float factor = 1;                 ///< of a MatMul, of the product
   ir::ValueId bias = ir::no_value;  ///< of a MatMul, a constant number for each column
   ir::ValueId residual = ir::no_value;
   ir::ValueId output = ir::no_value;

@@ -102,6 +102,45 @@ TEST(Fuse, LeavesSumsThatAreNoBias) {
   }
 }
 
+struct Heads {
+  Graph graph;
+  ValueId a = graph.add_input("a", f32({Dim::symbol("N"), 7, 2, 4}));
+  ValueId b = graph.add_input("b", f32({Dim::symbol("N"), 9, 2, 4}));
+
+  ValueId node(std::string_view op, std::vector<ValueId> inputs, std::string_view name,
+               std::vector<std::int64_t> perm = {}) {
+    Attributes attributes;
+    if (!perm.empty()) attributes.set("perm", perm);
+    return user_node(graph, op, std::move(inputs), name, std::move(attributes));
+  }
+};
+
+TEST(Fuse, ReadsTransposedOperandsOfProductsInPlace) {
+  Heads net;
+  const ValueId query = net.node("Transpose", {net.a}, "query", {0, 2, 1, 3});
+  const ValueId key = net.node("Transpose", {net.b}, "key", {0, 2, 3, 1});
+  const ValueId scores = net.node("MatMul", {query, key}, "scores");
+  const ValueId root = net.graph.add_constant("root", Tensor::scalar(8.0f));
+  net.graph.outputs = {net.node("Div", {scores, root}, "scaled")};
+  run(net.graph, {"fuse"});
+  EXPECT_EQ(nodes_of(net.graph), "strata.Fused:scores");
+  EXPECT_EQ(body_of(net.graph, "scores"), "Transpose:query Transpose:key MatMul:scores Div:scaled");
+}
+
+TEST(Fuse, LeavesTransposesThatOthersReadOrThatScatterElements) {
+  Heads net;
+  const ValueId read_twice = net.node("Transpose", {net.a}, "twice", {0, 2, 1, 3});
+  const ValueId scattered = net.node("Transpose", {net.b}, "scattered", {0, 3, 2, 1});
+  const ValueId by_columns = net.node("Transpose", {net.b}, "columns", {0, 2, 3, 1});
+  const ValueId left = net.graph.add_input("left", f32({Dim::symbol("N"), 4, 7, 2}));
+  net.graph.outputs = {net.node("MatMul", {read_twice, by_columns}, "first"),
+                       net.node("Relu", {read_twice}, "relu"),
+                       net.node("MatMul", {left, scattered}, "second")};
+  run(net.graph, {"fuse"});
+  EXPECT_EQ(nodes_of(net.graph),
+            "Transpose:twice Transpose:scattered strata.Fused:first Relu:relu MatMul:second");
+}
+
 TEST(Fuse, JoinsResiduals) {
   Net net;
   const ValueId a = net.node("Relu", {net.conv(net.x)}, "relu1");
