@@ -1,9 +1,11 @@
 #include "strata/base/memory.hpp"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <limits>
 #include <string>
 
@@ -35,6 +37,14 @@ std::size_t usable_memory() {
   // Version 2 of control groups, and version 1.
   return std::min({installed, limit_in("/sys/fs/cgroup/memory.max"),
                    limit_in("/sys/fs/cgroup/memory/memory.limit_in_bytes")});
+}
+
+void prefer_large_pages(void* begin, std::size_t size) {
+  const auto address = reinterpret_cast<std::uintptr_t>(begin);
+  const std::size_t skip = (large_page - address % large_page) % large_page;
+  if (size < skip + large_page) return;
+  const std::size_t whole = (size - skip) / large_page * large_page;
+  madvise(static_cast<std::byte*>(begin) + skip, whole, MADV_HUGEPAGE);
 }
 
 }  // namespace strata

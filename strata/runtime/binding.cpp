@@ -1,6 +1,7 @@
 #include "strata/runtime/binding.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "strata/base/error.hpp"
 #include "strata/kernels/movement/movement.hpp"
@@ -35,8 +36,7 @@ class Binder {
     size_buffers();
     for (const Step& step : program_.steps()) bind_step(step);
     skip_idle_steps();
-    set_lifetimes();
-    reuse_dying_inputs();
+    share_memory();
     place(earlier);
     return std::move(binding_);
   }
@@ -142,20 +142,99 @@ class Binder {
       if (!is_idle(step, *binding_.steps_[i].problem)) continue;
       const BoundBuffer& from = bound(step.in[0]);
       binding_.steps_[i].skipped = true;
-      view(step.out[0], from.root);
+      view(step.out[0], from.root, from.begin);
     }
   }
 
-  /// A buffer that was its own root shares the bytes of another, with all that share its own.
-  void view(int buffer, int root) {
+  /// A buffer that was its own root shares the bytes of another from `begin` on, with all that
+  /// share its own.
+  void view(int buffer, int root, std::size_t begin) {
     auto& of_buffer = sharers_[std::size_t(buffer)];
     auto& of_root = sharers_[std::size_t(root)];
     of_buffer.push_back(buffer);
     for (const int sharer : of_buffer) {
       bound(sharer).root = root;
+      bound(sharer).begin += begin;
       of_root.push_back(sharer);
     }
     of_buffer.clear();
+  }
+
+  /// Lifetimes, and who takes over whose bytes. Operands of a Concat lie in its result from the
+  /// first one on, unless that needs more memory than copies of them do.
+  void share_memory() {
+    const std::vector<BoundBuffer> buffers = binding_.buffers_;
+    const auto sharers = sharers_;
+    const bool joined = join_operands();
+    settle();
+    if (!joined) return;
+    const std::size_t with = most_alive();
+    std::vector<BoundBuffer> joined_buffers = std::exchange(binding_.buffers_, buffers);
+    auto joined_sharers = std::exchange(sharers_, sharers);
+    settle();
+    const bool pays = with <= most_alive();
+    if (pays) {
+      binding_.buffers_ = std::move(joined_buffers);
+      sharers_ = std::move(joined_sharers);
+    }
+    for (BoundStep& step : binding_.steps_) {
+      step.placed = step.placed && pays;
+      if (step.placed) step.units = {0};
+    }
+  }
+
+  void settle() {
+    set_lifetimes();
+    reuse_dying_inputs();
+  }
+
+  /// Largest sum of bytes of buffers that one step needs.
+  std::size_t most_alive() const {
+    std::vector<std::size_t> begins(program_.steps().size() + 1), ends(begins.size() + 1);
+    for (std::size_t i = 0; i < binding_.buffers_.size(); ++i) {
+      const BoundBuffer& b = binding_.buffers_[i];
+      if (!in_arena(int(i)) || b.root != int(i) || b.last < b.first) continue;
+      begins[std::size_t(b.first)] += b.bytes;
+      ends[std::size_t(b.last) + 1] += b.bytes;
+    }
+    std::size_t alive = 0, most = 0;
+    for (std::size_t i = 0; i < begins.size(); ++i) {
+      alive += begins[i] - ends[i];
+      most = std::max(most, alive);
+    }
+    return most;
+  }
+
+  /// Places operands of Concats in the results. Whether there was one.
+  bool join_operands() {
+    bool joined = false;
+    for (std::size_t i = 0; i < program_.steps().size(); ++i) {
+      BoundStep& bound_step = binding_.steps_[i];
+      if (bound_step.skipped || bound_step.problem->kind != kernels::ProblemKind::concat) continue;
+      const auto& problem = static_cast<const kernels::ConcatProblem&>(*bound_step.problem);
+      if (is_end_to_end(problem)) joined |= join_operands(program_.steps()[i], bound_step);
+    }
+    return joined;
+  }
+
+  bool join_operands(const Step& step, BoundStep& bound_step) {
+    const int out = step.out[0];
+    bool joined = false, all = true;
+    std::size_t begin = 0;
+    for (const int in : step.in) {
+      const int root = bound(in).root;
+      const std::size_t bytes = bound(in).bytes;
+      const bool whole = bound(in).begin == 0 && bound(root).bytes == bytes && bytes > 0;
+      if (root != out && whole && in_arena(root) && begin % arena_alignment == 0) {
+        view(root, out, begin);
+        joined = true;
+      } else {
+        all = all && bytes == 0;
+      }
+      begin += bytes;
+    }
+    bound_step.placed = joined && all;
+    return joined;
   }
 
   /// Of roots: from the step that writes to the last one that reads any view.
@@ -197,12 +276,13 @@ class Binder {
   bool take_over(const Step& step, std::size_t j, std::int32_t at) {
     const int out = step.out[0], in = bound(step.in[j]).root;
     if (!in_arena(out) || !in_arena(in) || bound(out).root != out) return false;
+    if (bound(step.in[j]).begin > 0) return false;
     if (bound(in).last != at || bound(in).bytes < bound(out).bytes) return false;
     for (std::size_t k = 0; k < step.in.size(); ++k) {
       if (k != j && bound(step.in[k]).root == in) return false;
     }
     bound(in).last = bound(out).last;
-    view(out, in);
+    view(out, in, 0);
     return true;
   }
 

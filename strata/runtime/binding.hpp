@@ -22,8 +22,9 @@ struct BoundBuffer {
   std::size_t bytes = 0;
   std::size_t offset = 0;            ///< in the arena, if it lies there
   std::int32_t first = 0, last = 0;  ///< steps between which it is needed
-  int root = 0;  ///< the buffer whose bytes these are (itself, unless a view or in place)
-  Tensor known;  ///< elements of a Buffer::Kind::known
+  int root = 0;           ///< the buffer whose bytes these are (itself, unless a view or in place)
+  std::size_t begin = 0;  ///< of these in the root's bytes
+  Tensor known;           ///< elements of a Buffer::Kind::known
 };
 
 /// One kernel call with all sizes known.
@@ -36,6 +37,7 @@ struct BoundStep {
   std::size_t worker_scratch_offset = 0;
   std::size_t worker_scratch_bytes = 0;
   bool skipped = false;  ///< a reorder between layouts that are the same bytes at these sizes
+  bool placed = false;   ///< a Concat that finds all its operands where they belong
 };
 
 /// A program for one set of dimensions: every size, the order, every byte placed, the exact peak.

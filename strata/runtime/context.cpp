@@ -58,7 +58,7 @@ void* Context::fixed_address(int buffer) const {
   const BoundBuffer& bound = binding_->buffers()[std::size_t(root)];
   switch (base.kind) {
     case Buffer::Kind::arena:
-      return arena_->data() + bound.offset;
+      return arena_->data() + bound.offset + binding_->buffers()[std::size_t(buffer)].begin;
     case Buffer::Kind::constant:
       return const_cast<void*>(base.data.raw());
     case Buffer::Kind::known:
@@ -73,11 +73,12 @@ void* Context::fixed_address(int buffer) const {
 }
 
 void Context::add_slot(int buffer, bool into_out) {
-  const int root = binding_->buffers()[std::size_t(buffer)].root;
-  const Buffer& base = binding_->program().buffers()[std::size_t(root)];
+  const BoundBuffer& bound = binding_->buffers()[std::size_t(buffer)];
+  const Buffer& base = binding_->program().buffers()[std::size_t(bound.root)];
   void* address = fixed_address(buffer);
   const std::size_t slot = into_out ? out_.size() : in_.size();
-  if (!address) patches_.push_back({base.index, slot, base.kind == Buffer::Kind::input, into_out});
+  const bool from_input = base.kind == Buffer::Kind::input;
+  if (!address) patches_.push_back({base.index, slot, bound.begin, from_input, into_out});
   into_out ? out_.push_back(address) : in_.push_back(address);
 }
 
@@ -133,9 +134,10 @@ void Context::patch(std::span<const void* const> inputs, std::span<void* const> 
   for (const Patch& patch : patches_) {
     const auto index = std::size_t(patch.index);
     if (patch.into_out) {
-      out_[patch.slot] = outputs[index];
+      out_[patch.slot] = static_cast<std::byte*>(outputs[index]) + patch.begin;
     } else {
-      in_[patch.slot] = patch.from_input ? inputs[index] : outputs[index];
+      const void* from = patch.from_input ? inputs[index] : outputs[index];
+      in_[patch.slot] = static_cast<const std::byte*>(from) + patch.begin;
     }
   }
 }
@@ -151,7 +153,7 @@ const char* Context::run_call(const Call& call) {
   const int workers = binding_->threads();
   for (int phase = 0; phase < int(call.units->size()); ++phase) {
     const std::int64_t units = (*call.units)[std::size_t(phase)];
-    if (workers == 1 || units == 1) {
+    if (workers == 1 || units <= 1) {
       if (const char* message = call.run(call.args, phase, 0, units)) return message;
       continue;
     }
@@ -219,10 +221,11 @@ void Context::run_hooked(std::span<const void* const> inputs, std::span<void* co
 const void* Context::source_of(const Copy& copy, std::span<const void* const> inputs,
                                std::span<void* const> outputs) const {
   if (const void* fixed = fixed_address(copy.source)) return fixed;
-  const int root = binding_->buffers()[std::size_t(copy.source)].root;
-  const Buffer& base = binding_->program().buffers()[std::size_t(root)];
+  const BoundBuffer& bound = binding_->buffers()[std::size_t(copy.source)];
+  const Buffer& base = binding_->program().buffers()[std::size_t(bound.root)];
   const auto index = std::size_t(base.index);
-  return base.kind == Buffer::Kind::input ? inputs[index] : outputs[index];
+  const void* from = base.kind == Buffer::Kind::input ? inputs[index] : outputs[index];
+  return static_cast<const std::byte*>(from) + bound.begin;
 }
 
 /// Outputs first, then states: what a state held before is read before it is overwritten.

@@ -63,10 +63,11 @@ class Context {
  private:
   struct Call;
   struct Patch {
-    int index;         ///< of the graph input or output
-    std::size_t slot;  ///< in in_ or out_
-    bool from_input;   ///< the pointer of a graph input (else of an output)
-    bool into_out;     ///< goes to out_ (else in_)
+    int index;          ///< of the graph input or output
+    std::size_t slot;   ///< in in_ or out_
+    std::size_t begin;  ///< bytes behind the caller's pointer
+    bool from_input;    ///< the pointer of a graph input (else of an output)
+    bool into_out;      ///< goes to out_ (else in_)
   };
   struct Copy {
     int source;                  ///< buffer

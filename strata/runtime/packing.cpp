@@ -3,6 +3,7 @@
 #include <new>
 
 #include "strata/base/file.hpp"
+#include "strata/base/memory.hpp"
 #include "strata/tensor/arena.hpp"
 
 namespace strata::runtime {
@@ -11,8 +12,14 @@ namespace {
 /// Weights in a mapped file are not needed in memory a second time; few bytes are not worth a call.
 constexpr std::size_t least_dropped = 64 << 10;
 
-Packed pack_now(const kernels::Row& row, const kernels::Problem& problem,
-                std::span<const PackSource> sources, std::size_t size) {
+std::shared_ptr<std::byte> allocate(std::size_t size, std::size_t align) {
+  const auto alignment = std::align_val_t(align);
+  return {static_cast<std::byte*>(::operator new(size, alignment)),
+          [alignment](std::byte* p) { ::operator delete(p, alignment); }};
+}
+
+void pack_into(const kernels::Row& row, const kernels::Problem& problem,
+               std::span<const PackSource> sources, std::byte* packed) {
   std::vector<Tensor> tensors;
   std::vector<const void*> data;
   for (const auto& [constant, part] : sources) {
@@ -22,20 +29,38 @@ Packed pack_now(const kernels::Row& row, const kernels::Problem& problem,
     }
     data.push_back(constant ? tensors.back().raw() : nullptr);
   }
-  const auto alignment = std::align_val_t(arena_alignment);
-  std::shared_ptr<std::byte> packed(static_cast<std::byte*>(::operator new(size, alignment)),
-                                    [alignment](std::byte* p) { ::operator delete(p, alignment); });
-  row.pack(problem, kernels::Constants{data.data()}, packed.get());
+  row.pack(problem, kernels::Constants{data.data()}, packed);
   for (const auto& [constant, part] : sources) {
     if (!constant) continue;
     for (const Tensor& tensor : constant->parts) {
       if (tensor.size_bytes() >= least_dropped) drop_pages(tensor.bytes());
     }
   }
-  return packed;
 }
 
 }  // namespace
+
+/// Weights of a network that has many lie in large pages: the larger ones in pages of their own,
+/// small ones several in one. The first few bytes do not, for a small network would be all waste.
+std::shared_ptr<std::byte> PackedStore::allocate_packed(std::size_t size) {
+  if (size >= large_page) {
+    std::shared_ptr<std::byte> block = allocate(size, large_page);
+    prefer_large_pages(block.get(), size);
+    return block;
+  }
+  size = (size + arena_alignment - 1) / arena_alignment * arena_alignment;
+  small_bytes_ += size;
+  if (small_bytes_ <= large_page) return allocate(size, arena_alignment);
+  std::shared_ptr<std::byte> page = page_.lock();
+  if (!page || large_page - page_used_ < size) {
+    page = allocate(large_page, large_page);
+    prefer_large_pages(page.get(), large_page);
+    page_ = page;
+    page_used_ = 0;
+  }
+  page_used_ += size;
+  return {page, page.get() + page_used_ - size};
+}
 
 Packed PackedStore::pack(const kernels::Row& row, const kernels::Problem& problem,
                          std::span<const PackSource> sources) {
@@ -59,7 +84,8 @@ Packed PackedStore::pack(const kernels::Row& row, const kernels::Problem& proble
   if (auto found = entries_.find(key); found != entries_.end()) {
     if (Packed packed = found->second.packed.lock()) return packed;
   }
-  Packed packed = pack_now(row, problem, sources, size);
+  const std::shared_ptr<std::byte> packed = allocate_packed(size);
+  pack_into(row, problem, sources, packed.get());
   ++packings_;
   if (entries_.size() >= purge_at_) {
     std::erase_if(entries_, [](const auto& item) { return item.second.packed.expired(); });

@@ -41,10 +41,15 @@ class PackedStore {
   /// all parts.
   using Key = std::vector<std::uintptr_t>;
 
+  std::shared_ptr<std::byte> allocate_packed(std::size_t size);
+
   mutable std::mutex mutex_;
   std::map<Key, Entry> entries_;
   std::size_t purge_at_ = 16;  // entries, when those nobody uses any more are forgotten
   std::size_t packings_ = 0;
+  std::size_t small_bytes_ = 0;    // ever asked for in blocks below a large page
+  std::weak_ptr<std::byte> page_;  // the large page that small blocks go to
+  std::size_t page_used_ = 0;
 };
 
 }  // namespace strata::runtime

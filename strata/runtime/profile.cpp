@@ -116,7 +116,7 @@ Work work_of(const Binding& binding, std::size_t step) {
   const Step& planned = binding.program().steps()[step];
   const BoundStep& bound = binding.steps()[step];
   Work work;
-  if (bound.skipped) return work;
+  if (bound.skipped || bound.placed) return work;
   const ir::Graph& graph = binding.program().graph();
   if (planned.node != ir::no_node) {
     const ir::Node& node = graph.node(planned.node);

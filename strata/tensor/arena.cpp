@@ -5,6 +5,7 @@
 #include <new>
 
 #include "strata/base/error.hpp"
+#include "strata/base/memory.hpp"
 
 namespace strata {
 
@@ -16,6 +17,7 @@ std::shared_ptr<std::byte> allocate_zeroed(std::size_t size) {
   // would all touch; hence the alignment by hand.
   void* block = std::calloc(size + arena_alignment, 1);
   if (block == nullptr) fail(ErrorCode::io, "out of memory: {} bytes wanted", size);
+  prefer_large_pages(block, size);
   const auto address = reinterpret_cast<std::uintptr_t>(block);
   const std::size_t skip = arena_alignment - address % arena_alignment;
   try {

@@ -28,6 +28,12 @@ struct ConvProblem : Problem {
   Epilogue epilogue;
 };
 
+/// The plane of an output of which a convolution writes every step_h-th row and step_w-th column.
+struct OutputGrid {
+  std::int64_t height, width;
+  std::int64_t step_h = 1, step_w = 1;
+};
+
 /// Whether all that is counted in ints stays below 2^31: elements of operands, and of padded ones.
 bool fits_int(const ConvProblem& p);
 

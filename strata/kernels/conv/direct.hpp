@@ -40,12 +40,6 @@ struct DirectPlan {
 };
 
 DirectPlan plan_direct(const ConvProblem& p, DirectForm form, VectorForm vector);
-
-/// The plane of an output of which a convolution writes every step_h-th row and step_w-th column.
-struct OutputGrid {
-  std::int64_t height, width;
-  std::int64_t step_h = 1, step_w = 1;
-};
 DirectPlan plan_direct(const ConvProblem& p, DirectForm form, VectorForm vector,
                        const OutputGrid& grid);
 

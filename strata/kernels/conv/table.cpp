@@ -306,7 +306,7 @@ struct Winograd {
   static constexpr Row row(std::string_view name, Isa isa) {
     Row row = row_of<Winograd>(name, ProblemKind::conv, isa);
     row.packed_form = packed_form;
-    row.rounding = winograd_rounding(M);
+    row.rounding = winograd_rounding(M, 3);
     return row;
   }
 };

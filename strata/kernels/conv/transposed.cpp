@@ -42,27 +42,6 @@ ConvProblem source_of(const ConvTransposeProblem& p, const AxisPadding& h, const
   return conv;
 }
 
-/// A phase's weights (O, C/G, taps of h, taps of w).
-std::vector<float> taps_of(const ConvTransposeProblem& p, const AxisPhase& h, const AxisPhase& w,
-                           const Constants& constants) {
-  const std::int64_t channels = p.channels / p.groups, filters = p.out_channels / p.groups;
-  std::vector<float> taps;
-  taps.reserve(std::size_t(p.out_channels * channels * h.taps * w.taps));
-  for (std::int64_t o = 0; o < p.out_channels; ++o) {
-    for (std::int64_t c = 0; c < channels; ++c) {
-      const std::int64_t plane = (o / filters * channels + c) * filters + o % filters;
-      for (std::int64_t i = 0; i < h.taps; ++i) {
-        const std::int64_t row = plane * p.h.kernel + h.tap - i * h.tap_step;
-        for (std::int64_t j = 0; j < w.taps; ++j) {
-          const std::int64_t at = row * p.w.kernel + w.tap - j * w.tap_step;
-          taps.push_back(WeightReader::at<float>(constants.data[0], at));
-        }
-      }
-    }
-  }
-  return taps;
-}
-
 }  // namespace
 
 const char* transposed_rejects(std::int64_t batch, std::int64_t channels, std::int64_t out_channels,
@@ -121,6 +100,26 @@ AxisPadding axis_padding(const TransposedAxis& axis) {
     padding.after = std::max(padding.after, last - (axis.in - 1));
   }
   return padding;
+}
+
+std::vector<float> phase_taps(const ConvTransposeProblem& p, const AxisPhase& h, const AxisPhase& w,
+                              const Constants& constants) {
+  const std::int64_t channels = p.channels / p.groups, filters = p.out_channels / p.groups;
+  std::vector<float> taps;
+  taps.reserve(std::size_t(p.out_channels * channels * h.taps * w.taps));
+  for (std::int64_t o = 0; o < p.out_channels; ++o) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const std::int64_t plane = (o / filters * channels + c) * filters + o % filters;
+      for (std::int64_t i = 0; i < h.taps; ++i) {
+        const std::int64_t row = plane * p.h.kernel + h.tap - i * h.tap_step;
+        for (std::int64_t j = 0; j < w.taps; ++j) {
+          const std::int64_t at = row * p.w.kernel + w.tap - j * w.tap_step;
+          taps.push_back(WeightReader::at<float>(constants.data[0], at));
+        }
+      }
+    }
+  }
+  return taps;
 }
 
 TransposedPlan::TransposedPlan(const ConvTransposeProblem& p, bool spread, DirectForm form,
@@ -186,7 +185,7 @@ std::size_t TransposedPlan::packed_bytes() const {
 void TransposedPlan::pack(const Constants& constants, std::byte* packed) const {
   for (std::int64_t i = 0; i < parts(); ++i) {
     const TransposedPhase phase = part(i);
-    const std::vector<float> taps = taps_of(p_, phase.h, phase.w, constants);
+    const std::vector<float> taps = phase_taps(p_, phase.h, phase.w, constants);
     const void* const data[] = {taps.data(), nullptr, constants.data[1]};
     pack_direct(phase.plan, phase.conv, form_, {data}, sizeof(float), packed);
     packed += round_up(direct_packed_bytes(phase.plan, sizeof(float)));

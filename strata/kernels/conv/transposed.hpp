@@ -1,8 +1,10 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "strata/kernels/conv/direct.hpp"
+#include "strata/kernels/conv/winograd.hpp"
 
 namespace strata::kernels {
 
@@ -63,6 +65,10 @@ struct AxisPhase {
 };
 AxisPhase axis_phase(const TransposedAxis& axis, std::int64_t residue);
 
+/// The weights (O, C/G, taps of h, taps of w) of two axes' phases.
+std::vector<float> phase_taps(const ConvTransposeProblem& p, const AxisPhase& h, const AxisPhase& w,
+                              const Constants& constants);
+
 /// How an axis that is one input long is seen: no two taps meet, so every output is a phase.
 TransposedAxis spread(const TransposedAxis& axis);
 
@@ -110,6 +116,39 @@ class TransposedPlan {
   AxisPadding pad_h_, pad_w_;
   ConvProblem source_;  ///< the input as it comes, for the padded copy
   DirectPlan frame_;    ///< of that copy
+};
+
+/// Why not every phase is a window of 2 x 2 neighbours, or null.
+const char* winograd_phases_rejects(const ConvTransposeProblem& p);
+
+/// Transposed convolution whose phases are windows of 2 x 2, each by Winograd's F(m x m, 2 x 2).
+/// A unit is a block of tiles of a phase. Packed: per phase what Winograd packs, each from a
+/// 64-byte boundary.
+class WinogradPhasesPlan {
+ public:
+  WinogradPhasesPlan(const ConvTransposeProblem& p, int m, VectorForm vector)
+      : p_(p), m_(m), vector_(vector) {}
+
+  std::int64_t units() const;
+  std::size_t worker_scratch_bytes() const;
+  std::size_t packed_bytes() const;
+  void pack(const WinogradKernels& kernels, const Constants& constants, std::byte* packed) const;
+  void run(const WinogradKernels& kernels, FindTile* tile, const Args& args, std::int64_t begin,
+           std::int64_t end) const;
+  double seconds() const;
+
+ private:
+  struct Phase {
+    AxisPhase h, w;
+    ConvProblem conv;  ///< over the input as it is
+    WinogradPlan plan;
+  };
+  std::int64_t parts() const { return p_.h.stride * p_.w.stride; }
+  Phase part(std::int64_t index) const;
+
+  const ConvTransposeProblem& p_;
+  int m_;
+  VectorForm vector_;
 };
 
 /// Transposed convolution to few channels: an ordinary pointwise convolution whose channels are

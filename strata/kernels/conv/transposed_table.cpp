@@ -103,6 +103,46 @@ struct Planned : Functions {
   }
 };
 
+/// The functions of a row by F(M x M, 2 x 2).
+template <int M, const VectorForm& Vector, const WinogradKernels& Kernels, FindTile* Find>
+struct WinogradPhases {
+  static WinogradPhasesPlan plan(const Problem& problem) {
+    return {transposed(problem), M, Vector};
+  }
+
+  static const char* rejects(const Problem& problem) {
+    const ConvTransposeProblem& p = transposed(problem);
+    if (const char* reason = rejects_any(p)) return reason;
+    return winograd_phases_rejects(p);
+  }
+
+  static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
+    Phases<false, DirectForm::blocked, Vector>::layouts(problem, options);
+  }
+  static CostEstimate cost(const Problem& problem, const Machine&) {
+    return {plan(problem).seconds()};
+  }
+  static std::size_t packed_bytes(const Problem& problem) { return plan(problem).packed_bytes(); }
+  static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+    plan(problem).pack(Kernels, constants, packed);
+  }
+  static std::size_t worker_scratch_bytes(const Problem& problem) {
+    return plan(problem).worker_scratch_bytes();
+  }
+  static std::int64_t units(const Problem& problem, int) { return plan(problem).units(); }
+  static const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
+    plan(*args.problem).run(Kernels, Find, args, begin, end);
+    return nullptr;
+  }
+
+  static constexpr Row row(std::string_view name, Isa isa) {
+    Row row = row_of<WinogradPhases>(name, ProblemKind::conv_transpose, isa);
+    row.packed_form = packed_form;
+    row.rounding = winograd_rounding(M, 2);
+    return row;
+  }
+};
+
 template <const TapKernels& Kernels, class Form>
 constexpr Row row(std::string_view name, Isa isa) {
   Row row = row_of<Planned<Kernels, Form>>(name, ProblemKind::conv_transpose, isa);
@@ -123,6 +163,10 @@ constexpr std::array rows{
     row<avx512_kernels, Taps<last, avx512_form>>("convtranspose_f32_taps_nhwc_avx512", Isa::avx512),
     row<avx512_kernels, Phases<true, blocked, avx512_form>>("convtranspose_f32_spread_nchwc_avx512",
                                                             Isa::avx512),
+    WinogradPhases<4, avx512_form, avx512::winograd4_taps2, avx512::f32_tile>::row(
+        "convtranspose_f32_wino4_nchwc_avx512", Isa::avx512),
+    WinogradPhases<2, avx512_form, avx512::winograd2_taps2, avx512::f32_tile>::row(
+        "convtranspose_f32_wino2_nchwc_avx512", Isa::avx512),
     row<avx512_kernels, Phases<false, blocked, avx512_form>>(
         "convtranspose_f32_phases_nchwc_avx512", Isa::avx512),
     row<avx512_kernels, Phases<false, last, avx512_form>>("convtranspose_f32_phases_nhwc_avx512",
@@ -131,6 +175,10 @@ constexpr std::array rows{
     row<avx2_kernels, Taps<last, avx2_form>>("convtranspose_f32_taps_nhwc_avx2", Isa::avx2),
     row<avx2_kernels, Phases<true, blocked, avx2_form>>("convtranspose_f32_spread_nchwc_avx2",
                                                         Isa::avx2),
+    WinogradPhases<4, avx2_form, avx2::winograd4_taps2, avx2::f32_tile>::row(
+        "convtranspose_f32_wino4_nchwc_avx2", Isa::avx2),
+    WinogradPhases<2, avx2_form, avx2::winograd2_taps2, avx2::f32_tile>::row(
+        "convtranspose_f32_wino2_nchwc_avx2", Isa::avx2),
     row<avx2_kernels, Phases<false, blocked, avx2_form>>("convtranspose_f32_phases_nchwc_avx2",
                                                          Isa::avx2),
     row<avx2_kernels, Phases<false, last, avx2_form>>("convtranspose_f32_phases_nhwc_avx2",

@@ -35,6 +35,14 @@ struct Operands {
   const float* weights;
   const float* bias;
   const float* zeros;
+
+  Operands(const WinogradPlan& n, const WinogradOperands& o)
+      : plan(n), p(o.p), kernels(o.kernels), find(o.tile), x(o.x), residual(o.residual), y(o.y) {
+    const std::ptrdiff_t lanes = std::ptrdiff_t(n.out_blocks) * n.vector.lanes;
+    weights = reinterpret_cast<const float*>(o.packed);
+    bias = weights + n.products * n.channels * lanes;
+    zeros = bias + lanes;
+  }
 };
 
 /// Transforms one block of channels of tiles [begin, end) into v.
@@ -101,7 +109,8 @@ void transform_output(const Operands& o, int channel_block, int begin, int end, 
   WinogradOutput t;
   t.sums_product = plan.sums_product;
   t.bias = o.bias + channel_block * lanes;
-  t.y_row = p.out_width * lanes;
+  t.y_column = plan.grid.step_w * lanes;
+  t.y_row = plan.grid.step_h * plan.grid.width * lanes;
   t.epilogue = p.epilogue;
   sums += channel_block * plan.sums_block;
   for (int index = begin; index < end; ++index, sums += lanes) {
@@ -109,7 +118,8 @@ void transform_output(const Operands& o, int channel_block, int begin, int end, 
     const std::int64_t row = std::int64_t(at.row) * plan.m;
     const std::int64_t column = std::int64_t(at.column) * plan.m;
     const std::int64_t plane = std::int64_t(at.image) * plan.out_blocks + channel_block;
-    const std::ptrdiff_t to = ((plane * p.out_height + row) * p.out_width + column) * lanes;
+    const std::ptrdiff_t to =
+        plane * plan.grid.height * plan.grid.width * lanes + row * t.y_row + column * t.y_column;
     t.sums = sums;
     t.residual = o.residual ? o.residual + to : nullptr;
     t.y = o.y + to;
@@ -136,10 +146,16 @@ void run_block(const Operands& o, int block, float* v, float* sums) {
 }  // namespace
 
 WinogradPlan plan_winograd(const ConvProblem& p, int m, VectorForm vector) {
+  return plan_winograd(p, m, vector, {p.out_height, p.out_width});
+}
+
+WinogradPlan plan_winograd(const ConvProblem& p, int m, VectorForm vector, const OutputGrid& grid) {
   WinogradPlan plan;
   plan.vector = vector;
+  plan.grid = grid;
   plan.m = m;
-  plan.side = m + 2;
+  plan.taps = int(p.kernel_h);
+  plan.side = m + plan.taps - 1;
   plan.products = plan.side * plan.side;
   plan.tile_rows = divide_up(p.out_height, m);
   plan.tile_columns = divide_up(p.out_width, m);
@@ -190,28 +206,34 @@ std::int64_t winograd_units(const WinogradPlan& plan, int phase) {
   return phase == 0 ? plan.in_blocks : plan.out_blocks;
 }
 
+void run_winograd_blocks(const WinogradPlan& plan, const WinogradOperands& operands, float* scratch,
+                         int begin, int end) noexcept {
+  const Operands o(plan, operands);
+  for (int block = begin; block < end; ++block) {
+    run_block(o, block, scratch, scratch + plan.products * plan.v_product);
+  }
+}
+
 void run_winograd(const WinogradPlan& plan, const WinogradKernels& kernels, FindTile* find,
                   const Args& args, int phase, std::int64_t begin, std::int64_t end) noexcept {
   const ConvProblem& p = *static_cast<const ConvProblem*>(args.problem);
-  const std::ptrdiff_t all_lanes = std::ptrdiff_t(plan.out_blocks) * plan.vector.lanes;
-  const float* weights = reinterpret_cast<const float*>(args.packed);
-  const float* bias = weights + plan.products * plan.channels * all_lanes;
-  const Operands operands{plan,
-                          p,
-                          kernels,
-                          find,
-                          static_cast<const float*>(args.in[0]),
-                          p.epilogue.residual ? static_cast<const float*>(args.in[1]) : nullptr,
-                          static_cast<float*>(args.out[0]),
-                          weights,
-                          bias,
-                          bias + all_lanes};
-  float* v = reinterpret_cast<float*>(plan.phased ? args.scratch : args.worker_scratch);
+  const WinogradOperands given{
+      p,
+      kernels,
+      find,
+      static_cast<const float*>(args.in[0]),
+      p.epilogue.residual ? static_cast<const float*>(args.in[1]) : nullptr,
+      static_cast<float*>(args.out[0]),
+      args.packed};
+  if (!plan.phased) {
+    float* scratch = reinterpret_cast<float*>(args.worker_scratch);
+    return run_winograd_blocks(plan, given, scratch, int(begin), int(end));
+  }
+  const Operands operands(plan, given);
+  float* v = reinterpret_cast<float*>(args.scratch);
   float* sums = v + plan.products * plan.v_product;
   for (std::int64_t u = begin; u < end; ++u) {
-    if (!plan.phased) {
-      run_block(operands, int(u), v, sums);
-    } else if (phase == 0) {
+    if (phase == 0) {
       transform_input(operands, int(u), 0, plan.tiles, v);
     } else if (phase == 2) {
       transform_output(operands, int(u), 0, plan.tiles, sums);

@@ -3,17 +3,31 @@
 #include "strata/kernels/conv/winograd.hpp"
 #include "strata/kernels/vec_math.hpp"
 
-/// The transforms of winograd.hpp. Points 0, 1, -1 (and 2, -2), infinity.
+/// The transforms of winograd.hpp. The points of F(2, 2) are 0, 1, infinity; of F(2, 3) -1 too, of
+/// F(4, 2) -1 and 2, of F(4, 3) -1, 2 and -2. All of these have different counts of values.
 namespace strata::kernels::STRATA_VEC_NAMESPACE {
 namespace {
 
 /// B^T d of one dimension, in place.
+[[gnu::always_inline]] inline void transform_in(Vec (&d)[3]) {
+  d[0] = d[0] - d[1];
+  d[2] = d[2] - d[1];
+}
 [[gnu::always_inline]] inline void transform_in(Vec (&d)[4]) {
   const Vec d1 = d[1];
   d[0] = d[0] - d[2];
   d[1] = d1 + d[2];
   d[3] = d1 - d[3];
   d[2] = d[2] - d1;
+}
+[[gnu::always_inline]] inline void transform_in(Vec (&d)[5]) {
+  const Vec two = broadcast(2.0f), minus_two = broadcast(-2.0f), minus_three = broadcast(-3.0f);
+  const Vec d1 = d[1], far = d[3] - d1, near = d[2] - d[0];
+  d[0] = fma(minus_two, near, far);
+  d[4] = fma(minus_two, far, d[4] - d[2]);
+  d[1] = fma(minus_two, d1, d[3] - d[2]);
+  d[2] = fma(two, d1, fma(minus_three, d[2], d[3]));
+  d[3] = far;
 }
 [[gnu::always_inline]] inline void transform_in(Vec (&d)[6]) {
   const Vec four = broadcast(4.0f), five = broadcast(-5.0f), minus_four = broadcast(-4.0f);
@@ -28,10 +42,21 @@ namespace {
 }
 
 /// A^T s of one dimension: the first m of s.
+[[gnu::always_inline]] inline void transform_out(Vec (&s)[3]) {
+  s[0] = s[0] + s[1];
+  s[1] = s[1] + s[2];
+}
 [[gnu::always_inline]] inline void transform_out(Vec (&s)[4]) {
   const Vec s1 = s[1];
   s[0] = s[0] + s1 + s[2];
   s[1] = s1 - s[2] - s[3];
+}
+[[gnu::always_inline]] inline void transform_out(Vec (&s)[5]) {
+  const Vec sum = s[1] + s[2], difference = s[1] - s[2], far = s[3];
+  s[0] = s[0] + sum + far;
+  s[1] = fma(broadcast(2.0f), far, difference);
+  s[2] = fma(broadcast(4.0f), far, sum);
+  s[3] = fma(broadcast(8.0f), far, difference) + s[4];
 }
 [[gnu::always_inline]] inline void transform_out(Vec (&s)[6]) {
   const Vec sum1 = s[1] + s[2], difference1 = s[1] - s[2];
@@ -42,7 +67,20 @@ namespace {
   s[3] = fma(broadcast(8.0f), difference2, difference1) + s[5];
 }
 
-/// G g of one dimension: g has three values and becomes m + 2.
+/// G g of one dimension: a value for each tap becomes one for each product.
+[[gnu::always_inline]] inline void transform_weights(const Vec (&g)[2], Vec (&u)[3]) {
+  u[0] = g[0];
+  u[1] = g[0] + g[1];
+  u[2] = g[1];
+}
+[[gnu::always_inline]] inline void transform_weights(const Vec (&g)[2], Vec (&u)[5]) {
+  const Vec six = broadcast(6.0f);  // its reciprocal is no float: divisions round once
+  u[0] = broadcast(0.5f) * g[0];
+  u[1] = broadcast(-0.5f) * (g[0] + g[1]);
+  u[2] = (g[1] - g[0]) / six;
+  u[3] = (g[0] + (g[1] + g[1])) / six;
+  u[4] = g[1];
+}
 [[gnu::always_inline]] inline void transform_weights(const Vec (&g)[3], Vec (&u)[4]) {
   const Vec half = broadcast(0.5f), ends = half * (g[0] + g[2]), middle = half * g[1];
   u[0] = g[0];
@@ -63,18 +101,18 @@ namespace {
   u[5] = g[2];
 }
 
-template <int M>
+template <int M, int R>
 void winograd_weights(const float* g, float* to, std::ptrdiff_t to_product) noexcept {
-  constexpr int side = M + 2;
-  Vec columns[3][side];
-  for (int j = 0; j < 3; ++j) {
-    const Vec column[3] = {load(g + j * Vec::size), load(g + (3 + j) * Vec::size),
-                           load(g + (6 + j) * Vec::size)};
+  constexpr int side = M + R - 1;
+  Vec columns[R][side];
+  for (int j = 0; j < R; ++j) {
+    Vec column[R];
+    for (int i = 0; i < R; ++i) column[i] = load(g + (i * R + j) * Vec::size);
     transform_weights(column, columns[j]);
   }
   for (int i = 0; i < side; ++i) {
-    const Vec row[3] = {columns[0][i], columns[1][i], columns[2][i]};
-    Vec u[side];
+    Vec row[R], u[side];
+    for (int j = 0; j < R; ++j) row[j] = columns[j][i];
     transform_weights(row, u);
     for (int j = 0; j < side; ++j, to += to_product) store(to, u[j]);
   }
@@ -90,41 +128,40 @@ template <bool Whole>
   return load(t.x + row * t.x_row + column * Vec::size);
 }
 
-template <int M, bool Whole>
+template <int Side, bool Whole>
 [[gnu::always_inline]] inline void input_tile(const WinogradInput& t) {
-  constexpr int side = M + 2;
-  alignas(64) float columns[side][side][Vec::size];
+  alignas(64) float columns[Side][Side][Vec::size];
 #pragma GCC unroll 1
-  for (int j = 0; j < side; ++j) {
-    Vec d[side];
+  for (int j = 0; j < Side; ++j) {
+    Vec d[Side];
 #pragma GCC unroll 6
-    for (int i = 0; i < side; ++i) d[i] = pixel<Whole>(t, i, j);
+    for (int i = 0; i < Side; ++i) d[i] = pixel<Whole>(t, i, j);
     transform_in(d);
 #pragma GCC unroll 6
-    for (int i = 0; i < side; ++i) store(columns[i][j], d[i]);
+    for (int i = 0; i < Side; ++i) store(columns[i][j], d[i]);
   }
   float* v = t.v;
 #pragma GCC unroll 1
-  for (int i = 0; i < side; ++i) {
-    Vec d[side];
+  for (int i = 0; i < Side; ++i) {
+    Vec d[Side];
 #pragma GCC unroll 6
-    for (int j = 0; j < side; ++j) d[j] = load(columns[i][j]);
+    for (int j = 0; j < Side; ++j) d[j] = load(columns[i][j]);
     transform_in(d);
 #pragma GCC unroll 6
-    for (int j = 0; j < side; ++j, v += t.v_product) store(v, d[j]);
+    for (int j = 0; j < Side; ++j, v += t.v_product) store(v, d[j]);
   }
 }
 
-template <int M>
+template <int Side>
 void winograd_input(const WinogradInput& t) noexcept {
   const bool whole =
-      t.row_begin == 0 && t.row_end == M + 2 && t.column_begin == 0 && t.column_end == M + 2;
-  whole ? input_tile<M, true>(t) : input_tile<M, false>(t);
+      t.row_begin == 0 && t.row_end == Side && t.column_begin == 0 && t.column_end == Side;
+  whole ? input_tile<Side, true>(t) : input_tile<Side, false>(t);
 }
 
-template <int M>
+template <int M, int R>
 void winograd_output(const WinogradOutput& t) noexcept {
-  constexpr int side = M + 2;
+  constexpr int side = M + R - 1;
   alignas(64) float rows[M][side][Vec::size];
 #pragma GCC unroll 1
   for (int j = 0; j < side; ++j) {
@@ -146,7 +183,7 @@ void winograd_output(const WinogradOutput& t) noexcept {
 #pragma GCC unroll 4
     for (int j = 0; j < M; ++j) {
       if (j >= t.columns) break;
-      const std::ptrdiff_t at = i * t.y_row + j * Vec::size;
+      const std::ptrdiff_t at = i * t.y_row + j * t.y_column;
       Vec v = s[j] + bias;
       if (t.residual) v = v + load(t.residual + at);
       store(t.y + at, bounding ? bounds.apply(v) : activate(v, t.epilogue));
@@ -156,7 +193,13 @@ void winograd_output(const WinogradOutput& t) noexcept {
 
 }  // namespace
 
-constexpr WinogradKernels winograd2{winograd_weights<2>, winograd_input<2>, winograd_output<2>};
-constexpr WinogradKernels winograd4{winograd_weights<4>, winograd_input<4>, winograd_output<4>};
+template <int M, int R>
+constexpr WinogradKernels winograd_kernels{winograd_weights<M, R>, winograd_input<M + R - 1>,
+                                           winograd_output<M, R>};
+
+constexpr WinogradKernels winograd2 = winograd_kernels<2, 3>;
+constexpr WinogradKernels winograd4 = winograd_kernels<4, 3>;
+constexpr WinogradKernels winograd2_taps2 = winograd_kernels<2, 2>;
+constexpr WinogradKernels winograd4_taps2 = winograd_kernels<4, 2>;
 
 }  // namespace strata::kernels::STRATA_VEC_NAMESPACE

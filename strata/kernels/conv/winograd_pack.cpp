@@ -13,7 +13,8 @@ std::size_t winograd_packed_bytes(const WinogradPlan& plan) {
 
 void pack_winograd(const WinogradPlan& plan, const WinogradKernels& kernels, const ConvProblem& p,
                    const Constants& constants, std::byte* packed) {
-  constexpr int taps = 9, most_lanes = 16;
+  constexpr int most_taps = 9, most_lanes = 16;
+  const int taps = plan.taps * plan.taps;
   const int lanes = plan.vector.lanes;
   const std::int64_t all_lanes = std::int64_t(plan.out_blocks) * lanes;
   float* to = reinterpret_cast<float*>(packed);
@@ -28,7 +29,7 @@ void pack_winograd(const WinogradPlan& plan, const WinogradKernels& kernels, con
     const int vectors = block / 2 + 1 < plan.panels ? 2 : plan.last_vectors;
     float* panel = to + (first - block % 2 * lanes) * plan.channels + block % 2 * lanes;
     for (std::int64_t c = 0; c < p.channels; ++c) {
-      float g[taps * most_lanes] = {};
+      float g[most_taps * most_lanes] = {};
       for (int lane = 0; lane < valid; ++lane) {
         const std::int64_t from = ((first + lane) * p.channels + c) * taps;
         for (int tap = 0; tap < taps; ++tap) {

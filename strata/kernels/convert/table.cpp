@@ -111,10 +111,9 @@ const char* run_images(const Args& args, int, std::int64_t begin, std::int64_t e
   const auto* x = static_cast<const std::byte*>(args.in[0]);
   auto* y = static_cast<std::byte*>(args.out[0]);
   for (std::int64_t unit = begin; unit < end; ++unit) {
-    const std::int64_t channel = unit % units.channel_units * channels;
-    const std::int64_t position =
-        unit / units.channel_units % units.position_units * unit_positions;
-    const std::int64_t image = unit / units.channel_units / units.position_units;
+    const std::int64_t position = unit % units.position_units * unit_positions;
+    const std::int64_t channel = unit / units.position_units % units.channel_units * channels;
+    const std::int64_t image = unit / units.position_units / units.channel_units;
     const Copy2d copy{.rows = std::min(channels, p.dims[1] - channel),
                       .columns = std::min(unit_positions, p.dims[2] * p.dims[3] - position),
                       .in_row = in.channel,

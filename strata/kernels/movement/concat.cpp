@@ -88,7 +88,8 @@ const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noe
     for (std::int64_t o = from; inner > 0 && o < to; ++o) {
       std::uint8_t* target = y + (o * out.inner + before) * size;
       if (p.tables.empty()) {
-        std::memcpy(target, x + o * inner * size, std::size_t(inner * size));
+        const std::uint8_t* source = x + o * inner * size;
+        if (target != source) std::memcpy(target, source, std::size_t(inner * size));
       } else {
         Kernels.translate(p.tables[i].data(), x + o * inner, target, inner);
       }
@@ -116,6 +117,10 @@ constexpr std::array rows{
     row_of<baseline::byte_kernels, Isa::baseline>("concat_any_copy_baseline")};
 
 }  // namespace
+
+bool is_end_to_end(const ConcatProblem& p) {
+  return p.tables.empty() && stretches(p, p.out_dims).outer == 1;
+}
 
 std::span<const Row> concat_rows() { return built_rows<rows>; }
 

@@ -137,10 +137,15 @@ void transpose_tiles(const Copy2d s, const std::byte* in, std::byte* out) {
   const std::int64_t columns = s.columns / Side * Side;
   const std::int64_t in_stride = s.in_row == Size ? s.in_column : s.in_row;
   const std::int64_t out_stride = s.out_row == Size ? s.out_column : s.out_row;
-  for (std::int64_t c = 0; c < columns; c += Side) {
+  // Columns of a whole cache line before the next rows: few lines are in use at once.
+  constexpr std::int64_t line = 64 / Size;
+  for (std::int64_t first = 0; first < columns; first += line) {
+    const std::int64_t end = std::min(first + line, columns);
     for (std::int64_t r = 0; r < rows; r += Side) {
-      Transpose(in + r * s.in_row + c * s.in_column, in_stride,
-                out + r * s.out_row + c * s.out_column, out_stride);
+      for (std::int64_t c = first; c < end; c += Side) {
+        Transpose(in + r * s.in_row + c * s.in_column, in_stride,
+                  out + r * s.out_row + c * s.out_column, out_stride);
+      }
     }
   }
   Copy2d bottom = s;

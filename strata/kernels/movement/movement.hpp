@@ -20,6 +20,9 @@ struct ConcatProblem : Problem {
   std::vector<std::array<std::uint8_t, 256>> tables;
   std::array<std::int64_t, 8> out_dims{};
 };
+/// Whether Y, as problem.layouts stores it, is all tensors one after the other. A tensor that
+/// already lies where it belongs is not copied.
+bool is_end_to_end(const ConcatProblem& problem);
 
 /// out[i...] = in[offset + stride * i...] over a row-major input, any rank to 8, strides in
 /// elements (0 repeats, negative walks back): Transpose, Slice, Expand, Split as one copy.
