@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include "strata/kernels/bytes/runs.hpp"
 #include "strata/kernels/bytes/translate_kernel.hpp"
 #include "strata/kernels/integer/rescale.hpp"
@@ -181,6 +183,37 @@ void maximum_run(const std::uint8_t* x, std::uint8_t* y, const PixelRun& run) no
                     run);
 }
 
+/// Windows that read nothing give the lowest code.
+template <class V, int Lowest>
+void maximum_row_of(const WindowRow& r, std::uint8_t* y) {
+  constexpr std::int64_t lanes = sizeof(V);
+  for (std::int64_t o = 0; o < r.out_width; ++o, y += r.channels) {
+    const std::int64_t left = o * r.stride - r.pad;
+    std::int64_t first = 0, last = r.kernel;
+    while (first < last && left + first * r.dilation < 0) ++first;
+    while (last > first && left + (last - 1) * r.dilation >= r.width) --last;
+    const std::uint8_t* x = r.x + (left + first * r.dilation) * r.channels;
+    const std::ptrdiff_t step = r.dilation * r.channels;
+    for (std::int64_t c = 0; c < r.channels; c += lanes) {
+      const int n = r.channels - c < lanes ? int(r.channels - c) : int(lanes);
+      V largest = V{} + std::remove_cvref_t<decltype(V{}[0])>(Lowest);
+      for (std::int64_t i = 0; i < r.rows; ++i) {
+        const std::uint8_t* tap = x + i * r.row + c;
+        for (std::int64_t j = first; j < last; ++j, tap += step) {
+          const V codes = (V)load_bytes(tap, n);
+          largest = codes > largest ? codes : largest;
+        }
+      }
+      store_bytes(y + c, (WideBytes)largest, n);
+    }
+  }
+}
+
+void maximum_row(const WindowRow& row, std::uint8_t* y) noexcept {
+  row.is_signed ? maximum_row_of<WideSignedBytes, -128>(row, y)
+                : maximum_row_of<WideBytes, 0>(row, y);
+}
+
 using UnsignedInts = std::uint32_t __attribute__((vector_size(sizeof(Ints))));
 
 /// All channels of each column, by vectors of codes.
@@ -278,6 +311,7 @@ constinit const ByteKernels byte_kernels = {.quantize = quantize_run,
                                             .binary = binary_run,
                                             .translate = translate_run,
                                             .maximum = maximum_run,
+                                            .maximum_row = maximum_row,
                                             .sum = sum_run,
                                             .mix_columns = mix_columns,
                                             .mix_rows = mix_rows,

@@ -76,6 +76,37 @@ void average_row(const ByteKernels& kernels, const BytePoolProblem& p, const std
   }
 }
 
+/// Rows of the window at this row of the output that exist.
+struct TapRows {
+  std::int64_t first, count;  ///< the first one's place in the input
+};
+TapRows tap_rows(const BytePoolProblem& p, std::int64_t row) {
+  TapRows taps{0, 0};
+  for (std::int64_t i = p.kernel_h; i-- > 0;) {
+    const std::int64_t at = row * p.stride_h - p.pad_top + i * p.dilation_h;
+    if (at >= 0 && at < p.height) taps = {at, taps.count + 1};
+  }
+  return taps;
+}
+
+void maximum_row(const ByteKernels& kernels, const BytePoolProblem& p, const std::uint8_t* x,
+                 std::uint8_t* y, std::int64_t image, std::int64_t row) {
+  const TapRows taps = tap_rows(p, row);
+  const std::int64_t row_bytes = p.width * p.channels;
+  kernels.maximum_row({.x = x + (image * p.height + taps.first) * row_bytes,
+                       .row = p.dilation_h * row_bytes,
+                       .rows = taps.count,
+                       .width = p.width,
+                       .channels = p.channels,
+                       .kernel = p.kernel_w,
+                       .stride = p.stride_w,
+                       .dilation = p.dilation_w,
+                       .pad = p.pad_left,
+                       .out_width = p.out_width,
+                       .is_signed = p.is_signed},
+                      y);
+}
+
 }  // namespace
 
 void byte_pool_layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
@@ -119,6 +150,10 @@ void run_byte_pool(const ByteKernels& kernels, const Args& args, std::int64_t be
     std::uint8_t* to = y + u * row_bytes;
     if (is_average(p)) {
       average_row(kernels, p, x, to, sums, image, row);
+      continue;
+    }
+    if (!p.layouts.in[0].is_plain() && p.channels > 1) {
+      maximum_row(kernels, p, x, to, image, row);
       continue;
     }
     std::memset(to, p.is_signed ? 0x80 : 0, std::size_t(row_bytes));

@@ -54,6 +54,17 @@ struct PixelRun {
   bool is_signed;
 };
 
+/// The rows that a row of windows reads, and where their columns lie. Padding is left out.
+struct WindowRow {
+  const std::uint8_t* x;  ///< the first row that exists
+  std::ptrdiff_t row;     ///< bytes between rows
+  std::int64_t rows;      ///< that exist
+  std::int64_t width, channels;
+  std::int64_t kernel, stride, dilation, pad;  ///< of columns
+  std::int64_t out_width;
+  bool is_signed;
+};
+
 /// Where each column of the output lies between pixels of the input.
 struct ResizeColumns {
   const ResizeTap* taps;
@@ -83,6 +94,8 @@ struct ByteKernels {
                     std::int64_t count) noexcept;
   /// y = max(y, x), y += x.
   void (*maximum)(const std::uint8_t* x, std::uint8_t* y, const PixelRun& run) noexcept;
+  /// The largest codes of each window of a row; channels last.
+  void (*maximum_row)(const WindowRow& row, std::uint8_t* y) noexcept;
   void (*sum)(const std::uint8_t* x, std::int32_t* sums, const PixelRun& run) noexcept;
   /// Columns of a row of pixels, mixed by whole weights of `shift` bits.
   void (*mix_columns)(const std::uint8_t* x, std::int32_t* y, const ResizeColumns& columns,
