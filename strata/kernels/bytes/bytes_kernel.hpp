@@ -309,7 +309,7 @@ void mix_real(const std::uint8_t* upper, const std::uint8_t* lower, std::uint8_t
 constinit const ByteKernels byte_kernels = {.quantize = quantize_run,
                                             .dequantize = dequantize_run,
                                             .binary = binary_run,
-                                            .translate = translate_run,
+                                            .translate = translate_rows,
                                             .maximum = maximum_run,
                                             .maximum_row = maximum_row,
                                             .sum = sum_run,

@@ -47,6 +47,14 @@ struct ByteBinaryRow {
   bool stream_a, stream_b;
 };
 
+/// Rows of codes that become rows of codes; y may be x.
+struct CodeRows {
+  const std::uint8_t* x;
+  std::uint8_t* y;
+  std::int64_t count, rows;
+  std::ptrdiff_t x_row, y_row;
+};
+
 /// Pixels of `count` elements, so many elements apart, that are pooled into neighbours.
 struct PixelRun {
   std::int64_t pixels, count;
@@ -89,9 +97,8 @@ struct ByteKernels {
   void (*dequantize)(const std::uint8_t* x, float* y, std::int64_t count,
                      const QuantizeRun& run) noexcept;
   void (*binary)(const ByteBinaryRun& run, const ByteBinaryRow& row) noexcept;
-  /// Codes through a table of 256; y may be x.
-  void (*translate)(const std::uint8_t* table, const std::uint8_t* x, std::uint8_t* y,
-                    std::int64_t count) noexcept;
+  /// Codes through a table of 256.
+  void (*translate)(const std::uint8_t* table, const CodeRows& rows) noexcept;
   /// y = max(y, x), y += x.
   void (*maximum)(const std::uint8_t* x, std::uint8_t* y, const PixelRun& run) noexcept;
   /// The largest codes of each window of a row; channels last.

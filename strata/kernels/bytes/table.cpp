@@ -235,8 +235,8 @@ struct Of {
     auto* y = static_cast<std::uint8_t*>(args.out[0]);
     const std::int64_t first = begin * byte_unit;
     const std::int64_t last = std::min(lookup_elements(*args.problem), end * byte_unit);
-    Kernels.translate(kernels::lookup(*args.problem).table.data(), x + first, y + first,
-                      last - first);
+    Kernels.translate(kernels::lookup(*args.problem).table.data(),
+                      {x + first, y + first, last - first, 1, 0, 0});
     return nullptr;
   }
   static const char* quantize(const Args& args, int, std::int64_t begin,

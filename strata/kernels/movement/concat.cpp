@@ -85,14 +85,15 @@ const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noe
     const std::int64_t first = std::int64_t(i) * out.outer;
     const std::int64_t from = std::clamp<std::int64_t>(begin - first, 0, out.outer);
     const std::int64_t to = std::clamp<std::int64_t>(end - first, 0, out.outer);
-    for (std::int64_t o = from; inner > 0 && o < to; ++o) {
-      std::uint8_t* target = y + (o * out.inner + before) * size;
-      if (p.tables.empty()) {
-        const std::uint8_t* source = x + o * inner * size;
-        if (target != source) std::memcpy(target, source, std::size_t(inner * size));
-      } else {
-        Kernels.translate(p.tables[i].data(), x + o * inner, target, inner);
-      }
+    std::uint8_t* target = y + before * size;
+    if (!p.tables.empty() && from < to) {
+      Kernels.translate(p.tables[i].data(), {x + from * inner, target + from * out.inner, inner,
+                                             to - from, inner, out.inner});
+    }
+    for (std::int64_t o = from; p.tables.empty() && inner > 0 && o < to; ++o) {
+      const std::uint8_t* source = x + o * inner * size;
+      std::uint8_t* at = target + o * out.inner * size;
+      if (at != source) std::memcpy(at, source, std::size_t(inner * size));
     }
     before += inner;
   }
