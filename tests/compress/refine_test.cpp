@@ -118,6 +118,31 @@ TEST(Refine, LeavesWhatIsAlwaysCutOff) {
   EXPECT_EQ(c.bias, given.bias);
 }
 
+TEST(Refine, HoldsWhereDataSufficeOnly) {
+  Case c = nearest(1, 9, 6, {0, 6}, {-7, 7});
+  EXPECT_TRUE(refining_holds(c.layer, {.range = {-7, 7}}, c.rounded, c.bias));
+  // Targets that have nothing to do with what is read: whatever is learnt is chance.
+  c = nearest(1, 60, 6, {0, infinite}, {-127, 127});
+  Random random(9);
+  for (float& target : c.layer.targets) target = float(50 * random.normal());
+  SampledLayer few = c.layer;
+  few.positions = 80;
+  few.read.clear();
+  few.targets.clear();
+  for (std::int64_t row = 0; row < 60; ++row) {
+    const auto from = c.layer.read.begin() + row * c.layer.positions;
+    few.read.insert(few.read.end(), from, from + 80);
+  }
+  for (std::int64_t row = 0; row < 6; ++row) {
+    const auto from = c.layer.targets.begin() + row * c.layer.positions;
+    few.targets.insert(few.targets.end(), from, from + 80);
+  }
+  RoundedWeights nothing = c.rounded;
+  std::ranges::fill(nothing.codes, std::int8_t(0));
+  std::ranges::fill(c.bias, 20.0);
+  EXPECT_FALSE(refining_holds(few, {.range = {-127, 127}}, nothing, c.bias));
+}
+
 TEST(Refine, StopsWhenAsked) {
   const Case given = nearest(1, 12, 5, {0, 6}, {-7, 7});
   Case c = given;

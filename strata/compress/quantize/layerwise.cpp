@@ -19,7 +19,7 @@ using ir::NodeId;
 using ir::ValueId;
 
 // With fewer positions for each input of a channel, the data do not say for certain how far they
-// are to be trusted: what one half says is held against the other, and nothing is refined.
+// are to be trusted, and what one half says is held against the other.
 constexpr std::int64_t few_positions_per_input = 32;
 
 /// A tensor for each batch.
@@ -76,13 +76,14 @@ class LayerChoice {
       all.codes.insert(all.codes.end(), rounded.codes.begin(), rounded.codes.end());
       all.scales.insert(all.scales.end(), rounded.scales.begin(), rounded.scales.end());
     }
-    if (has_bias_ && read.samples.positions > 0 &&
-        read.samples.positions >= few_positions_per_input * read.samples.inputs) {
+    if (has_bias_ && read.samples.positions > 0) {
       const RefineOptions refining{
           .range = range(),
           .threads = options_.threads ? options_.threads : usable_threads(),
           .stopped = [this] { return options_.stopped(); }};
-      refine(read.samples, refining, all, codes.bias);
+      if (refining_holds(read.samples, refining, all, codes.bias)) {
+        refine(read.samples, refining, all, codes.bias);
+      }
     }
     codes.codes = codes_tensor(graph_, unit_, all.codes);
     codes.scales = std::move(all.scales);

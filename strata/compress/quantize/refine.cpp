@@ -180,6 +180,21 @@ void check(const SampledLayer& layer, const RoundedWeights& rounded, std::span<c
                 bias.size() == channels);
 }
 
+/// Positions [begin, end) of a layer.
+SampledLayer part_of(const SampledLayer& layer, std::int64_t begin, std::int64_t end) {
+  SampledLayer part = layer;
+  part.positions = end - begin;
+  const auto cut = [&](const std::vector<float>& rows, std::vector<float>& to) {
+    to.clear();
+    for (auto row = rows.begin(); row != rows.end(); row += layer.positions) {
+      to.insert(to.end(), row + begin, row + end);
+    }
+  };
+  cut(layer.read, part.read);
+  cut(layer.targets, part.targets);
+  return part;
+}
+
 }  // namespace
 
 void refine(const SampledLayer& layer, const RefineOptions& options, RoundedWeights& rounded,
@@ -210,6 +225,17 @@ void refine(const SampledLayer& layer, const RefineOptions& options, RoundedWeig
     if (options.stopped && options.stopped()) return;
     pool.run(std::min(at_once, layer.channels - work.first), body, &work);
   }
+}
+
+bool refining_holds(const SampledLayer& layer, const RefineOptions& options,
+                    const RoundedWeights& rounded, std::span<const double> bias) {
+  const std::int64_t half = layer.positions / 2;
+  if (half == 0) return false;
+  RoundedWeights refined = rounded;
+  std::vector<double> refined_bias(bias.begin(), bias.end());
+  refine(part_of(layer, 0, half), options, refined, refined_bias);
+  const SampledLayer other = part_of(layer, half, layer.positions);
+  return sampled_error(other, refined, refined_bias) < sampled_error(other, rounded, bias);
 }
 
 double sampled_error(const SampledLayer& layer, const RoundedWeights& rounded,

@@ -32,6 +32,11 @@ struct RefineOptions {
 void refine(const SampledLayer& layer, const RefineOptions& options, RoundedWeights& rounded,
             std::span<double> bias);
 
+/// Whether codes refined on one half of the positions have less error on the other half than those
+/// given: few data are fitted too well. Neighbouring positions should belong to the same items.
+bool refining_holds(const SampledLayer& layer, const RefineOptions& options,
+                    const RoundedWeights& rounded, std::span<const double> bias);
+
 /// That mean, summed over channels.
 double sampled_error(const SampledLayer& layer, const RoundedWeights& rounded,
                      std::span<const double> bias);
