@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <string>
 
 #include "strata/base/error.hpp"
@@ -37,6 +38,17 @@ std::size_t usable_memory() {
   // Version 2 of control groups, and version 1.
   return std::min({installed, limit_in("/sys/fs/cgroup/memory.max"),
                    limit_in("/sys/fs/cgroup/memory/memory.limit_in_bytes")});
+}
+
+std::shared_ptr<std::byte> allocate_large(std::size_t size) {
+  const std::size_t mapped = size + large_page;
+  void* begin = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (begin == MAP_FAILED) throw std::bad_alloc();
+  const auto address = reinterpret_cast<std::uintptr_t>(begin);
+  const std::size_t skip = (large_page - address % large_page) % large_page;
+  std::byte* block = static_cast<std::byte*>(begin) + skip;
+  prefer_large_pages(block, size);
+  return {block, [begin, mapped](std::byte*) { munmap(begin, mapped); }};
 }
 
 void prefer_large_pages(void* begin, std::size_t size) {

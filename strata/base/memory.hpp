@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 namespace strata {
 
@@ -12,5 +13,8 @@ std::size_t usable_memory();
 /// from end to end translates few addresses. A wish: without it all is as before.
 constexpr std::size_t large_page = 2 << 20;
 void prefer_large_pages(void* begin, std::size_t size);
+
+/// Zeroed bytes straight from the system, from the begin of a large page on. Throws std::bad_alloc.
+std::shared_ptr<std::byte> allocate_large(std::size_t size);
 
 }  // namespace strata

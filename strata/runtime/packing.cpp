@@ -12,8 +12,8 @@ namespace {
 /// Weights in a mapped file are not needed in memory a second time; few bytes are not worth a call.
 constexpr std::size_t least_dropped = 64 << 10;
 
-std::shared_ptr<std::byte> allocate(std::size_t size, std::size_t align) {
-  const auto alignment = std::align_val_t(align);
+std::shared_ptr<std::byte> allocate_small(std::size_t size) {
+  const auto alignment = std::align_val_t(arena_alignment);
   return {static_cast<std::byte*>(::operator new(size, alignment)),
           [alignment](std::byte* p) { ::operator delete(p, alignment); }};
 }
@@ -43,18 +43,13 @@ void pack_into(const kernels::Row& row, const kernels::Problem& problem,
 /// Weights of a network that has many lie in large pages: the larger ones in pages of their own,
 /// small ones several in one. The first few bytes do not, for a small network would be all waste.
 std::shared_ptr<std::byte> PackedStore::allocate_packed(std::size_t size) {
-  if (size >= large_page) {
-    std::shared_ptr<std::byte> block = allocate(size, large_page);
-    prefer_large_pages(block.get(), size);
-    return block;
-  }
+  if (size >= large_page) return allocate_large(size);
   size = (size + arena_alignment - 1) / arena_alignment * arena_alignment;
   small_bytes_ += size;
-  if (small_bytes_ <= large_page) return allocate(size, arena_alignment);
+  if (small_bytes_ <= large_page) return allocate_small(size);
   std::shared_ptr<std::byte> page = page_.lock();
   if (!page || large_page - page_used_ < size) {
-    page = allocate(large_page, large_page);
-    prefer_large_pages(page.get(), large_page);
+    page = allocate_large(large_page);
     page_ = page;
     page_used_ = 0;
   }
