@@ -27,6 +27,19 @@ template <class Weight>
   accumulate(sum, a, b);
 }
 
+/// The same for a broadcast that no other product shares: as an operand of the product, where there
+/// are such, it takes no instruction of its own, of which Zen 4 starts too few per cycle.
+template <class Weight>
+[[gnu::always_inline]] inline void multiply_add_once(Vec& sum, const float& a, Vec b) {
+#if defined(__AVX512F__)
+  if constexpr (!std::is_same_v<Weight, Bf16Pair>) {
+    asm volatile("vfmadd231ps %1%{1to16%}, %2, %0" : "+v"(sum.v) : "m"(a), "v"(b.v));
+    return;
+  }
+#endif
+  multiply_add<Weight>(sum, broadcast_now(a), b);
+}
+
 inline const char* offset_by(const void* p, std::ptrdiff_t floats) {
   return static_cast<const char*>(p) + floats * std::ptrdiff_t(sizeof(float));
 }
@@ -38,9 +51,14 @@ template <class Weight, int Columns, int N, int V, int Count, int P = 0>
                                         int offset) {
   if constexpr (P < N) {
     const char* at = tile_position<Columns, P>(base, column, offset);
-    const Vec x = broadcast_now(*reinterpret_cast<const float*>(at));
-    multiply_add<Weight>(acc[P][0], x, w[0]);
-    if constexpr (V == 2) multiply_add<Weight>(acc[P][1], x, w[1]);
+    const float& x = *reinterpret_cast<const float*>(at);
+    if constexpr (V == 1) {
+      multiply_add_once<Weight>(acc[P][0], x, w[0]);
+    } else {
+      const Vec all = broadcast_now(x);
+      multiply_add<Weight>(acc[P][0], all, w[0]);
+      multiply_add<Weight>(acc[P][1], all, w[1]);
+    }
     step<Weight, Columns, N, V, Count, P + 1>(acc, w, base, column, offset);
   }
 }
@@ -64,22 +82,37 @@ template <int N, int V, int P = 0>
   }
 }
 
+/// Where results go, as copies of a tile's numbers that stay in registers: what is written might
+/// be the tile itself for all that the compiler knows.
+struct Places {
+  const float* bias;
+  const float* scale;
+  std::ptrdiff_t column, next_row, vector;  // floats from one to the next; from a row's end on
+};
+
 /// acc * scale + bias, then what of the epilogue stays in registers: residual, lower, upper bound.
 /// Bias per lane, all lanes written.
 template <bool Scaled, bool Residual, int Columns, int N, int V, int P = 0>
-[[gnu::always_inline]] inline void finish(Vec (&acc)[N][V], const TileShape& s,
-                                          const TileOperands& t, const EpilogueBounds& bounds) {
+[[gnu::always_inline]] inline void finish(Vec (&acc)[N][V], Places to, const float* residual,
+                                          float* y, EpilogueBounds bounds) {
   if constexpr (P < N * V) {
-    constexpr int position = P / V;
     constexpr int j = P % V;
-    Vec v = acc[position][j];
-    if constexpr (Scaled) v = v * load(t.scale + j * Vec::size);
-    v = v + load(t.bias + j * Vec::size);
-    const std::ptrdiff_t at =
-        position / Columns * s.y_row + position % Columns * s.y_column + j * s.y_vector;
-    if constexpr (Residual) v = v + load(t.residual + at);
-    store(t.y + at, bounds.apply(v));
-    finish<Scaled, Residual, Columns, N, V, P + 1>(acc, s, t, bounds);
+    Vec v = acc[P / V][j];
+    if constexpr (Scaled) v = v * load(to.scale + j * Vec::size);
+    v = v + load(to.bias + j * Vec::size);
+    if constexpr (Residual) v = v + load(residual + j * to.vector);
+    store(y + j * to.vector, bounds.apply(v));
+    if constexpr (j + 1 == V) {
+      const std::ptrdiff_t step = (P / V + 1) % Columns == 0 ? to.column + to.next_row : to.column;
+      y += step;
+      asm volatile(""
+                   : "+r"(y));  // or GCC 12 computes all addresses first, and spills sums for them
+      if constexpr (Residual) {
+        residual += step;
+        asm volatile("" : "+r"(residual));
+      }
+    }
+    finish<Scaled, Residual, Columns, N, V, P + 1>(acc, to, residual, y, bounds);
   }
 }
 
@@ -94,8 +127,8 @@ template <int N, int V, int P = 0>
 /// The same for any kind of bias and count of lanes, from sums in memory.
 template <bool Scaled>
 [[gnu::noinline]] void finish_stored(const float* sums, const TileShape& s, const TileOperands& t,
-                                     int columns, int positions, int vectors,
-                                     const EpilogueBounds& bounds) {
+                                     int columns, int positions, int vectors) {
+  const EpilogueBounds bounds(s.epilogue);
   for (int p = 0; p < positions; ++p) {
     for (int j = 0; j < vectors; ++j) {
       Vec v = load(sums + (p * vectors + j) * Vec::size);
@@ -158,16 +191,19 @@ void run_tile(const TileShape& s, const TileOperands& t) noexcept {
       }
     }
   }
-  const EpilogueBounds bounds(s.epilogue);
   constexpr bool scaled = sizeof(Weight) == 1;
   if (!s.bias_per_lane || t.last_lanes != Vec::size) {
     float sums[Rows * Columns * V * Vec::size];
     spill(acc, sums);
-    finish_stored<scaled>(sums, s, t, Columns, Rows * Columns, V, bounds);
-  } else if (t.residual) {
-    finish<scaled, true, Columns>(acc, s, t, bounds);
+    finish_stored<scaled>(sums, s, t, Columns, Rows * Columns, V);
   } else {
-    finish<scaled, false, Columns>(acc, s, t, bounds);
+    const EpilogueBounds bounds(s.epilogue);
+    const Places to{t.bias, t.scale, s.y_column, s.y_row - Columns * s.y_column, s.y_vector};
+    if (t.residual) {
+      finish<scaled, true, Columns>(acc, to, t.residual, t.y, bounds);
+    } else {
+      finish<scaled, false, Columns>(acc, to, nullptr, t.y, bounds);
+    }
   }
   if (!is_bounding(s.epilogue.activation)) activate_tile(s, t, Columns, Rows * Columns, V);
 }
