@@ -49,6 +49,7 @@ runtime::Session session_of(const Side& side) {
   runtime::SessionOptions options;
   options.threads = side.threads;
   options.target = side.target;
+  options.target.blocks = false;  // every result is wanted
   options.passes = side.pass_options;
   for (const ir::Pass* pass : ir::all_passes()) {
     if (!std::ranges::count(side.passes, pass)) options.passes.off.emplace_back(pass->name);
@@ -96,6 +97,7 @@ Execution::Execution(const Side& side, std::span<const Shape> inputs)
   const DimValues dims = ir::bind_inputs(graph, inputs);
   runtime::Target target = side.target;
   target.typical = dims;
+  target.blocks = false;  // every result is wanted
   runtime::BindOptions options;
   options.threads = side.threads;
   binding_ =

@@ -43,6 +43,36 @@ void add_bound(const runtime::StepProfile& figures, const runtime::Roofline& roo
                                  : "its data lay in a nearer cache than data of its size has to";
 }
 
+/// The steps that a step runs: itself, or the block whose last one it is.
+std::vector<std::size_t> steps_of(const runtime::Binding& binding, std::size_t step) {
+  for (const runtime::BoundBlock& block : binding.blocks()) {
+    if (block.steps.back() == step) return block.steps;
+  }
+  return {step};
+}
+
+double modelled_seconds(const runtime::Binding& binding, std::size_t step) {
+  double seconds = 0;
+  for (const std::size_t part : steps_of(binding, step)) {
+    seconds += binding.program().steps()[part].estimate;
+  }
+  for (const runtime::BoundBlock& block : binding.blocks()) {
+    if (block.steps.back() == step) seconds -= block.saved_seconds;
+  }
+  return seconds;
+}
+
+/// Names of the user's nodes.
+json all_sources(const runtime::Binding& binding, std::size_t step) {
+  auto names = json::array();
+  for (const std::size_t part : steps_of(binding, step)) {
+    for (const json& name : sources_of(binding.program(), binding.program().steps()[part])) {
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
 json step_document(const runtime::Binding& binding, const runtime::Profile& profile,
                    const runtime::Roofline& roofline, std::size_t i) {
   const runtime::Step& step = binding.program().steps()[i];
@@ -50,7 +80,7 @@ json step_document(const runtime::Binding& binding, const runtime::Profile& prof
   const runtime::Work& work = figures.work;
   json document = {{"name", step.name},
                    {"op", step.op},
-                   {"sources", sources_of(binding.program(), step)},
+                   {"sources", all_sources(binding, i)},
                    {"kernel", binding.steps()[i].row->name},
                    {"weights", step.weights},
                    {"skipped", binding.steps()[i].skipped},
@@ -61,7 +91,7 @@ json step_document(const runtime::Binding& binding, const runtime::Profile& prof
                    {"bytes", work.bytes},
                    {"flops_per_s", per_second(work.flops, figures.seconds)},
                    {"bytes_per_s", per_second(work.bytes, figures.seconds)},
-                   {"modelled_s", step.estimate},
+                   {"modelled_s", modelled_seconds(binding, i)},
                    {"start_s", profile.example.steps[i].start},
                    {"end_s", profile.example.steps[i].end}};
   add_bound(figures, roofline, document);

@@ -5,6 +5,7 @@
 
 #include "strata/base/error.hpp"
 #include "strata/kernels/movement/movement.hpp"
+#include "strata/runtime/blocks.hpp"
 #include "strata/runtime/choice.hpp"
 #include "strata/runtime/sizes.hpp"
 #include "strata/tensor/arena.hpp"
@@ -36,6 +37,7 @@ class Binder {
     size_buffers();
     for (const Step& step : program_.steps()) bind_step(step);
     skip_idle_steps();
+    form_blocks();
     share_memory();
     place(earlier);
     return std::move(binding_);
@@ -73,6 +75,8 @@ class Binder {
     BoundStep bound_step;
     bound_step.row = step.row;
     bound_step.packed = step.packed;
+    bound_step.in = step.in;
+    bound_step.out = step.out;
     if (step.node == ir::no_node) {
       const Buffer& from = buffer(step.in[0]);
       bound_step.problem = reorder_problem(program_.graph(), from.value,
@@ -158,6 +162,12 @@ class Binder {
       of_root.push_back(sharer);
     }
     of_buffer.clear();
+  }
+
+  void form_blocks() {
+    if (!program_.target().blocks) return;
+    binding_.blocks_ = find_blocks(program_, binding_.steps_, binding_.buffers_, options_.threads);
+    for (const BoundBlock& block : binding_.blocks_) run_as_one(block, program_, binding_.steps_);
   }
 
   /// Lifetimes, and who takes over whose bytes. Operands of a Concat lie in its result from the
@@ -247,8 +257,8 @@ class Binder {
       root.last = std::max(root.last, step);
     };
     for (std::int32_t i = 0; i < steps; ++i) {
-      for (int id : program_.steps()[std::size_t(i)].in) touch(id, i);
-      for (int id : program_.steps()[std::size_t(i)].out) touch(id, i);
+      for (int id : binding_.steps_[std::size_t(i)].in) touch(id, i);
+      for (int id : binding_.steps_[std::size_t(i)].out) touch(id, i);
     }
     // What is copied out after the last step must outlive it.
     for (int id : program_.outputs()) touch_end(id, steps);
@@ -263,17 +273,16 @@ class Binder {
   /// An output takes over the bytes of an input that dies in the same step, where the row allows.
   void reuse_dying_inputs() {
     for (std::size_t i = 0; i < program_.steps().size(); ++i) {
-      const Step& step = program_.steps()[i];
-      const BoundStep& bound_step = binding_.steps_[i];
-      if (bound_step.skipped || !bound_step.row->in_place || step.out.size() != 1) continue;
-      const std::uint32_t allowed = bound_step.row->in_place(*bound_step.problem);
+      const BoundStep& step = binding_.steps_[i];
+      if (step.skipped || !step.row->in_place || step.out.size() != 1) continue;
+      const std::uint32_t allowed = step.row->in_place(*step.problem);
       for (std::size_t j = 0; j < step.in.size() && j < 32; ++j) {
         if ((allowed >> j & 1) && take_over(step, j, std::int32_t(i))) break;
       }
     }
   }
 
-  bool take_over(const Step& step, std::size_t j, std::int32_t at) {
+  bool take_over(const BoundStep& step, std::size_t j, std::int32_t at) {
     const int out = step.out[0], in = bound(step.in[j]).root;
     if (!in_arena(out) || !in_arena(in) || bound(out).root != out) return false;
     if (bound(step.in[j]).begin > 0) return false;

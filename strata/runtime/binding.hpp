@@ -29,6 +29,7 @@ struct BoundBuffer {
 
 /// One kernel call with all sizes known.
 struct BoundStep {
+  std::vector<int> in, out;  ///< buffers: those of the Step, or of the block that this one runs
   std::unique_ptr<kernels::Problem> problem;
   const kernels::Row* row = nullptr;
   Packed packed;
@@ -36,8 +37,18 @@ struct BoundStep {
   std::size_t scratch_offset = 0;
   std::size_t worker_scratch_offset = 0;
   std::size_t worker_scratch_bytes = 0;
-  bool skipped = false;  ///< a reorder between layouts that are the same bytes at these sizes
-  bool placed = false;   ///< a Concat that finds all its operands where they belong
+  /// Not run: a reorder between layouts that are the same bytes at these sizes, or a convolution
+  /// that is part of a block, which runs in the place of its last step.
+  bool skipped = false;
+  bool placed = false;  ///< a Concat that finds all its operands where they belong
+};
+
+/// Steps that run as one, by bands of rows of the last one's result.
+struct BoundBlock {
+  std::vector<std::size_t> steps;  ///< in order; all but the last are skipped
+  std::int64_t band_rows = 0;
+  std::size_t kept_bytes = 0;  ///< of the results that do not exist as a whole
+  double saved_seconds = 0;    ///< modelled
 };
 
 /// A program for one set of dimensions: every size, the order, every byte placed, the exact peak.
@@ -62,6 +73,7 @@ class Binding {
   std::size_t bound_bytes() const { return memory_.bound; }
   const std::vector<BoundStep>& steps() const { return steps_; }
   const std::vector<BoundBuffer>& buffers() const { return buffers_; }
+  const std::vector<BoundBlock>& blocks() const { return blocks_; }
   /// Shapes of the graph's values by id.
   const std::vector<Shape>& shapes() const { return shapes_; }
 
@@ -74,6 +86,7 @@ class Binding {
   std::vector<Shape> shapes_;
   std::vector<BoundBuffer> buffers_;
   std::vector<BoundStep> steps_;
+  std::vector<BoundBlock> blocks_;
   MemoryPlan memory_;
 };
 

@@ -83,8 +83,7 @@ void Context::add_slot(int buffer, bool into_out) {
 }
 
 void Context::connect_steps() {
-  const auto& steps = binding_->program().steps();
-  for (std::size_t i = 0; i < steps.size(); ++i) {
+  for (std::size_t i = 0; i < binding_->steps().size(); ++i) {
     const BoundStep& bound = binding_->steps()[i];
     if (bound.skipped) continue;
     Call call;
@@ -98,8 +97,8 @@ void Context::connect_steps() {
     call.args.packed = bound.packed.get();
     call.args.scratch = arena_->data() + bound.scratch_offset;
     call.args.worker_scratch = arena_->data() + bound.worker_scratch_offset;
-    for (int buffer : steps[i].in) add_slot(buffer, false);
-    for (int buffer : steps[i].out) add_slot(buffer, true);
+    for (int buffer : bound.in) add_slot(buffer, false);
+    for (int buffer : bound.out) add_slot(buffer, true);
     calls_.push_back(call);
   }
   for (Call& call : calls_) {

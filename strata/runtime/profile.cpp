@@ -113,23 +113,39 @@ Work::Arithmetic arithmetic_of(const ir::Graph& graph, const ir::Node& node) {
 }  // namespace
 
 Work work_of(const Binding& binding, std::size_t step) {
-  const Step& planned = binding.program().steps()[step];
+  const Program& program = binding.program();
+  const Step& planned = program.steps()[step];
   const BoundStep& bound = binding.steps()[step];
   Work work;
   if (bound.skipped || bound.placed) return work;
-  const ir::Graph& graph = binding.program().graph();
-  if (planned.node != ir::no_node) {
-    const ir::Node& node = graph.node(planned.node);
+  const ir::Graph& graph = program.graph();
+  const auto add_operations = [&](ir::NodeId id) {
+    const ir::Node& node = graph.node(id);
     const ir::Cost cost = ir::node_cost(graph, node, binding.dims());
-    work.flops = 2 * double(cost.macs) + double(cost.flops);
+    work.flops += 2 * double(cost.macs) + double(cost.flops);
     if (work.flops > 0) work.arithmetic = arithmetic_of(graph, node);
+  };
+  if (planned.node != ir::no_node) add_operations(planned.node);
+  const auto add_weights = [&](const kernels::Row& row, const kernels::Problem& problem) {
+    if (row.packed_bytes) work.bytes += double(row.packed_bytes(problem));
+  };
+  bool alone = true;
+  for (const BoundBlock& block : binding.blocks()) {
+    if (block.steps.back() != step) continue;
+    alone = false;
+    add_weights(*planned.row, *bound.problem);  // which has the last stage's numbers
+    for (const std::size_t other : block.steps) {
+      if (other == step) continue;
+      add_operations(program.steps()[other].node);
+      add_weights(*binding.steps()[other].row, *binding.steps()[other].problem);
+    }
   }
-  const std::set<int> read(planned.in.begin(), planned.in.end());
+  if (alone) add_weights(*bound.row, *bound.problem);
+  const std::set<int> read(bound.in.begin(), bound.in.end());
   for (const int buffer : read) work.bytes += double(binding.buffers()[std::size_t(buffer)].bytes);
   for (const int buffer : planned.out) {
     work.bytes += double(binding.buffers()[std::size_t(buffer)].bytes);
   }
-  if (bound.row->packed_bytes) work.bytes += double(bound.row->packed_bytes(*bound.problem));
   return work;
 }
 

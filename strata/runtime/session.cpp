@@ -51,6 +51,11 @@ void decompose_open(ir::Graph& graph) {
   ir::infer_types(graph);
 }
 
+/// What the list of passes to skip says of plans, which are no pass over the graph.
+void take_switches(SessionOptions& options) {
+  if (std::erase(options.passes.off, blocks_switch) > 0) options.target.blocks = false;
+}
+
 bool names_node(const Pin& pin, const ir::Graph& graph) {
   return std::ranges::any_of(graph.order(), [&](ir::NodeId id) {
     const ir::Node& node = graph.node(id);
@@ -107,6 +112,7 @@ Session::Session(ir::Graph graph, SessionOptions options, std::shared_ptr<Thread
       graph_(std::move(graph)),
       pool_(std::move(pool)),
       arena_(std::move(arena)) {
+  take_switches(options_);
   if (!options_.memory_budget) options_.memory_budget = usable_memory();
   const ir::TypingBudget budget(most_typed_nodes);
   ir::infer_types(graph_);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,10 +19,13 @@
 
 namespace strata::runtime {
 
+/// In the list of passes to skip, the name of what Target::blocks allows.
+inline constexpr std::string_view blocks_switch = "blocks";
+
 struct SessionOptions {
-  int threads = 1;  ///< 0: as many as this process may use
-  ir::PassOptions passes;
-  bool optimize = true;  ///< run the pass pipeline
+  int threads = 1;         ///< 0: as many as this process may use
+  ir::PassOptions passes;  ///< those off may have blocks_switch among them
+  bool optimize = true;    ///< run the pass pipeline
   /// Most bytes of a run: of the arena, and where sizes depend on data of the values between
   /// segments too, those that loops collect among them. Weights, states and what the caller gives
   /// do not count. None: the memory that this process may use.

@@ -30,6 +30,9 @@ struct Target {
   /// In order of preference where costs tie; `builtin_rows` unless a higher layer adds its own.
   std::vector<const kernels::Row*> rows;
   std::vector<Pin> pins;
+  /// Convolutions that feed one another may run band by band, so that what lies between them never
+  /// exists as a whole (blocks.hpp). Off for whoever wants to see every result.
+  bool blocks = true;
   /// Values that symbols are assumed to have while choosing; 1 where none is given.
   DimValues typical;
   /// Packed weights shared between programs; made by default_target.

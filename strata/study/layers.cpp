@@ -59,11 +59,12 @@ class Describer {
 
   std::vector<LayerInfo> run(double seconds) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
-    const auto timings =
+    auto timings =
         runner_->time_steps(timed_runs, [&] { return std::chrono::steady_clock::now() >= end; });
+    const std::vector<bool> ran = share_out(timings);
     std::vector<LayerInfo> layers;
     for (std::size_t i = 0; i < timings.size(); ++i) {
-      if (runner_->binding().steps()[i].skipped) continue;
+      if (!ran[i]) continue;
       layers.push_back(describe(runner_->binding().program().steps()[i]));
       layers.back().seconds = timings[i];
     }
@@ -71,6 +72,24 @@ class Describer {
   }
 
  private:
+  /// Gives each step of a block its part of the block's time, as modelled. Says which steps ran.
+  std::vector<bool> share_out(std::vector<double>& timings) const {
+    const runtime::Binding& binding = runner_->binding();
+    std::vector<bool> ran;
+    for (const runtime::BoundStep& step : binding.steps()) ran.push_back(!step.skipped);
+    for (const runtime::BoundBlock& block : binding.blocks()) {
+      const double seconds = timings[block.steps.back()];
+      double modelled = 0;
+      for (const std::size_t step : block.steps)
+        modelled += binding.program().steps()[step].estimate;
+      for (const std::size_t step : block.steps) {
+        timings[step] = seconds * binding.program().steps()[step].estimate / modelled;
+        ran[step] = true;
+      }
+    }
+    return ran;
+  }
+
   LayerInfo describe(const runtime::Step& step) {
     const ir::Graph& graph = runner_->binding().program().graph();
     LayerInfo layer;

@@ -77,8 +77,9 @@ struct Measured {
   DimValues dims;
   std::size_t segments = 0;  // 0: one plan
   std::size_t arena_bytes = 0;
-  std::vector<const runtime::Program*> programs;  // of the session
-  std::vector<double> step_seconds;               // medians, of one plan; empty unless explained
+  std::vector<const runtime::Program*> programs;    // of the session
+  std::vector<double> step_seconds;                 // medians, of one plan; empty unless explained
+  std::shared_ptr<const runtime::Binding> binding;  // the one plan
   std::vector<eval::Counted> counted;
   int counted_runs = 0;
   bool interrupted = false;
@@ -112,6 +113,23 @@ json steps_json(const Measured& measured) {
                       {"modelled_ms", milliseconds(step.estimate)},
                       {"rejected", rejections}});
     }
+  }
+  return list;
+}
+
+/// Steps that run as one, and why.
+json blocks_json(const Measured& measured) {
+  auto list = json::array();
+  if (!measured.binding) return list;
+  const auto& steps = measured.binding->program().steps();
+  for (const runtime::BoundBlock& block : measured.binding->blocks()) {
+    auto names = json::array();
+    for (const std::size_t step : block.steps) names.push_back(steps[step].name);
+    list.push_back({{"steps", names},
+                    {"row", measured.binding->steps()[block.steps.back()].row->name},
+                    {"band_rows", block.band_rows},
+                    {"kept_bytes", block.kept_bytes},
+                    {"modelled_saving_ms", milliseconds(block.saved_seconds)}});
   }
   return list;
 }
@@ -163,8 +181,30 @@ void print_json(const Options& options, const Measured& measured) {
                    {"dims", json::object()}};
   for (const auto& [symbol, value] : measured.dims.items()) document["dims"][symbol] = value;
   if (options.counters) document["counters"] = counters_json(measured);
-  if (options.explain) document["steps"] = steps_json(measured);
+  if (options.explain) {
+    document["steps"] = steps_json(measured);
+    document["blocks"] = blocks_json(measured);
+  }
   print_document(document);
+}
+
+/// The same in words.
+std::string blocks_text(const Measured& measured) {
+  std::string text;
+  for (const json& block : blocks_json(measured)) {
+    text += text.empty() ? "\nblocks (--off blocks runs their steps one by one)\n" : "";
+    std::string names;
+    for (const json& name : block["steps"]) {
+      names += (names.empty() ? "" : ", ") + report::printable(name.get<std::string>());
+    }
+    text += fmt::format(
+        "  {}\n    by bands of {} rows: {:.1f} KiB between them are never whole; modelled to save "
+        "{:.2f} us\n",
+        names, block["band_rows"].get<std::int64_t>(),
+        double(block["kept_bytes"].get<std::size_t>()) / 1024,
+        block["modelled_saving_ms"].get<double>() * 1e3);
+  }
+  return text;
 }
 
 /// The kernel of a step, and why it is none of the others.
@@ -198,7 +238,7 @@ void print_steps(const Measured& measured) {
   }
   print("\n");
   print(table, 80);
-  print_wrapped(choices);
+  print_wrapped(choices + blocks_text(measured));
 }
 
 std::string counters_text(const Measured& measured) {
@@ -306,6 +346,7 @@ class Bench {
     measured_.set_up.bind = watch.lap();
     measured_.arena_bytes = binding->peak_bytes();
     measured_.programs = {&session.program()};
+    measured_.binding = binding;
     eval::Runner runner(binding, std::make_shared<ThreadPool>(session.threads()));
     take([&] { return runner.timed_run(); });
     if (options_.explain) {

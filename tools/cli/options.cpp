@@ -35,9 +35,9 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
 std::string pass_names() {
   std::string names;
   for (const ir::Pass* pass : ir::all_passes()) {
-    names += (names.empty() ? "" : ", ") + std::string(pass->name);
+    names += std::string(pass->name) + ", ";
   }
-  return names;
+  return names + std::string(runtime::blocks_switch);
 }
 
 }  // namespace

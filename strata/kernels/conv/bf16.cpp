@@ -146,6 +146,7 @@ const char* bf16_rejects(const ConvProblem& p) {
   if (!p.constant_weights) return "weights are not constant";
   if (!fits_int(p)) return "a size beyond 2^31";
   if (p.pad_top < 0 || p.pad_left < 0) return "negative padding";
+  if (is_part(p)) return "a part";
   if (p.channels == p.groups) return "one input channel per group";
   if (p.out_height <= 0 || p.out_width <= 0) return "no output";
   return nullptr;

@@ -23,6 +23,9 @@ struct ConvProblem : Problem {
   std::int64_t stride_h = 1, stride_w = 1;
   std::int64_t dilation_h = 1, dilation_w = 1;
   std::int64_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
+  /// Rows from one plane of X and Y to the next, where operands are some rows of larger tensors;
+  /// 0: as many as there are. Only rows of kernels that say so take others.
+  std::int64_t in_plane_rows = 0, out_plane_rows = 0;
   WeightType weights = WeightType::f32;
   bool constant_weights = true;  ///< else the weights are in[1], f32, and the bias is in[2]
   Epilogue epilogue;
@@ -33,6 +36,9 @@ struct OutputGrid {
   std::int64_t height, width;
   std::int64_t step_h = 1, step_w = 1;
 };
+
+/// Whether operands are some rows of larger tensors.
+inline bool is_part(const ConvProblem& p) { return p.in_plane_rows > 0 || p.out_plane_rows > 0; }
 
 /// Whether all that is counted in ints stays below 2^31: elements of operands, and of padded ones.
 bool fits_int(const ConvProblem& p);

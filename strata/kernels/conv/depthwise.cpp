@@ -15,11 +15,11 @@ std::int64_t first_channel(const DepthwisePlan& plan, const ConvProblem& p, int 
   return std::min(first, p.channels - plan.lanes);
 }
 
-/// Floats between the start of an image and a channel, given the floats of a row.
+/// Floats between the start of an image and a channel, given the floats of a plane.
 std::ptrdiff_t channel_offset(const DepthwisePlan& plan, int block, std::int64_t channel,
-                              std::ptrdiff_t row, int height) {
+                              std::ptrdiff_t plane) {
   if (plan.channels_last) return channel;
-  return channel / block * (height * row) + channel % block;
+  return channel / block * plane + channel % block;
 }
 
 }  // namespace
@@ -48,9 +48,11 @@ DepthwisePlan plan_depthwise(const ConvProblem& p, bool channels_last, VectorFor
   plan.x_row = p.width * plan.x_column;
   plan.y_row = p.out_width * plan.y_column;
   const std::int64_t planes = channels_last ? 1 : blocks;
-  plan.x_image = planes * p.height * plan.x_row;
-  plan.y_image = planes * p.out_height * plan.y_row;
-  constexpr std::int64_t enough_units = 16;
+  plan.x_plane = (p.in_plane_rows > 0 ? p.in_plane_rows : p.height) * plan.x_row;
+  plan.y_plane = (p.out_plane_rows > 0 ? p.out_plane_rows : p.out_height) * plan.y_row;
+  plan.x_image = planes * plan.x_plane;
+  plan.y_image = planes * plan.y_plane;
+  const std::int64_t enough_units = is_part(p) ? 1 : 16;  // a part is one worker's
   const std::int64_t others =
       std::max<std::int64_t>(1, p.batch * (channels_last ? 1 : plan.vectors));
   const std::int64_t row_blocks =
@@ -106,12 +108,12 @@ void run_depthwise(const DepthwisePlan& plan, VectorForm vector, DepthwiseFuncti
   const float* packed = reinterpret_cast<const float*>(args.packed);
   const auto operands = [&](std::int64_t image, int v) {
     const std::int64_t channel = first_channel(plan, p, v);
-    const std::ptrdiff_t y = image * plan.y_image + channel_offset(plan, vector.block, channel,
-                                                                   plan.y_row, plan.out_height);
+    const std::ptrdiff_t y =
+        image * plan.y_image + channel_offset(plan, vector.block, channel, plan.y_plane);
     const float* residual =
         p.epilogue.residual ? static_cast<const float*>(args.in[1]) + y : nullptr;
     const float* x = static_cast<const float*>(args.in[0]) + image * plan.x_image +
-                     channel_offset(plan, vector.block, channel, plan.x_row, plan.height);
+                     channel_offset(plan, vector.block, channel, plan.x_plane);
     const int lanes = plan.channels_last
                           ? int(std::min<std::int64_t>(plan.lanes, p.channels - channel))
                           : plan.lanes;

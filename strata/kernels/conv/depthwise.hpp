@@ -18,8 +18,8 @@ struct DepthwisePlan {
   int height = 0, width = 0, out_height = 0, out_width = 0;
   int kernel_h = 0, kernel_w = 0, stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
   int pad_top = 0, pad_left = 0;
-  std::ptrdiff_t x_row = 0, x_column = 0, x_image = 0;
-  std::ptrdiff_t y_row = 0, y_column = 0, y_image = 0;
+  std::ptrdiff_t x_row = 0, x_column = 0, x_plane = 0, x_image = 0;
+  std::ptrdiff_t y_row = 0, y_column = 0, y_plane = 0, y_image = 0;
   bool channels_last = false;
   int blocks = 1;  ///< of rows; a work unit is one, with channels last for all vectors
   Epilogue epilogue;

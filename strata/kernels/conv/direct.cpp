@@ -42,7 +42,8 @@ void plan_input(DirectPlan& plan, const ConvProblem& p, DirectForm form) {
   const int block = form == DirectForm::blocked ? plan.vector.block : 1;
   const std::int64_t pixel = form == DirectForm::channels_last ? p.channels : block;
   const std::int64_t row = plan.padded_width * pixel;
-  const std::int64_t plane = plan.padded_height * row;
+  const bool of_larger = p.in_plane_rows > 0 && !plan.padded;
+  const std::int64_t plane = (of_larger ? p.in_plane_rows : plan.padded_height) * row;
   plan.copy_unit = int(pixel);
   plan.x_position_column = p.stride_w * pixel;
   plan.x_position_row = p.stride_h * row;
@@ -117,7 +118,7 @@ void plan_tiles(DirectPlan& plan, const ConvProblem& p, const OutputGrid& grid) 
   plan.tiles = int(divide_up(plan.out_height, plan.tile_rows)) * plan.column_tiles;
   const bool window = p.kernel_h > 1;
   const int wanted = window ? std::max(16, 8 / plan.tile_rows * plan.column_tiles) : 16;
-  constexpr std::int64_t enough_units = 16;
+  const std::int64_t enough_units = is_part(p) ? 1 : 16;  // a part is one worker's
   const std::int64_t others = std::max<std::int64_t>(1, p.batch * p.groups * plan.panels);
   const std::int64_t blocks =
       std::max(divide_up(plan.tiles, wanted),
@@ -130,7 +131,8 @@ void plan_tiles(DirectPlan& plan, const ConvProblem& p, const OutputGrid& grid) 
 }  // namespace
 
 DirectPlan plan_direct(const ConvProblem& p, DirectForm form, VectorForm vector) {
-  return plan_direct(p, form, vector, {p.out_height, p.out_width});
+  const std::int64_t rows = p.out_plane_rows > 0 ? p.out_plane_rows : p.out_height;
+  return plan_direct(p, form, vector, {rows, p.out_width});
 }
 
 DirectPlan plan_direct(const ConvProblem& p, DirectForm form, VectorForm vector,

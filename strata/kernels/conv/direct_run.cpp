@@ -19,7 +19,8 @@ void copy_padded(const DirectPlan& plan, const ConvProblem& p, const float* x, f
       std::memset(to, 0, std::size_t(width) * sizeof(float));
       continue;
     }
-    const float* from = x + (plane * p.height + row) * p.width * unit;
+    const std::int64_t rows = p.in_plane_rows > 0 ? p.in_plane_rows : p.height;
+    const float* from = x + (plane * rows + row) * p.width * unit;
     std::memset(to, 0, std::size_t(left) * sizeof(float));
     std::memcpy(to + left, from, std::size_t(copied) * sizeof(float));
     std::memset(to + left + copied, 0, std::size_t(width - left - copied) * sizeof(float));

@@ -55,6 +55,7 @@ struct Direct {
     if (Element == 1 && p.weights != WeightType::i8_tensor && p.weights != WeightType::i8_channel) {
       return "weights are not i8";
     }
+    if (is_part(p) && Form == DirectForm::channels_last) return "a part";
     if (Form == DirectForm::stem && p.groups > 1) return "grouped";
     if (Form == DirectForm::stem && p.channels >= 16) return "16 or more input channels";
     if (Form == DirectForm::blocked && p.groups > 1 &&
@@ -122,6 +123,7 @@ struct Depthwise {
     } else if (p.groups != p.channels || p.out_channels != p.channels) {
       return "not depthwise";
     }
+    if (is_part(p) && ChannelsLast) return "a part";
     return fits_int(p) ? nullptr : "a size beyond 2^31";
   }
 
@@ -164,6 +166,7 @@ struct Im2col {
   static Im2colPlan plan(const Problem& problem) { return plan_im2col(conv(problem), Vector); }
 
   static const char* rejects(const Problem& problem) {
+    if (is_part(conv(problem))) return "a part";
     return fits_int(conv(problem)) ? nullptr : "a size beyond 2^31";
   }
 
@@ -210,6 +213,7 @@ struct Im2win {
   static const char* rejects(const Problem& problem) {
     const ConvProblem& p = conv(problem);
     if (!p.constant_weights) return "weights are not constant";
+    if (is_part(p)) return "a part";
     if (p.kernel_h == 1) return "one row in a window, nothing to put in order";
     if (p.groups != 1) return "grouped";
     if (p.pad_top < 0 || p.pad_left < 0) return "negative padding";
@@ -260,6 +264,7 @@ struct Winograd {
     const ConvProblem& p = conv(problem);
     if (!p.constant_weights) return "weights are not constant";
     if (p.weights != WeightType::f32) return "weights are not f32";
+    if (is_part(p)) return "a part";
     if (p.kernel_h != 3 || p.kernel_w != 3) return "not 3 x 3";
     if (p.stride_h != 1 || p.stride_w != 1) return "strided";
     if (p.dilation_h != 1 || p.dilation_w != 1) return "dilated";
