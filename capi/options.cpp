@@ -1,5 +1,6 @@
 #include "capi/options.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <string>
@@ -94,6 +95,11 @@ SessionOptions session_options(const strata_option* options, std::size_t count) 
           &given(options[i].value, "an option's value"));
   }
   return resolved;
+}
+
+bool has_option(const strata_option* options, std::size_t count, std::string_view name) {
+  return std::any_of(options, options + count,
+                     [&](const strata_option& option) { return option.name == name; });
 }
 
 }  // namespace strata::capi

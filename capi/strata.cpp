@@ -11,6 +11,7 @@
 #include "capi/status.hpp"
 #include "capi/tensors.hpp"
 #include "strata/formats/load.hpp"
+#include "strata/runtime/saved_choices.hpp"
 #include "strata/runtime/session.hpp"
 
 struct strata_session {
@@ -42,6 +43,16 @@ void copy_value(const std::vector<strata_value>& values, const char* kind, std::
     fail(ErrorCode::usage, "there is no {} {}; the model has {}", kind, index, values.size());
   }
   given(value, "value") = values[index];
+}
+
+/// As the file says that it is best run, but for what the caller says.
+strata_session* session_of(formats::Model model, const strata_option* options, std::size_t count) {
+  runtime::SessionOptions resolved = session_options(options, count);
+  const runtime::Given decided{has_option(options, count, "threads"),
+                               has_option(options, count, "precision")};
+  runtime::follow(runtime::saved_choices(model.info.metadata), decided, resolved);
+  resolved.target.packed->offer(model.graph, model.packed, resolved.target.rows);
+  return own(runtime::Session(std::move(model.graph), resolved));
 }
 
 std::vector<Tensor> borrow_inputs(const runtime::Session& session, const strata_tensor* inputs,
@@ -161,8 +172,8 @@ strata_status strata_load(const char* path, const strata_option* options, size_t
   return guarded([&] {
     given(session, "session") = nullptr;
     const char* file = &given(path, "path");
-    const runtime::SessionOptions resolved = session_options(options, option_count);
-    *session = own(runtime::Session(formats::load(std::filesystem::path(file)), resolved));
+    session_options(options, option_count);  // wrong ones are told before the file is read
+    *session = session_of(formats::load_model(std::filesystem::path(file)), options, option_count);
     return STRATA_OK;
   });
 }
@@ -172,9 +183,9 @@ strata_status strata_load_bytes(const void* bytes, size_t size, const strata_opt
   return guarded([&] {
     given(session, "session") = nullptr;
     if (!bytes) fail(ErrorCode::usage, "bytes is null");
-    const runtime::SessionOptions resolved = session_options(options, option_count);
+    session_options(options, option_count);
     const std::span content(static_cast<const std::byte*>(bytes), size);
-    *session = own(runtime::Session(formats::load(content), resolved));
+    *session = session_of(formats::load_model(content), options, option_count);
     return STRATA_OK;
   });
 }

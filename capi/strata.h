@@ -69,7 +69,8 @@ typedef struct strata_session strata_session;
 typedef struct strata_result strata_result;
 
 /* How a model is planned and run. Names and values:
- *   "threads"        "1" (the default) to "256"; "0": all that this process may use
+ *   "threads"        "1" (the default unless the file says otherwise) to "256"; "0": all that this
+ *                    process may use
  *   "memory_budget"  most bytes the arena may have; loading or the first run fails if it cannot;
  *                    where sizes depend on data, most bytes of a run (default: the machine's)
  *   "loop_limit"     most iterations and branches in one run (default: 10000000)
@@ -77,8 +78,9 @@ typedef struct strata_result strata_result;
  *   "off"            a pass to skip; may be repeated
  *   "kernel"         "NODE=ROW": run a node with this kernel; may be repeated
  *   "isa"            newest instruction set to use: baseline, avx2, avx512, ...
- *   "precision"      "f32" (the default), or "bf16": factors of convolutions and matrix products are
- *                    rounded to bf16 and added in f32 (needs avx512_bf16)
+ *   "precision"      "f32" (the default unless the file says otherwise), or "bf16": factors of
+ *                    convolutions and matrix products are rounded to bf16 and added in f32 (needs
+ *                    avx512_bf16)
  *   "dim"            "NAME=SIZE": the size to choose kernels for; may be repeated */
 typedef struct strata_option {
   const char* name;

@@ -14,6 +14,7 @@
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/ir/text.hpp"
 #include "strata/ir/verify.hpp"
+#include "strata/kernels/kernels.hpp"
 
 namespace strata::python {
 namespace {
@@ -51,22 +52,28 @@ formats::LoadOptions load_options(const std::string& arithmetic, bool literal) {
 }  // namespace
 
 Graph::Graph(ir::Graph graph, formats::ModelInfo info)
-    : graph_(std::move(graph)), info_(std::move(info)) {}
+    : graph_(std::move(graph)),
+      info_(std::move(info)),
+      packed_(std::make_shared<runtime::PackedStore>()) {}
+
+Graph::Graph(formats::Model model) : Graph(std::move(model.graph), std::move(model.info)) {
+  // Now: what is packed is of the file's constants, which edits may replace.
+  packed_->offer(graph_, model.packed, kernels::builtin_rows());
+}
 
 std::shared_ptr<Graph> Graph::load(const std::string& path, const std::string& arithmetic,
                                    bool literal) {
   py::gil_scoped_release release;
   if (path.find('\0') != std::string::npos) fail(ErrorCode::usage, "a path with a NUL byte given");
-  ir::Graph graph = formats::load(std::filesystem::path(path), load_options(arithmetic, literal));
-  return std::make_shared<Graph>(std::move(graph), formats::model_info(path));
+  return std::make_shared<Graph>(
+      formats::load_model(std::filesystem::path(path), load_options(arithmetic, literal)));
 }
 
 std::shared_ptr<Graph> Graph::from_bytes(const py::bytes& content, const std::string& arithmetic,
                                          bool literal) {
   const auto bytes = as_bytes(std::string_view(content));
   py::gil_scoped_release release;
-  ir::Graph graph = formats::load(bytes, load_options(arithmetic, literal));
-  return std::make_shared<Graph>(std::move(graph), formats::model_info(bytes));
+  return std::make_shared<Graph>(formats::load_model(bytes, load_options(arithmetic, literal)));
 }
 
 std::shared_ptr<Graph> Graph::from_text(const std::string& text) {

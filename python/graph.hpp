@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "python/inference_session.hpp"
+#include "strata/formats/load.hpp"
 #include "strata/formats/model_info.hpp"
 #include "strata/ir/graph.hpp"
+#include "strata/runtime/packing.hpp"
 
 namespace strata::python {
 
@@ -19,6 +21,7 @@ namespace strata::python {
 class Graph {
  public:
   explicit Graph(ir::Graph graph, formats::ModelInfo info = {});
+  explicit Graph(formats::Model model);
 
   /// Throw as formats::load does. Without the GIL.
   static std::shared_ptr<Graph> load(const std::string& path, const std::string& arithmetic,
@@ -85,6 +88,9 @@ class Graph {
   ir::Graph compacted();
   /// As it is; leaves an empty one.
   ir::Graph take() { return std::move(graph_); }
+  /// What its file says of itself, and weights that are packed there.
+  const formats::ModelInfo& file_info() const { return info_; }
+  const std::shared_ptr<runtime::PackedStore>& packed() const { return packed_; }
 
  private:
   ir::ValueId value_id(const pybind11::str& name) const;
@@ -98,6 +104,7 @@ class Graph {
 
   ir::Graph graph_;
   formats::ModelInfo info_;
+  std::shared_ptr<runtime::PackedStore> packed_;
   bool edited_ = false;
 };
 

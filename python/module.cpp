@@ -8,6 +8,7 @@
 #include "python/graph.hpp"
 #include "python/inference_session.hpp"
 #include "python/io_binding.hpp"
+#include "strata/runtime/saved_choices.hpp"
 
 // The compiled half of the package: classes that trust their arguments' types, which those of
 // python/strata/*.py check, document and wrap.
@@ -17,7 +18,7 @@ namespace {
 namespace py = pybind11;
 
 struct Options {
-  int threads = 1;
+  std::optional<int> threads;
   bool optimize = true;
   std::vector<std::string> passes_off;
   bool check_passes = false;
@@ -25,7 +26,7 @@ struct Options {
   std::int64_t loop_limit;
   std::vector<std::pair<std::string, std::string>> kernels;
   std::optional<std::string> isa;
-  std::string precision;
+  std::optional<std::string> precision;
 };
 
 /// Raises what a signal's handler raises (KeyboardInterrupt) while a loop runs; asks ten times a
@@ -42,9 +43,10 @@ std::function<bool()> signal_check() {
   };
 }
 
-runtime::SessionOptions session_options(const Options& options) {
+/// What the caller does not say is as the file says that it is best run.
+runtime::SessionOptions session_options(const Options& options, const Graph& graph) {
   runtime::SessionOptions result;
-  result.threads = options.threads;
+  if (options.threads) result.threads = *options.threads;
   result.optimize = options.optimize;
   result.passes.off = options.passes_off;
   result.passes.check = options.check_passes;
@@ -52,8 +54,11 @@ runtime::SessionOptions session_options(const Options& options) {
   result.loop_limit = options.loop_limit;
   result.stopped = signal_check();
   if (options.isa) result.target.isa = parse_isa(*options.isa);
-  result.target.precision = runtime::parse_precision(options.precision);
+  if (options.precision) result.target.precision = runtime::parse_precision(*options.precision);
   for (const auto& [node, row] : options.kernels) result.target.pins.push_back({node, row});
+  result.target.packed = graph.packed();
+  const runtime::Given given{options.threads.has_value(), options.precision.has_value()};
+  runtime::follow(runtime::saved_choices(graph.file_info().metadata), given, result);
   return result;
 }
 
@@ -72,15 +77,16 @@ void add_session(py::module_& module) {
 
   using Pairs = std::vector<std::pair<std::string, std::string>>;
   py::class_<InferenceSession, std::shared_ptr<InferenceSession>>(module, "Session")
-      .def(py::init([](Graph& graph, bool take, int threads, bool optimize,
+      .def(py::init([](Graph& graph, bool take, std::optional<int> threads, bool optimize,
                        const std::vector<std::string>& passes_off, bool check_passes,
                        std::optional<std::size_t> memory_budget, std::int64_t loop_limit,
                        const Pairs& kernels, const std::optional<std::string>& isa,
-                       const std::string& precision, bool log_runs) {
+                       const std::optional<std::string>& precision, bool log_runs) {
              const Options options{threads,    optimize, passes_off, check_passes, memory_budget,
                                    loop_limit, kernels,  isa,        precision};
+             runtime::SessionOptions resolved = session_options(options, graph);
              return std::make_shared<InferenceSession>(take ? graph.take() : graph.compacted(),
-                                                       session_options(options), log_runs);
+                                                       std::move(resolved), log_runs);
            }),
            py::arg("graph"), py::kw_only(), py::arg("take"), py::arg("threads"),
            py::arg("optimize"), py::arg("passes_off"), py::arg("check_passes"),

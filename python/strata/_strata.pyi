@@ -35,7 +35,7 @@ class Session:
         graph: Graph,
         *,
         take: bool,
-        threads: int,
+        threads: int | None,
         optimize: bool,
         passes_off: Sequence[str],
         check_passes: bool,
@@ -43,7 +43,7 @@ class Session:
         loop_limit: int,
         kernels: Sequence[tuple[bytes, str]],
         isa: str | None,
-        precision: str,
+        precision: str | None,
         log_runs: bool,
     ) -> None: ...
     def inputs(self) -> list[NodeArg]: ...

@@ -157,7 +157,8 @@ class InferenceSession:
 
     path_or_bytes: a path, the content of a model file as bytes, or a strata.Graph.
     providers, provider_options: as for ONNX Runtime; CPUExecutionProvider must be among them.
-    threads: workers of a run, the caller included (default 1); 0: all this process may use.
+    threads: workers of a run, the caller included (default: what the file says, else 1); 0: all
+    this process may use.
     optimize: False runs the graph as it is in the file.
     passes_off: names of passes to skip; see strata.passes.
     check_passes: run the interpreter around each pass and name the first that changes results.
@@ -168,7 +169,7 @@ class InferenceSession:
     isa: the newest instruction set to use: "baseline", "avx2", "avx512", "avx512_vnni",
     "avx512_bf16" or "neon".
     precision: "f32", or "bf16": convolutions and matrix products round their factors to bf16 and
-    add in f32 (needs avx512_bf16).
+    add in f32 (needs avx512_bf16). Default: what the file says, else "f32".
     arithmetic: whose rounding integer ops of a TensorFlow Lite model follow: "tflite_xnnpack" (the
     default), "tflite_optimized" or "tflite_reference".
     literal: True computes quantized ONNX models op by op on floats, as the standard says, instead
@@ -193,11 +194,13 @@ class InferenceSession:
         loop_limit: int = 10_000_000,
         kernels: Mapping[str, str] | None = None,
         isa: str | None = None,
-        precision: str = "f32",
+        precision: str | None = None,
         arithmetic: str | None = None,
         literal: bool | None = None,
         keep_states: bool = False,
     ) -> None:
+        if threads is None and sess_options is not None:
+            threads = getattr(sess_options, "intra_op_num_threads", None)
         options = SessionOptions() if sess_options is None else sess_options
         if not isinstance(options, SessionOptions):
             raise UsageError(
@@ -217,7 +220,7 @@ class InferenceSession:
         self._session = _strata.Session(
             graph,
             take=not isinstance(path_or_bytes, Graph),
-            threads=_threads(options.intra_op_num_threads if threads is None else threads),
+            threads=None if threads is None else _threads(threads),
             optimize=_arguments.flag(optimize, "optimize"),
             passes_off=off,
             check_passes=_arguments.flag(check_passes, "check_passes"),
@@ -227,7 +230,7 @@ class InferenceSession:
             ),
             kernels=_pins(kernels),
             isa=None if isa is None else _arguments.text(isa, "isa"),
-            precision=_arguments.text(precision, "precision"),
+            precision=None if precision is None else _arguments.text(precision, "precision"),
             log_runs=options.enable_profiling,
         )
         self._starts_over = not _arguments.flag(keep_states, "keep_states")

@@ -101,19 +101,12 @@ ir::Graph read_model(const MappedFile& file, const LoadOptions& options) {
   return graph;
 }
 
-ir::Graph load_as(const MappedFile& file, const LoadOptions& options, std::string_view what,
-                  bool is_text) {
+/// What `body` gives, or its error as one about reading.
+template <class Body>
+auto reading(std::string_view what, Body&& body) {
   std::optional<Error> error;
   try {
-    return with_context([&] { return fmt::format("reading {}", what); },
-                        [&] {
-                          const std::string_view content = as_text(file.bytes());
-                          refuse_foreign(content);
-                          ir::Graph graph =
-                              is_text ? ir::parse_text(content) : read_model(file, options);
-                          ir::verify(graph);
-                          return graph;
-                        });
+    return with_context([&] { return fmt::format("reading {}", what); }, body);
   } catch (const Error& e) {
     error.emplace(e.code(), printable(e.what()));
   } catch (const std::bad_alloc&) {
@@ -121,6 +114,49 @@ ir::Graph load_as(const MappedFile& file, const LoadOptions& options, std::strin
                   fmt::format("reading {}: it needs more memory than there is", what));
   }
   throw *error;
+}
+
+ir::Graph load_as(const MappedFile& file, const LoadOptions& options, std::string_view what,
+                  bool is_text) {
+  return reading(what, [&] {
+    const std::string_view content = as_text(file.bytes());
+    refuse_foreign(content);
+    ir::Graph graph = is_text ? ir::parse_text(content) : read_model(file, options);
+    ir::verify(graph);
+    return graph;
+  });
+}
+
+Model load_all(const MappedFile& file, const LoadOptions& options, std::string_view what,
+               bool is_text) {
+  Model model{load_as(file, options, what, is_text), {}, {}};
+  if (is_text) return model;
+  return reading(what, [&] {
+    model.info = model_info(file.bytes());
+    if (container::is_container(file.bytes())) model.packed = container::read_packed(file);
+    return std::move(model);
+  });
+}
+
+MappedFile open_model(const std::filesystem::path& path) {
+  return with_context([&] { return printable(fmt::format("reading {}", path.string())); },
+                      [&] { return MappedFile::open(path); });
+}
+
+LoadOptions in_folder_of(const std::filesystem::path& path, LoadOptions options) {
+  if (options.folder.empty()) {
+    options.folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  }
+  return options;
+}
+
+bool is_text(const std::filesystem::path& path) { return path.string().ends_with(text_suffix); }
+
+MappedFile copy_of(std::span<const std::byte> bytes) {
+  const auto size = std::int64_t(bytes.size());
+  const auto copy =
+      std::make_shared<Tensor>(Tensor::borrow(DType::u8, Shape{size}, bytes.data()).clone());
+  return MappedFile(copy, copy->bytes());
 }
 
 }  // namespace
@@ -135,14 +171,7 @@ Arithmetic model_arithmetic(std::string_view name) {
 }
 
 ir::Graph load(const std::filesystem::path& path, const LoadOptions& options) {
-  LoadOptions resolved = options;
-  if (resolved.folder.empty()) {
-    resolved.folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  }
-  const MappedFile file =
-      with_context([&] { return printable(fmt::format("reading {}", path.string())); },
-                   [&] { return MappedFile::open(path); });
-  return load_as(file, resolved, path.string(), path.string().ends_with(text_suffix));
+  return load_as(open_model(path), in_folder_of(path, options), path.string(), is_text(path));
 }
 
 ir::Graph load(const MappedFile& file, const LoadOptions& options) {
@@ -150,10 +179,15 @@ ir::Graph load(const MappedFile& file, const LoadOptions& options) {
 }
 
 ir::Graph load(std::span<const std::byte> bytes, const LoadOptions& options) {
-  const auto size = std::int64_t(bytes.size());
-  const auto copy =
-      std::make_shared<Tensor>(Tensor::borrow(DType::u8, Shape{size}, bytes.data()).clone());
-  return load(MappedFile(copy, copy->bytes()), options);
+  return load(copy_of(bytes), options);
+}
+
+Model load_model(const std::filesystem::path& path, const LoadOptions& options) {
+  return load_all(open_model(path), in_folder_of(path, options), path.string(), is_text(path));
+}
+
+Model load_model(std::span<const std::byte> bytes, const LoadOptions& options) {
+  return load_all(copy_of(bytes), options, "model", false);
 }
 
 }  // namespace strata::formats

@@ -7,7 +7,9 @@
 #include <string_view>
 
 #include "strata/base/file.hpp"
+#include "strata/formats/model_info.hpp"
 #include "strata/ir/graph.hpp"
+#include "strata/ir/packed_weights.hpp"
 #include "strata/tensor/integer_arithmetic.hpp"
 
 namespace strata::formats {
@@ -50,5 +52,14 @@ ir::Graph load(const std::filesystem::path& path, const LoadOptions& options = {
 ir::Graph load(const MappedFile& file, const LoadOptions& options = {});
 /// The same from bytes of the caller, which are copied.
 ir::Graph load(std::span<const std::byte> bytes, const LoadOptions& options = {});
+
+/// All that a file has: its graph, what it says of itself, and packed weights.
+struct Model {
+  ir::Graph graph;
+  ModelInfo info;
+  ir::PackedSet packed;
+};
+Model load_model(const std::filesystem::path& path, const LoadOptions& options = {});
+Model load_model(std::span<const std::byte> bytes, const LoadOptions& options = {});
 
 }  // namespace strata::formats

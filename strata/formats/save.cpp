@@ -95,24 +95,26 @@ std::int64_t onnx_size(const ir::Graph& graph, const SaveOptions& options) {
   return checked_model(graph, options, nullptr).size();
 }
 
-void save_container(const ir::Graph& graph, const fs::path& path, const ModelInfo& info) {
+void save_container(const ir::Graph& graph, const fs::path& path, const ModelInfo& info,
+                    const ir::PackedSet& packed) {
   with_context([&] { return fmt::format("writing {}", path.string()); },
                [&] {
-                 const container::Content content = container::content_of(graph, info);
+                 const container::Content content = container::content_of(graph, info, packed);
                  write_file(path, [&](const ByteSink& sink) { write_content(content, sink); });
                });
 }
 
-std::string container_bytes(const ir::Graph& graph, const ModelInfo& info) {
+std::string container_bytes(const ir::Graph& graph, const ModelInfo& info,
+                            const ir::PackedSet& packed) {
   std::string bytes;
-  write_content(container::content_of(graph, info), [&](std::span<const std::byte> part) {
+  write_content(container::content_of(graph, info, packed), [&](std::span<const std::byte> part) {
     bytes.append(reinterpret_cast<const char*>(part.data()), part.size());
   });
   return bytes;
 }
 
 std::int64_t container_size(const ir::Graph& graph, const ModelInfo& info) {
-  return std::int64_t(container::content_of(graph, info, false).size);
+  return std::int64_t(container::content_of(graph, info, {}, false).size);
 }
 
 void save_tflite(const ir::Graph& graph, const fs::path& path) {

@@ -6,6 +6,7 @@
 
 #include "strata/formats/model_info.hpp"
 #include "strata/ir/graph.hpp"
+#include "strata/ir/packed_weights.hpp"
 
 namespace strata::formats {
 
@@ -39,11 +40,12 @@ std::string onnx_bytes(const ir::Graph& graph, const SaveOptions& options = {});
 std::int64_t onnx_size(const ir::Graph& graph, const SaveOptions& options = {});
 
 /// Writes a graph, whatever it has, as Strata's container (docs/container.md): reading it gives the
-/// identical graph. Atomic.
+/// identical graph. `packed`, of the graph's constants, goes beside them. Atomic.
 void save_container(const ir::Graph& graph, const std::filesystem::path& path,
-                    const ModelInfo& info = {});
+                    const ModelInfo& info = {}, const ir::PackedSet& packed = {});
 /// The file's content, and its size.
-std::string container_bytes(const ir::Graph& graph, const ModelInfo& info = {});
+std::string container_bytes(const ir::Graph& graph, const ModelInfo& info = {},
+                            const ir::PackedSet& packed = {});
 std::int64_t container_size(const ir::Graph& graph, const ModelInfo& info = {});
 
 /// Writes a graph of known sizes as TensorFlow Lite: integer ops by their own operators, on the

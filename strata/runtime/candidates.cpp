@@ -73,15 +73,17 @@ bool fits(const kernels::OperandLayouts& option, const Operands& operands, const
 
 }  // namespace
 
-NodeCandidates find_candidates(const ir::Graph& graph, ir::NodeId node_id,
-                               std::span<const Shape> shapes, const Target& target) {
-  const ir::Node& node = graph.node(node_id);
+namespace {
+
+/// Those of the rows that are not ruled out, by a pin or by themselves; why the pinned one is.
+NodeCandidates candidates_under(const Pin* pin, const ir::Graph& graph, ir::NodeId node_id,
+                                std::span<const Shape> shapes, const Target& target,
+                                std::string& pin_reason) {
   NodeCandidates found;
   found.node = node_id;
-  found.lowered = lower(LowerContext(graph, node, shapes));
-  const Pin* pin = find_pin(node, target);
-  std::string pin_reason = pin && !has_row(target, pin->row) ? "there is no kernel of that name"
-                                                             : "it computes another kind of node";
+  found.lowered = lower(LowerContext(graph, graph.node(node_id), shapes));
+  pin_reason = pin && !has_row(target, pin->row) ? "there is no kernel of that name"
+                                                 : "it computes another kind of node";
 
   auto ask = [&](const kernels::Row& row, Lowered& lowered) {
     kernels::Problem& problem = *lowered.problem;
@@ -109,11 +111,21 @@ NodeCandidates find_candidates(const ir::Graph& graph, ir::NodeId node_id,
     for (const kernels::Row* row : target.rows) ask(*row, lowered);
     ask(reference_row(), lowered);
   }
-  if (found.candidates.empty() && pin) {
-    fail(ErrorCode::usage, "node {} ({}): cannot run with kernel {}: {}", node.name,
-         ir::qualified_name(*node.op), pin->row, pin_reason);
-  }
   return found;
+}
+
+}  // namespace
+
+NodeCandidates find_candidates(const ir::Graph& graph, ir::NodeId node_id,
+                               std::span<const Shape> shapes, const Target& target) {
+  const ir::Node& node = graph.node(node_id);
+  const Pin* pin = find_pin(node, target);
+  std::string reason;
+  NodeCandidates found = candidates_under(pin, graph, node_id, shapes, target, reason);
+  if (!found.candidates.empty() || !pin) return found;
+  if (!pin->required) return candidates_under(nullptr, graph, node_id, shapes, target, reason);
+  fail(ErrorCode::usage, "node {} ({}): cannot run with kernel {}: {}", node.name,
+       ir::qualified_name(*node.op), pin->row, reason);
 }
 
 bool same_storage(const kernels::Layout& a, const kernels::Layout& b, const Shape& shape) {

@@ -1,9 +1,12 @@
 #include "strata/runtime/packing.hpp"
 
+#include <algorithm>
 #include <new>
+#include <optional>
 
 #include "strata/base/file.hpp"
 #include "strata/base/memory.hpp"
+#include "strata/kernels/packing_version.hpp"
 #include "strata/tensor/arena.hpp"
 
 namespace strata::runtime {
@@ -38,6 +41,20 @@ void pack_into(const kernels::Row& row, const kernels::Problem& problem,
   }
 }
 
+/// Nothing where the graph has no such constants.
+std::optional<std::vector<PackSource>> sources_of(const ir::Graph& graph,
+                                                  const ir::PackedWeights& weights) {
+  std::vector<PackSource> sources;
+  for (const auto& [name, part] : weights.sources) {
+    PackSource& source = sources.emplace_back(PackSource{nullptr, part});
+    if (name.empty()) continue;
+    const auto value = graph.find_value(name);
+    if (!value || !graph.is_constant(*value)) return std::nullopt;
+    source.constant = &*graph.value(*value).constant;
+  }
+  return sources;
+}
+
 }  // namespace
 
 /// Weights of a network that has many lie in large pages: the larger ones in pages of their own,
@@ -57,13 +74,9 @@ std::shared_ptr<std::byte> PackedStore::allocate_packed(std::size_t size) {
   return {page, page.get() + page_used_ - size};
 }
 
-Packed PackedStore::pack(const kernels::Row& row, const kernels::Problem& problem,
-                         std::span<const PackSource> sources) {
-  const std::size_t size = row.packed_bytes ? row.packed_bytes(problem) : 0;
-  if (size == 0) return nullptr;
-  Entry entry;
-  Key key{reinterpret_cast<std::uintptr_t>(&row), size,
-          std::uintptr_t(row.packed_form ? row.packed_form(problem) : 0)};
+PackedStore::Key PackedStore::key_of(const kernels::Row& row, std::size_t size, std::uint64_t form,
+                                     std::span<const PackSource> sources, Entry& entry) {
+  Key key{reinterpret_cast<std::uintptr_t>(&row), size, std::uintptr_t(form)};
   for (const auto& [constant, part] : sources) {
     key.push_back(std::uintptr_t(part));
     key.push_back(reinterpret_cast<std::uintptr_t>(constant ? constant->encoding : nullptr));
@@ -74,21 +87,59 @@ Packed PackedStore::pack(const kernels::Row& row, const kernels::Problem& proble
       entry.parts.push_back(tensor);
     }
   }
+  return key;
+}
+
+Packed PackedStore::pack(const kernels::Row& row, const kernels::Problem& problem,
+                         std::span<const PackSource> sources) {
+  const std::size_t size = row.packed_bytes ? row.packed_bytes(problem) : 0;
+  if (size == 0) return nullptr;
+  Entry entry;
+  Key key = key_of(row, size, row.packed_form ? row.packed_form(problem) : 0, sources, entry);
 
   std::lock_guard lock(mutex_);
   if (auto found = entries_.find(key); found != entries_.end()) {
+    if (found->second.offered) {
+      ++spared_;
+      return found->second.offered;
+    }
     if (Packed packed = found->second.packed.lock()) return packed;
   }
   const std::shared_ptr<std::byte> packed = allocate_packed(size);
   pack_into(row, problem, sources, packed.get());
   ++packings_;
   if (entries_.size() >= purge_at_) {
-    std::erase_if(entries_, [](const auto& item) { return item.second.packed.expired(); });
+    std::erase_if(entries_, [](const auto& item) {
+      return !item.second.offered && item.second.packed.expired();
+    });
     purge_at_ = 2 * entries_.size() + 16;
   }
   entry.packed = packed;
   entries_[std::move(key)] = std::move(entry);
   return packed;
+}
+
+void PackedStore::offer(const ir::Graph& graph, const ir::PackedSet& packed,
+                        std::span<const kernels::Row* const> rows) {
+  if (packed.version != kernels::packing_version()) return;
+  for (const ir::PackedWeights& weights : packed.weights) {
+    const auto row = std::ranges::find(rows, weights.row, &kernels::Row::name);
+    const auto address = reinterpret_cast<std::uintptr_t>(weights.bytes.raw());
+    if (row == rows.end() || address % arena_alignment != 0) continue;
+    const auto sources = sources_of(graph, weights);
+    if (!sources) continue;
+    Entry entry;
+    Key key = key_of(**row, weights.bytes.size_bytes(), weights.form, *sources, entry);
+    const auto keeper = std::make_shared<const Tensor>(weights.bytes);
+    entry.offered = Packed(keeper, weights.bytes.bytes().data());
+    const std::lock_guard lock(mutex_);
+    entries_[std::move(key)] = std::move(entry);
+  }
+}
+
+std::size_t PackedStore::spared() const {
+  std::lock_guard lock(mutex_);
+  return spared_;
 }
 
 std::size_t PackedStore::packings() const {

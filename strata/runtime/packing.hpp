@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "strata/ir/graph.hpp"
+#include "strata/ir/packed_weights.hpp"
 #include "strata/kernels/row.hpp"
 #include "strata/tensor/encoding.hpp"
 
@@ -29,17 +31,27 @@ class PackedStore {
   Packed pack(const kernels::Row& row, const kernels::Problem& problem,
               std::span<const PackSource> sources);
 
-  /// How many times packing really ran.
+  /// Takes over what a file has packed of the graph's constants, to be used where it lies; nothing
+  /// where other kernels packed it or its bytes are not aligned. Weights of other names are
+  /// ignored.
+  void offer(const ir::Graph& graph, const ir::PackedSet& packed,
+             std::span<const kernels::Row* const> rows);
+
+  /// How many times packing really ran, and how many times what was offered spared it.
   std::size_t packings() const;
+  std::size_t spared() const;
 
  private:
   struct Entry {
     std::weak_ptr<const std::byte> packed;
     std::vector<Tensor> parts;  // keep the addresses in the key taken
+    Packed offered;             // stays; null: made here
   };
   /// Row, packed size and form, and for each source its encoding, axis, part and the addresses of
   /// all parts.
   using Key = std::vector<std::uintptr_t>;
+  static Key key_of(const kernels::Row& row, std::size_t size, std::uint64_t form,
+                    std::span<const PackSource> sources, Entry& entry);
 
   std::shared_ptr<std::byte> allocate_packed(std::size_t size);
 
@@ -50,6 +62,7 @@ class PackedStore {
   std::size_t small_bytes_ = 0;    // ever asked for in blocks below a large page
   std::weak_ptr<std::byte> page_;  // the large page that small blocks go to
   std::size_t page_used_ = 0;
+  std::size_t spared_ = 0;
 };
 
 }  // namespace strata::runtime

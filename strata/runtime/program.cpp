@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "strata/base/error.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/op.hpp"
+#include "strata/kernels/packing_version.hpp"
 #include "strata/runtime/choice.hpp"
 #include "strata/runtime/sizes.hpp"
 
@@ -193,6 +195,7 @@ class ProgramBuilder {
 
   void check_pins(std::span<const NodeCandidates> nodes) {
     for (const Pin& pin : program_.target_.pins) {
+      if (!pin.required) continue;
       const bool found = std::ranges::any_of(nodes, [&](const NodeCandidates& candidates) {
         const ir::Node& node = graph().node(candidates.node);
         return node.name == pin.node ||
@@ -254,6 +257,10 @@ class ProgramBuilder {
       lowered.problem->layouts = candidate.layouts;
       step.packed = program_.target_.packed->pack(*step.row, *lowered.problem,
                                                   pack_sources(graph(), lowered.operands));
+      if (!step.packed) continue;
+      step.packed_bytes = step.row->packed_bytes(*lowered.problem);
+      if (step.row->packed_form) step.packed_form = step.row->packed_form(*lowered.problem);
+      step.packed_from = lowered.operands.constants;
     }
   }
 
@@ -292,6 +299,27 @@ class ProgramBuilder {
 std::shared_ptr<const Program> Program::compile(ir::Graph graph, const Target& target) {
   check_precision(target);
   return std::make_shared<const Program>(ProgramBuilder(std::move(graph), target).build());
+}
+
+ir::PackedSet packed_weights(const Program& program) {
+  constexpr std::size_t least_bytes = 4096;
+  ir::PackedSet set{kernels::packing_version(), {}};
+  std::set<const std::byte*> seen;
+  for (const Step& step : program.steps()) {
+    if (step.packed_bytes < least_bytes || !seen.insert(step.packed.get()).second) continue;
+    ir::PackedWeights weights;
+    weights.row = step.row->name;
+    weights.form = step.packed_form;
+    for (const ConstantOperand& operand : step.packed_from) {
+      const bool exists = operand.value != ir::no_value;
+      weights.sources.push_back(
+          {exists ? program.graph().value(operand.value).name : std::string(), operand.part});
+    }
+    weights.bytes = Tensor::borrow(DType::u8, Shape{std::int64_t(step.packed_bytes)},
+                                   static_cast<const void*>(step.packed.get()), step.packed);
+    set.weights.push_back(std::move(weights));
+  }
+  return set;
 }
 
 }  // namespace strata::runtime

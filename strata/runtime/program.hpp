@@ -43,6 +43,9 @@ struct Step {
   std::vector<int> in;  ///< buffers
   std::vector<int> out;
   Packed packed;
+  std::size_t packed_bytes = 0;
+  std::uint64_t packed_form = 0;
+  std::vector<ConstantOperand> packed_from;
   std::string weights;  ///< encoding of the packed weights, empty if none
   double estimate = 0;  ///< seconds, modelled
   std::vector<Rejection> rejections;
@@ -73,5 +76,9 @@ class Program {
   std::vector<Buffer> buffers_;
   std::vector<int> outputs_, written_states_;
 };
+
+/// The program's packed weights by the names of their constants, for a file of its graph. Those of
+/// few bytes are left out: packing them takes no time.
+ir::PackedSet packed_weights(const Program& program);
 
 }  // namespace strata::runtime

@@ -15,10 +15,12 @@ namespace strata::runtime {
 class PackedStore;
 
 /// Forces a kernel: the node with this name (as the user named it, or its current one) runs with
-/// the row of this name or compilation fails with the row's reason.
+/// the row of this name or compilation fails with the row's reason; unless it is not required: then
+/// any row runs the node that this one refuses. Of several pins of a node the first counts.
 struct Pin {
   std::string node;
   std::string row;
+  bool required = true;
 };
 
 /// What a graph is compiled for. The number of threads is not in it: choice must not depend on it.

@@ -1,6 +1,7 @@
 #include "strata/tune/rows.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include "strata/runtime/choice.hpp"
 #include "strata/runtime/sizes.hpp"
@@ -26,6 +27,34 @@ std::vector<RowOption> options_of(const runtime::NodeCandidates& found) {
 }
 
 }  // namespace
+
+const RowOption* NodeRows::fastest() const {
+  const RowOption* best = nullptr;
+  for (const RowOption& option : options) {
+    if (option.row == chosen || option.measured == 0) continue;
+    if (!best || option.measured < best->measured) best = &option;
+  }
+  return best;
+}
+
+double NodeRows::gain() const {
+  const auto own = std::ranges::find(options, chosen, &RowOption::row);
+  const RowOption* best = fastest();
+  return best && own != options.end() ? own->measured - best->measured : 0;
+}
+
+std::vector<NodeRows> worth_trying(std::vector<NodeRows> nodes, double share) {
+  for (NodeRows& node : nodes) {
+    const auto own = std::ranges::find(node.options, node.chosen, &RowOption::row);
+    const double most = own == node.options.end() ? 0 : share * own->measured;
+    std::erase_if(node.options, [&](const RowOption& option) {
+      return option.row != node.chosen && (option.measured == 0 || option.measured > most);
+    });
+  }
+  std::erase_if(nodes, [](const NodeRows& node) { return !node.fastest(); });
+  std::ranges::stable_sort(nodes, std::greater(), &NodeRows::gain);
+  return nodes;
+}
 
 std::vector<NodeRows> rows_to_try(const runtime::Program& program, const RowOptions& options) {
   const ir::Graph& graph = program.graph();

@@ -18,8 +18,7 @@ TEST(Bench, ReportsFiguresAndChoices) {
   EXPECT_EQ(document["clock"], "wall");
   EXPECT_EQ(document["interrupted"], false);
   EXPECT_FALSE(document["device"]["fingerprint"].get<std::string>().empty());
-  EXPECT_EQ(document["command"],
-            "strata bench " + model + " --threads 1 --seconds 0 --explain --json");
+  EXPECT_EQ(document["command"], "strata bench " + model + " --seconds 0 --explain --json");
   expect_failure(2, "", "bench --memory-budget 1K " + model);
 }
 

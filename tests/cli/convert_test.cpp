@@ -47,6 +47,88 @@ TEST(Convert, WritesContainersThatEveryCommandReads) {
                  "convert --opset 17 " + model + " " + box);
 }
 
+TEST(Convert, PacksWeightsIntoContainers) {
+  const Folder folder;
+  const std::string plain = folder.file("plain.strata"), packed = folder.file("packed.strata");
+  ASSERT_EQ(strata("convert --optimize " + model + " " + plain).code, 0);
+  const Outcome outcome = strata("convert --packed " + model + " " + packed);
+  ASSERT_EQ(outcome.code, 0) << outcome.text;
+  EXPECT_NE(outcome.text.find(" packed"), std::string::npos) << outcome.text;
+  EXPECT_GT(std::filesystem::file_size(packed), std::filesystem::file_size(plain));
+
+  const auto about = json_of("inspect --verify --json " + packed)["packed"];
+  EXPECT_GT(about["weights"], 0);
+  EXPECT_EQ(about["used"], about["weights"]);
+  EXPECT_EQ(about["current"], true);
+  EXPECT_NE(in_one_line(strata("inspect " + packed).text).find("of them where they lie"),
+            std::string::npos);
+  EXPECT_EQ(json_of("bench --json --seconds 0.01 " + packed)["mapped_weights"], about["weights"]);
+  // Other kernels than those that packed.
+  EXPECT_EQ(json_of("bench --json --seconds 0.01 --isa baseline " + packed)["mapped_weights"], 0);
+  EXPECT_EQ(strata("compare --tolerance 0 " + plain + " " + packed).code, 0);
+  // Packed weights are not part of the graph.
+  ASSERT_EQ(strata("convert " + packed + " " + folder.file("again.strata")).code, 0);
+  EXPECT_EQ(std::filesystem::file_size(folder.file("again.strata")),
+            std::filesystem::file_size(plain));
+
+  expect_failure(2, "--packed is for *.strata only",
+                 "convert --packed " + model + " " + folder.file("a.onnx"));
+  expect_failure(2, "which --packed alone needs", "convert --isa avx2 " + model + " " + packed);
+}
+
+/// An entry of metadata_props, to be put behind an ONNX file.
+std::string metadata_entry(const std::string& key, const std::string& value) {
+  const auto field = [](char tag, const std::string& content) {
+    return std::string{tag, char(content.size())} + content;  // lengths below 128
+  };
+  return field('\x72', field('\x0a', key) + field('\x12', value));
+}
+
+// A file can say how it is best run: the program follows it where no option says otherwise.
+TEST(Convert, KeepsHowAModelIsBestRun) {
+  const Folder folder;
+  const std::string said = folder.file("said.onnx"), box = folder.file("box.strata");
+  std::string row;
+  const auto explained = json_of("bench --json --explain --seconds 0.01 " + model);
+  for (const auto& step : explained["steps"]) {
+    if (step["name"] != "block1_pw") continue;
+    for (const auto& other : step["rejected"]) {
+      const std::string reason = other["reason"];
+      if (reason.starts_with("possible")) row = other["row"];
+    }
+  }
+  ASSERT_FALSE(row.empty());
+  std::filesystem::copy_file(model, said);
+  std::ofstream(said, std::ios::binary | std::ios::app)
+      << metadata_entry("strata.threads", "2") << metadata_entry("strata.off", "fuse")
+      << metadata_entry("strata.kernel.block1_pw", row);
+  ASSERT_EQ(strata("convert " + said + " " + box).code, 0);
+  for (const std::string& file : {said, box}) {
+    const auto choices = json_of("inspect --json " + file)["choices"];
+    EXPECT_EQ(choices["threads"], 2);
+    EXPECT_EQ(choices["off"], nlohmann::json::array({"fuse"}));
+    EXPECT_EQ(choices["kernels"]["block1_pw"], row);
+    EXPECT_NE(in_one_line(strata("inspect " + file).text).find("best 2 threads, without pass fuse"),
+              std::string::npos);
+    const std::string bench = "bench --json --explain --seconds 0.01 ";
+    const auto followed = json_of(bench + file);
+    EXPECT_EQ(followed["choices_of_file"], true);
+    EXPECT_LE(followed["threads"], 2);
+    for (const auto& step : followed["steps"]) {
+      if (step["name"] == "block1_pw") {
+        EXPECT_EQ(step["row"], row);
+      }
+    }
+    EXPECT_EQ(json_of(bench + "--threads 1 " + file)["threads"], 1);
+    const auto ignored = json_of(bench + "--ignore-choices " + file);
+    EXPECT_EQ(ignored["choices_of_file"], false);
+    EXPECT_LT(ignored["steps"].size(), followed["steps"].size());
+  }
+  std::ofstream(said, std::ios::binary | std::ios::app) << metadata_entry("strata.threads", "many");
+  expect_failure(1, "strata.threads: 'many' in the file's metadata, 1 to 256 accepted",
+                 "bench " + said);
+}
+
 TEST(Convert, TellsWhatTheFileDoesNotHold) {
   const Folder folder;
   const std::string integers = source + "/tests/corpus/tflite/head_i8.tflite";

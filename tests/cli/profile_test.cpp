@@ -50,8 +50,7 @@ TEST(Profile, WritesTableDocumentTraceAndPage) {
   EXPECT_EQ(profile["clock"], "wall");
   EXPECT_EQ(profile["roofline"]["levels"].size(), 6u);
   EXPECT_FALSE(profile["device"]["fingerprint"].get<std::string>().empty());
-  EXPECT_EQ(profile["command"],
-            "strata profile " + model + " --threads 1 --seconds 0 --memory" + files);
+  EXPECT_EQ(profile["command"], "strata profile " + model + " --seconds 0 --memory" + files);
   const nlohmann::json trace = folder.json("trace.json");
   EXPECT_GT(trace["traceEvents"].size(), profile["steps"].size());
   EXPECT_NE(folder.text("page.html").find("conv1_relu"), std::string::npos);

@@ -9,6 +9,7 @@
 
 #include "strata/base/random.hpp"
 #include "strata/formats/container/layout.hpp"
+#include "strata/formats/container/packed.hpp"
 #include "strata/formats/save.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/interpreter.hpp"
@@ -104,6 +105,76 @@ TEST(Container, KeepsEveryEncoding) {
     const std::string bytes = container_bytes(graph);
     EXPECT_TRUE(ir::identical(read(bytes), graph)) << encoding->name;
     EXPECT_EQ(std::int64_t(bytes.size()), container_size(graph)) << encoding->name;
+  }
+}
+
+ir::PackedSet packed_set() {
+  ir::PackedSet packed{0x123456789abcdef0u, {}};
+  ir::PackedWeights weights{"some_row_avx2", 7, {{"w", -1}, {"", 0}}, {}};
+  weights.bytes = Tensor::zeros(DType::u8, Shape{200});
+  weights.bytes.mutable_data<std::uint8_t>()[199] = 42;
+  packed.weights = {weights, weights};
+  packed.weights[1].sources = {{"w", 0}, {"w", 1}};
+  return packed;
+}
+
+TEST(Container, KeepsPackedWeightsBesideTheGraph) {
+  const fs::path path = fs::path(testing::TempDir()) / "packed.strata";
+  const ir::Graph graph =
+      product(find_encoding("i8_channel").encode(random_tensor({40, 12}, 3), 1));
+  const ModelInfo info{.producer = "me", .metadata = {{":packed", "an author's"}}};
+  save_container(graph, path, info, packed_set());
+  for (const bool mapped : {true, false}) {
+    const std::string bytes = container_bytes(graph, info, packed_set());
+    const Model model = mapped ? load_model(path) : load_model(std::as_bytes(std::span(bytes)));
+    EXPECT_TRUE(ir::identical(model.graph, graph));
+    EXPECT_EQ(model.info.producer, "me");
+    EXPECT_EQ(model.info.metadata, info.metadata);  // nothing of what is packed
+    EXPECT_EQ(model.packed.version, packed_set().version);
+    ASSERT_EQ(model.packed.weights.size(), 2u);
+    for (std::size_t i = 0; i < 2; ++i) {
+      const ir::PackedWeights& read = model.packed.weights[i];
+      const ir::PackedWeights given = packed_set().weights[i];
+      EXPECT_EQ(read.row, given.row);
+      EXPECT_EQ(read.form, given.form);
+      ASSERT_EQ(read.sources.size(), 2u);
+      EXPECT_EQ(read.sources[1].value, given.sources[1].value);
+      EXPECT_EQ(read.sources[1].part, given.sources[1].part);
+      EXPECT_TRUE(identical(read.bytes, given.bytes));
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(read.bytes.raw()) % 64, 0u);
+    }
+  }
+  EXPECT_TRUE(
+      load_model(corpus / "../../../../demo/kws/kws_dscnn_fp32.onnx").packed.weights.empty());
+}
+
+TEST(Container, RefusesPackedWeightsThatAreNoSuch) {
+  const std::string whole = container::packed_entry(packed_set(), 0);
+  const auto part = [](std::size_t number) {
+    if (number > 1) fail(ErrorCode::model, "part {}, the file has 2", number);
+    return Tensor::zeros(DType::u8, Shape{200});
+  };
+  EXPECT_EQ(container::parse_packed(whole, part).weights.size(), 2u);
+  std::size_t accepted = 0;
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    try {
+      container::parse_packed(std::string_view(whole).substr(0, size), part);
+      ++accepted;  // ends where one of them does
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::model);
+    }
+  }
+  EXPECT_EQ(accepted, 2u);
+  EXPECT_THROW(container::parse_packed(container::packed_entry(packed_set(), 1), part), Error);
+  Random random(5);
+  for (int i = 0; i < 2000; ++i) {
+    std::string damaged = whole;
+    damaged[random.below(damaged.size())] = char(random.below(256));
+    try {
+      container::parse_packed(damaged, part);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::model);
+    }
   }
 }
 

@@ -79,8 +79,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!formats::container::is_container(std::as_bytes(std::span(bytes)))) return 0;
   ir::Graph graph;
   try {
-    formats::model_info(std::as_bytes(std::span(bytes)));
-    graph = formats::load(std::as_bytes(std::span(bytes)));
+    formats::Model model = formats::load_model(std::as_bytes(std::span(bytes)));
+    graph = std::move(model.graph);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::internal) throw;
     return 0;

@@ -6,6 +6,7 @@
 
 #include "strata/ir/builder.hpp"
 #include "strata/ir/passes/pipeline.hpp"
+#include "strata/tune/float_twins.hpp"
 
 namespace strata::tune {
 namespace {
@@ -25,6 +26,46 @@ ir::Graph small_network() {
   x = builder.op("MatMul", {x, constant({16 * 49, 10}, "mm.w")}, {}, "mm");
   graph.outputs = {x};
   return graph;
+}
+
+// On floats a product of integers would be the same product.
+TEST(FloatTwins, AreThoseOfProductsOnIntegers) {
+  ir::Graph graph;
+  ir::Builder builder(graph);
+  const auto number = [&](float value) { return builder.constant(Tensor::scalar(value)); };
+  const auto zero = [&] { return builder.constant(Tensor::scalar(std::int8_t(0))); };
+  ir::ValueId x = graph.add_input("x", {DType::i8, {1, 16, 9, 9}});
+  const ir::ValueId w = builder.constant(Tensor::zeros(DType::i8, {8, 16, 3, 3}));
+  x = builder.op("QLinearConv",
+                 {x, number(0.5f), zero(), w, number(0.5f), zero(), number(1), zero()}, {}, "conv");
+  x = builder.op("Relu", {builder.op("DequantizeLinear", {x, number(1), zero()})});
+  graph.outputs = {x};
+  ir::optimize(graph);
+  const auto program = runtime::Program::compile(graph, runtime::default_target());
+  const std::vector<FloatTwin> twins = float_twins(*program);
+  ASSERT_EQ(twins.size(), 1u);
+  EXPECT_EQ(program->steps()[twins[0].step].name, "conv");
+  EXPECT_GT(twins[0].float_seconds, 0);
+  EXPECT_EQ(twins[0].seconds, program->steps()[twins[0].step].estimate);
+
+  ir::Graph floats = small_network();
+  ir::optimize(floats);
+  EXPECT_TRUE(float_twins(*runtime::Program::compile(floats, runtime::default_target())).empty());
+}
+
+TEST(Rows, WorthTryingAreThoseThatWon) {
+  std::vector<NodeRows> nodes{
+      {"slow", "a", {{"a", 1, 2e-6}, {"b", 1, 1.95e-6}, {"c", 1, 0}}},
+      {"small", "a", {{"a", 1, 1e-6}, {"b", 1, 0.8e-6}}},
+      {"large", "a", {{"a", 1, 9e-6}, {"b", 1, 10e-6}, {"c", 1, 5e-6}, {"d", 1, 6e-6}}},
+      {"never", "a", {{"a", 1, 0}, {"b", 1, 0}}}};
+  const std::vector<NodeRows> left = worth_trying(nodes);
+  ASSERT_EQ(left.size(), 2u);
+  EXPECT_EQ(left[0].node, "large");
+  EXPECT_EQ(left[0].options.size(), 3u);
+  EXPECT_EQ(left[0].fastest()->row, "c");
+  EXPECT_EQ(left[1].node, "small");
+  EXPECT_DOUBLE_EQ(left[0].gain(), 4e-6);
 }
 
 // Every row that is offered runs when it is pinned.

@@ -14,8 +14,11 @@
 #include "strata/eval/latency.hpp"
 #include "strata/report/numbers.hpp"
 #include "strata/report/text.hpp"
+#include "strata/runtime/packing.hpp"
+#include "strata/runtime/saved_choices.hpp"
 #include "strata/runtime/sizes.hpp"
 #include "strata/study/environment.hpp"
+#include "strata/tune/float_twins.hpp"
 #include "tools/cli/command.hpp"
 #include "tools/cli/interrupt.hpp"
 #include "tools/cli/options.hpp"
@@ -83,6 +86,8 @@ struct Measured {
   std::vector<eval::Counted> counted;
   int counted_runs = 0;
   bool interrupted = false;
+  runtime::SavedChoices choices;      // of the file, unless ignored
+  std::optional<std::size_t> mapped;  // packed weights used where they lie in the file
 };
 
 std::string command_of(const Options& options) {
@@ -98,7 +103,10 @@ std::string command_of(const Options& options) {
 json steps_json(const Measured& measured) {
   auto list = json::array();
   for (const runtime::Program* program : measured.programs) {
+    const std::vector<tune::FloatTwin> twins = tune::float_twins(*program);
     for (const runtime::Step& step : program->steps()) {
+      const auto number = std::size_t(&step - program->steps().data());
+      const auto twin = std::ranges::find(twins, number, &tune::FloatTwin::step);
       auto rejections = json::array();
       for (const runtime::Rejection& rejection : step.rejections) {
         rejections.push_back({{"row", rejection.row}, {"reason", rejection.reason}});
@@ -111,6 +119,8 @@ json steps_json(const Measured& measured) {
                       {"weights", step.weights},
                       {"ms", timed ? json(milliseconds(seconds)) : json()},
                       {"modelled_ms", milliseconds(step.estimate)},
+                      {"float_modelled_ms",
+                       twin == twins.end() ? json() : json(milliseconds(twin->float_seconds))},
                       {"rejected", rejections}});
     }
   }
@@ -164,6 +174,8 @@ void print_json(const Options& options, const Measured& measured) {
                    {"threads", measured.threads},
                    {"isa", to_string(measured.isa)},
                    {"precision", to_string(measured.precision)},
+                   {"choices_of_file", measured.choices.any()},
+                   {"mapped_weights", measured.mapped ? json(*measured.mapped) : json()},
                    {"error", error_json(measured.error)},
                    {"machine", this_machine().cpu_name},
                    {"load_ms", milliseconds(measured.set_up.load)},
@@ -217,6 +229,23 @@ std::string choice_text(const runtime::Step& step) {
   return text;
 }
 
+/// Where this machine computes a product on floats as fast as the model does on integers.
+std::string integers_text(const runtime::Program& program) {
+  std::string text;
+  std::size_t losing = 0;
+  const std::vector<tune::FloatTwin> twins = tune::float_twins(program);
+  for (const tune::FloatTwin& twin : twins) {
+    if (!twin.integers_lose()) continue;
+    ++losing;
+    text += fmt::format(
+        "  {}: {} modelled, {} on floats\n", report::printable(program.steps()[twin.step].name),
+        report::format_seconds(twin.seconds), report::format_seconds(twin.float_seconds));
+  }
+  if (twins.empty()) return "";
+  return fmt::format("\nproducts on integers: {}, of which {} would not be slower on floats\n{}",
+                     twins.size(), losing, text);
+}
+
 void print_steps(const Measured& measured) {
   report::Table table({{"step", "", report::Align::left, true, 20},
                        {"op", "", report::Align::left, true, 10},
@@ -238,6 +267,7 @@ void print_steps(const Measured& measured) {
   }
   print("\n");
   print(table, 80);
+  for (const runtime::Program* program : measured.programs) choices += integers_text(*program);
   print_wrapped(choices + blocks_text(measured));
 }
 
@@ -276,6 +306,10 @@ void print_text(const Options& options, const Measured& measured) {
   for (const auto& [symbol, value] : measured.dims.items()) {
     text += fmt::format("{} = {}\n", report::printable(symbol), value);
   }
+  if (measured.choices.any()) {
+    text += "choices  of threads, precision, passes and kernels as the file says\n";
+  }
+  if (measured.mapped) text += fmt::format("packed   {} weights mapped\n", *measured.mapped);
   if (measured.segments) {
     text += fmt::format(
         "plan     sizes or branches depend on data: runs in {} segment{} ('inspect' shows them)\n",
@@ -314,16 +348,24 @@ class Bench {
   /// What refers to programs does so as long as this lives.
   Measured measure() {
     Stopwatch watch;
-    ir::Graph graph = options_.model.load();
+    formats::Model model = options_.model.load_model();
+    const ir::Graph& graph = model.graph;
     measured_.set_up.load = watch.lap();
     measured_.dims = runtime::typical_dims(graph, options_.model.dim_values(graph));
-    const runtime::SessionOptions session_options = options_.plan.session(measured_.dims);
+    const runtime::SessionOptions session_options =
+        options_.plan.session_for(model, measured_.dims);
     measured_.isa = session_options.target.isa;
+    if (!options_.plan.ignore_choices) {
+      measured_.choices = runtime::saved_choices(model.info.metadata);
+    }
     measured_.precision = session_options.target.precision;
     watch.lap();
     at_sizes(measured_.dims, [&] {
-      runtime::Session& session = session_.emplace(std::move(graph), session_options);
+      runtime::Session& session = session_.emplace(std::move(model.graph), session_options);
       measured_.set_up.compile = watch.lap();
+      if (!model.packed.weights.empty()) {
+        measured_.mapped = session_options.target.packed->spared();
+      }
       measured_.threads = session.threads();
       session.is_static() ? measure_plan(session, session_options) : measure_segments(session);
       if (measured_.precision != kernels::Precision::f32) {

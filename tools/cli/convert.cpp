@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "strata/base/error.hpp"
 #include "strata/base/file.hpp"
@@ -12,6 +13,7 @@
 #include "strata/ir/text.hpp"
 #include "strata/report/numbers.hpp"
 #include "strata/report/text.hpp"
+#include "strata/runtime/program.hpp"
 #include "strata/study/tflite_form.hpp"
 #include "tools/cli/command.hpp"
 #include "tools/cli/losses.hpp"
@@ -33,6 +35,9 @@ struct Options {
   int opset = 0;  // 0: the lowest from 17 on that has every op
   bool optimize = false;
   bool external_data = false;
+  bool packed = false;
+  std::string isa;
+  std::optional<std::string> precision;
 };
 
 formats::SaveOptions save_options(const Options& options) {
@@ -55,7 +60,29 @@ Format output_format(const Options& options) {
   if (format != Format::onnx && (options.opset != 0 || options.external_data)) {
     fail(ErrorCode::usage, "{}: --opset and --external-data are for ONNX only", options.output);
   }
+  if (options.packed && *format != Format::container) {
+    fail(ErrorCode::usage, "{}: --packed is for *{} only", options.output, container_suffix);
+  }
+  if (!options.packed && (!options.isa.empty() || options.precision)) {
+    fail(ErrorCode::usage, "--isa and --precision choose kernels, which --packed alone needs");
+  }
   return *format;
+}
+
+/// Replaces the model's graph by what runs; gives the weights as its kernels want them.
+ir::PackedSet pack(formats::Model& model, const Options& options) {
+  PlanOptions plan;
+  plan.isa = options.isa;
+  plan.precision = options.precision;
+  const DimValues dims = options.model.dim_values(model.graph);
+  const runtime::SessionOptions session_options = plan.session_for(model, dims);
+  runtime::Session session(std::move(model.graph), session_options);
+  if (!session.is_static()) {
+    fail(ErrorCode::unsupported,
+         "--packed: sizes in this model depend on data, so that kernels are chosen when it runs");
+  }
+  model.graph = session.graph();
+  return runtime::packed_weights(session.program());
 }
 
 void convert(const Options& options) {
@@ -64,8 +91,11 @@ void convert(const Options& options) {
   // ONNX can say quantized groups as the file has them; elsewhere the graph is what runs.
   if (format == Format::onnx && !options.optimize) model.literal = true;
   model.verify = true;
-  ir::Graph graph = model.load();
-  if (options.optimize) ir::optimize(graph);
+  formats::Model loaded = model.load_model();
+  ir::PackedSet packed;
+  if (options.packed) packed = pack(loaded, options);
+  ir::Graph& graph = loaded.graph;
+  if (options.optimize && !options.packed) ir::optimize(graph);
   tell_losses(graph, format);
   std::size_t nodes = graph.order().size();
   switch (format) {
@@ -82,12 +112,14 @@ void convert(const Options& options) {
       break;
     }
     case Format::container:
-      formats::save_container(graph, options.output, formats::model_info(options.model.path));
+      formats::save_container(graph, options.output, loaded.info, packed);
       break;
   }
-  print(fmt::format("{}  {} node{}, {}\n", report::printable(options.output), nodes,
-                    nodes == 1 ? "" : "s",
-                    report::format_bytes(double(std::filesystem::file_size(options.output)))));
+  const std::size_t weights = packed.weights.size();
+  print(fmt::format(
+      "{}  {} node{}, {}{}\n", report::printable(options.output), nodes, nodes == 1 ? "" : "s",
+      report::format_bytes(double(std::filesystem::file_size(options.output))),
+      weights == 0 ? "" : fmt::format(", {} weight{} packed", weights, weights == 1 ? "" : "s")));
 }
 
 std::function<ExitCode()> declare(CLI::App& app) {
@@ -108,6 +140,14 @@ std::function<ExitCode()> declare(CLI::App& app) {
       ->check(CLI::Range(13, formats::onnx::newest_opset));
   app.add_flag("--external-data", options->external_data,
                "put the weights into OUTPUT.data beside the model; needed from 2 GiB on");
+  app.add_flag("--packed", options->packed,
+               "for *.strata: run all passes, and store the weights once more, as this machine's "
+               "kernels want them: they are mapped when the model is loaded, not packed. Another "
+               "Strata or another choice of kernels packs the plain ones, which stay");
+  app.add_option("--isa", options->isa, "with --packed: newest instruction set to use")
+      ->type_name("NAME");
+  app.add_option("--precision", options->precision, "with --packed: f32 or bf16")
+      ->type_name("NAME");
   app.footer(
       "Names of nodes and values are kept, and what they came from is written along. Reading the "
       "output gives the graph that was written, but for *.tflite, which has its own ops: channels "

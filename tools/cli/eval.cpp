@@ -53,16 +53,17 @@ struct Judged {
 
 Judged open(const Options& options, const ModelOptions& model, const PlanOptions& plan) {
   Judged judged;
-  ir::Graph graph = model.load();
+  formats::Model loaded = model.load_model();
+  const ir::Graph& graph = loaded.graph;
   const data::DatasetOptions dataset_options = options.input.dataset(graph, model.path);
   judged.input_grid = dataset_options.grid;
   for (const ir::ValueId id : graph.outputs) {
     judged.output_grids.push_back(ir::grid_by_producer(graph, id));
   }
   judged.dataset = data::open_dataset(options.data, dataset_options);
-  runtime::SessionOptions session_options = plan.session();
+  runtime::SessionOptions session_options = plan.session_for(loaded);
   session_options.threads = 1;  // the workers are eval's
-  judged.session.emplace(std::move(graph), session_options);
+  judged.session.emplace(std::move(loaded.graph), session_options);
   return judged;
 }
 
@@ -144,7 +145,7 @@ class Evaluation {
         items_(chosen_items(dataset, options.limit)),
         bar_("evaluating", items_.size() * passes),
         warnings_(eval::data_warnings(dataset)) {
-    eval_options_.threads = options.plan.threads;
+    eval_options_.threads = options.plan.threads.value_or(1);
     eval_options_.batch = options.batch;
     eval_options_.output = options.output;
     eval_options_.memory_budget = options.plan.session().memory_budget;
@@ -245,7 +246,7 @@ ExitCode compare_with_reference(const Options& options) {
   ModelOptions original = options.model;
   original.path = options.reference;
   PlanOptions exact = options.plan;
-  exact.precision = PlanOptions().precision;
+  exact.precision = "f32";
   const Judged reference = with_context([&] { return "reference " + options.reference; },
                                         [&] { return open(options, original, exact); });
   Evaluation evaluation(options, *judged.dataset, 2);

@@ -14,8 +14,11 @@
 #include "strata/ir/cost.hpp"
 #include "strata/ir/grids.hpp"
 #include "strata/ir/op.hpp"
+#include "strata/kernels/packing_version.hpp"
 #include "strata/report/numbers.hpp"
 #include "strata/report/text.hpp"
+#include "strata/runtime/packing.hpp"
+#include "strata/runtime/saved_choices.hpp"
 #include "strata/runtime/sizes.hpp"
 #include "tools/cli/command.hpp"
 #include "tools/cli/options.hpp"
@@ -57,8 +60,18 @@ struct Part {
       deciders;  // nodes whose operands tell sizes or branches: "pick (Gather)"
 };
 
+/// Weights that a container has packed beside the plain ones.
+struct PackedFacts {
+  std::size_t weights = 0;
+  std::int64_t bytes = 0;
+  bool current = false;  // by kernels that pack as these do
+  std::size_t used = 0;  // by the plan
+};
+
 struct Facts {
   std::int64_t file_bytes = 0;
+  PackedFacts packed;
+  runtime::SavedChoices choices;
   std::vector<NodeFacts> nodes;
   NodeFacts total;
   Memory memory;
@@ -126,11 +139,13 @@ std::vector<Part> gather_parts(const runtime::Session& session) {
 }
 
 /// A model that cannot be planned can still be looked at; a request that cannot be met is an error.
-void plan(ir::Graph graph, const Options& options, const DimValues& dims, Facts& facts) {
-  const runtime::SessionOptions session_options = options.plan.session(dims);
+void plan(const formats::Model& model, const Options& options, const DimValues& dims,
+          Facts& facts) {
+  const runtime::SessionOptions session_options = options.plan.session_for(model, dims);
   try {
     at_sizes(dims, [&] {
-      const runtime::Session session(std::move(graph), session_options);
+      const runtime::Session session(model.graph, session_options);
+      facts.packed.used = session_options.target.packed->spared();
       facts.parts = gather_parts(session);
       if (!session.is_static()) return;
       runtime::BindOptions bind_options;
@@ -241,8 +256,33 @@ std::string origin_text(const formats::ModelInfo& info) {
   return text;
 }
 
-void print_text(const ir::Graph& graph, const Options& options, const Facts& facts,
+std::string packed_text(const PackedFacts& packed) {
+  if (packed.weights == 0) return "";
+  const std::string use = packed.current
+                              ? fmt::format("the plan uses {} of them where they lie", packed.used)
+                              : "by another Strata's kernels: the plain ones are packed again";
+  return fmt::format("packed  {} weight{}, {}; {}\n", packed.weights,
+                     packed.weights == 1 ? "" : "s", format_bytes(double(packed.bytes)), use);
+}
+
+/// How the file says that it is best run.
+std::string choices_text(const runtime::SavedChoices& choices) {
+  if (!choices.any()) return "";
+  std::string text;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (choices.threads != 1) add(fmt::format("{} threads", choices.threads));
+  if (choices.precision != kernels::Precision::f32) {
+    add(fmt::format("precision {}", to_string(choices.precision)));
+  }
+  for (const std::string& pass : choices.off) add("without pass " + pass);
+  for (const runtime::Pin& pin : choices.pins) add(fmt::format("{} by {}", pin.node, pin.row));
+  if (!choices.machine.empty()) text += fmt::format(" (found on {})", choices.machine);
+  return report::printable("best    " + text) + '\n';
+}
+
+void print_text(const formats::Model& model, const Options& options, const Facts& facts,
                 const DimValues& dims) {
+  const ir::Graph& graph = model.graph;
   std::string head = fmt::format("{}  {}\n", report::printable(options.model.path),
                                  format_bytes(double(facts.file_bytes)));
   for (const ir::ValueId id : graph.inputs) {
@@ -255,7 +295,7 @@ void print_text(const ir::Graph& graph, const Options& options, const Facts& fac
     head += report::printable(fmt::format("with    {} = {}", symbol, value)) + '\n';
   }
   if (options.model.verify) head += "weights are as they were written\n";
-  head += origin_text(formats::model_info(options.model.path));
+  head += packed_text(facts.packed) + choices_text(facts.choices) + origin_text(model.info);
   print_wrapped(head + '\n');
   const report::Table table = node_table(graph, facts, dims);
   if (options.wide) {
@@ -302,8 +342,20 @@ json node_json(const ir::Graph& graph, const NodeFacts& facts) {
   return node;
 }
 
-void print_json(const ir::Graph& graph, const Options& options, const Facts& facts,
+json choices_json(const runtime::SavedChoices& choices) {
+  if (!choices.any()) return {};
+  auto kernels = json::object();
+  for (const runtime::Pin& pin : choices.pins) kernels[pin.node] = pin.row;
+  return {{"threads", choices.threads},
+          {"precision", to_string(choices.precision)},
+          {"off", choices.off},
+          {"kernels", kernels},
+          {"machine", choices.machine}};
+}
+
+void print_json(const formats::Model& model, const Options& options, const Facts& facts,
                 const DimValues& dims) {
+  const ir::Graph& graph = model.graph;
   json document = {{"file", options.model.path},
                    {"file_bytes", facts.file_bytes},
                    {"graph", graph.name},
@@ -316,6 +368,12 @@ void print_json(const ir::Graph& graph, const Options& options, const Facts& fac
                    {"macs", facts.total.cost->macs},
                    {"flops", facts.total.cost->flops},
                    {"peak_arena_bytes", nullptr},
+                   {"packed",
+                    {{"weights", facts.packed.weights},
+                     {"bytes", facts.packed.bytes},
+                     {"current", facts.packed.current},
+                     {"used", facts.packed.used}}},
+                   {"choices", choices_json(facts.choices)},
                    {"segments", parts_json(facts.parts)}};
   for (const ir::ValueId id : graph.inputs) {
     document["inputs"].push_back(port_json(graph.value(id), ir::grid_by_uses(graph, id)));
@@ -323,10 +381,9 @@ void print_json(const ir::Graph& graph, const Options& options, const Facts& fac
   for (const ir::ValueId id : graph.outputs) {
     document["outputs"].push_back(port_json(graph.value(id), ir::grid_by_producer(graph, id)));
   }
-  const formats::ModelInfo info = formats::model_info(options.model.path);
-  document["producer"] = info.producer;
+  document["producer"] = model.info.producer;
   document["metadata"] = nlohmann::json::array();
-  for (const auto& [key, value] : info.metadata) document["metadata"].push_back({key, value});
+  for (const auto& [key, value] : model.info.metadata) document["metadata"].push_back({key, value});
   for (const auto& [symbol, value] : dims.items()) document["dims"][symbol] = value;
   for (const NodeFacts& node : facts.nodes) document["nodes"].push_back(node_json(graph, node));
   if (facts.memory.peak) {
@@ -349,17 +406,24 @@ void expect_checksums(const Options& options) {
 
 void inspect(const Options& options) {
   expect_checksums(options);
-  const ir::Graph graph = options.model.load();
+  const formats::Model model = options.model.load_model();
+  const ir::Graph& graph = model.graph;
   const DimValues dims = runtime::typical_dims(graph, options.model.dim_values(graph));
   Facts facts;
   facts.file_bytes = std::int64_t(std::filesystem::file_size(options.model.path));
   facts.nodes = gather_nodes(graph, dims);
   facts.total = add_up(facts.nodes);
-  plan(graph, options, dims, facts);
+  facts.choices = runtime::saved_choices(model.info.metadata);
+  facts.packed.weights = model.packed.weights.size();
+  for (const ir::PackedWeights& weights : model.packed.weights) {
+    facts.packed.bytes += std::int64_t(weights.bytes.size_bytes());
+  }
+  facts.packed.current = model.packed.version == kernels::packing_version();
+  plan(model, options, dims, facts);
   if (options.json) {
-    print_json(graph, options, facts, dims);
+    print_json(model, options, facts, dims);
   } else {
-    print_text(graph, options, facts, dims);
+    print_text(model, options, facts, dims);
   }
 }
 

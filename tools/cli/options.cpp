@@ -10,6 +10,8 @@
 #include "strata/data/sidecar.hpp"
 #include "strata/eval/evaluate.hpp"
 #include "strata/ir/passes/pipeline.hpp"
+#include "strata/runtime/packing.hpp"
+#include "strata/runtime/saved_choices.hpp"
 
 namespace strata::cli {
 namespace {
@@ -87,13 +89,13 @@ void add_model_options(CLI::App& app, ModelOptions& options, bool with_dims) {
                "on integers where quantizers surround an op");
 }
 
-ir::Graph ModelOptions::load() const {
+formats::Model ModelOptions::load_model() const {
   formats::LoadOptions load_options;
   if (follow_links) load_options.external = formats::ExternalData::follow_links;
   if (!arithmetic.empty()) load_options.arithmetic = formats::model_arithmetic(arithmetic);
   load_options.literal = literal;
   load_options.verify = verify;
-  return formats::load(path, load_options);
+  return formats::load_model(path, load_options);
 }
 
 DimValues ModelOptions::dim_values(const ir::Graph& graph) const {
@@ -126,8 +128,8 @@ void ModelOptions::add_to(CommandLine& command) const {
 }
 
 void add_plan_options(CLI::App& app, PlanOptions& options) {
-  app.add_option("--threads", options.threads, "threads; 0: all that this process may use")
-      ->capture_default_str()
+  app.add_option("--threads", options.threads,
+                 "threads; 0: all that this process may use (default: what the file says, else 1)")
       ->check(CLI::Range(0, 256));
   app.add_option("--isa", options.isa,
                  "newest instruction set to use: baseline, avx2, avx512, avx512_vnni, avx512_bf16 "
@@ -135,9 +137,8 @@ void add_plan_options(CLI::App& app, PlanOptions& options) {
       ->type_name("NAME");
   app.add_option("--precision", options.precision,
                  "f32, or bf16: convolutions and matrix products round their factors to bf16 and "
-                 "add in f32 (needs avx512_bf16)")
-      ->type_name("NAME")
-      ->capture_default_str();
+                 "add in f32 (needs avx512_bf16). Default: what the file says, else f32")
+      ->type_name("NAME");
   app.add_option("--off", options.off, "skip a pass; may be repeated. Passes: " + pass_names())
       ->type_name("PASS")
       ->expected(1)
@@ -161,6 +162,9 @@ void add_plan_options(CLI::App& app, PlanOptions& options) {
       ->type_name("N")
       ->capture_default_str()
       ->check(CLI::Range(std::int64_t(1), std::numeric_limits<std::int64_t>::max()));
+  app.add_flag("--ignore-choices", options.ignore_choices,
+               "leave what the file says of threads, precision, passes and kernels: 'optimize' "
+               "writes how a model is best run");
   app.add_flag("--check-passes", options.check_passes,
                "run the reference interpreter around each pass and name the first that changes "
                "results");
@@ -168,7 +172,7 @@ void add_plan_options(CLI::App& app, PlanOptions& options) {
 
 runtime::SessionOptions PlanOptions::session(const DimValues& typical) const {
   runtime::SessionOptions session_options;
-  session_options.threads = threads;
+  if (threads) session_options.threads = *threads;
   session_options.passes.off = off;
   session_options.passes.check = check_passes;
   if (!memory_budget.empty()) {
@@ -176,7 +180,7 @@ runtime::SessionOptions PlanOptions::session(const DimValues& typical) const {
   }
   session_options.loop_limit = loop_limit;
   if (!isa.empty()) session_options.target.isa = parse_isa(isa);
-  session_options.target.precision = runtime::parse_precision(precision);
+  if (precision) session_options.target.precision = runtime::parse_precision(*precision);
   runtime::check_precision(session_options.target);
   for (const std::string& text : kernels) {
     auto [node, row] = split_pair("--kernel", text, "NODE=ROW");
@@ -186,16 +190,29 @@ runtime::SessionOptions PlanOptions::session(const DimValues& typical) const {
   return session_options;
 }
 
+runtime::SessionOptions PlanOptions::session_for(const formats::Model& model,
+                                                 const DimValues& typical) const {
+  runtime::SessionOptions session_options = session(typical);
+  if (!ignore_choices) {
+    const runtime::Given given{threads.has_value(), precision.has_value()};
+    runtime::follow(runtime::saved_choices(model.info.metadata), given, session_options);
+  }
+  runtime::Target& target = session_options.target;
+  target.packed->offer(model.graph, model.packed, target.rows);
+  return session_options;
+}
+
 void PlanOptions::add_to(CommandLine& command) const {
-  command.option("--threads", std::to_string(threads)).option("--isa", isa);
-  if (precision != PlanOptions().precision) command.option("--precision", precision);
+  if (threads) command.option("--threads", std::to_string(*threads));
+  command.option("--isa", isa);
+  if (precision) command.option("--precision", *precision);
   for (const std::string& pass : off) command.option("--off", pass);
   for (const std::string& kernel : kernels) command.option("--kernel", kernel);
   command.option("--memory-budget", memory_budget);
   if (loop_limit != PlanOptions().loop_limit) {
     command.option("--loop-limit", std::to_string(loop_limit));
   }
-  command.flag("--check-passes", check_passes);
+  command.flag("--ignore-choices", ignore_choices).flag("--check-passes", check_passes);
 }
 
 void add_input_options(CLI::App& app, InputOptions& options, bool with_labels) {

@@ -33,7 +33,8 @@ struct ModelOptions {
   bool verify = false;            // for commands that read all weights
   std::vector<std::string> dims;  // "NAME=VALUE"
 
-  ir::Graph load() const;
+  ir::Graph load() const { return load_model().graph; }
+  formats::Model load_model() const;
   /// Throws usage for a malformed or unknown name.
   DimValues dim_values(const ir::Graph& graph) const;
   void add_to(CommandLine& command) const;
@@ -54,17 +55,22 @@ void add_model_options(CLI::App& app, ModelOptions& options, bool with_dims);
 
 /// Options of every command that plans and runs a model.
 struct PlanOptions {
-  int threads = 1;
+  std::optional<int> threads;  // none: what the file says, else 1
   std::string isa;
-  std::string precision = "f32";
+  std::optional<std::string> precision;  // none: what the file says, else f32
   std::vector<std::string> off;
   std::vector<std::string> kernels;  // "NODE=ROW"
   std::string memory_budget;
   std::int64_t loop_limit = runtime::SessionOptions().loop_limit;
   bool check_passes = false;
+  bool ignore_choices = false;
 
   /// What a session is made with. Throws usage.
   runtime::SessionOptions session(const DimValues& typical = {}) const;
+  /// The same for this model: as its file says that it is best run where no option says otherwise,
+  /// with the weights that are packed there.
+  runtime::SessionOptions session_for(const formats::Model& model,
+                                      const DimValues& typical = {}) const;
   void add_to(CommandLine& command) const;
 };
 void add_plan_options(CLI::App& app, PlanOptions& options);

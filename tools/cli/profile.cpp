@@ -270,13 +270,14 @@ ExitCode profile_segments(const Options& options, runtime::Session& session,
 }
 
 ExitCode profile(const Options& options) {
-  ir::Graph graph = options.model.load();
+  formats::Model model = options.model.load_model();
+  const ir::Graph& graph = model.graph;
   DimValues dims;
   const std::vector<Tensor> inputs = read_inputs(options, graph, dims);
-  const runtime::SessionOptions session_options = options.plan.session(dims);
+  const runtime::SessionOptions session_options = options.plan.session_for(model, dims);
   const DimValues assumed = options.files.empty() ? dims : DimValues();
   const auto [session, binding] = at_sizes(assumed, [&] {
-    auto made = std::make_unique<runtime::Session>(std::move(graph), session_options);
+    auto made = std::make_unique<runtime::Session>(std::move(model.graph), session_options);
     auto bound = bind(*made, dims, session_options);
     return std::pair(std::move(made), std::move(bound));
   });

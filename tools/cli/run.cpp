@@ -173,13 +173,15 @@ std::vector<Port> output_ports(const ir::Graph& graph) {
 }
 
 void run_model(const Options& options) {
-  ir::Graph graph = options.model.load();
+  formats::Model model = options.model.load_model();
+  const ir::Graph& graph = model.graph;
   const std::vector<RunInputs> runs =
       read_run_inputs(options.files, graph, options.model.path, options.input);
   if (!options.output.empty()) check_output(options.output, runs.size(), graph.outputs.size());
   const std::vector<std::string> names = class_names(options);
   const std::vector<Port> ports = output_ports(graph);
-  runtime::Session session(std::move(graph), options.plan.session());
+  const runtime::SessionOptions session_options = options.plan.session_for(model);
+  runtime::Session session(std::move(model.graph), session_options);
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const std::vector<Tensor> outputs =
         with_context([&] { return runs[i].title.empty() ? std::string("running") : runs[i].title; },

@@ -8,6 +8,7 @@
 #include "strata/base/file.hpp"
 #include "strata/formats/container/container.hpp"
 #include "strata/formats/container/layout.hpp"
+#include "strata/formats/container/packed.hpp"
 #include "strata/ir/text.hpp"
 
 namespace strata::formats::container {
@@ -72,13 +73,19 @@ std::uint64_t aligned(std::uint64_t offset) {
 
 }  // namespace
 
-Content content_of(const ir::Graph& graph, const ModelInfo& info, bool with_sums) {
+Content content_of(const ir::Graph& graph, const ModelInfo& info, const ir::PackedSet& packed,
+                   bool with_sums) {
   std::vector<Tensor> parts;
   ir::TextOptions text_options;
   text_options.parts = &parts;
   const std::string text = ir::to_text(graph, text_options);
   const std::string stored = compressed(text);
-  const std::string about = info_bytes(info);
+  std::string about = info_bytes(info);
+  if (!packed.weights.empty()) {
+    append_text(about, packed_key);
+    append_text(about, packed_entry(packed, std::uint32_t(parts.size())));
+  }
+  for (const ir::PackedWeights& weights : packed.weights) parts.push_back(weights.bytes);
   if (parts.size() > std::numeric_limits<std::uint32_t>::max()) {
     fail(ErrorCode::unsupported, "{} tensors in one container", parts.size());
   }

@@ -9,6 +9,7 @@
 #include "strata/base/error.hpp"
 #include "strata/formats/container/container.hpp"
 #include "strata/formats/container/layout.hpp"
+#include "strata/formats/container/packed.hpp"
 #include "strata/ir/text.hpp"
 
 namespace strata::formats::container {
@@ -148,11 +149,8 @@ class Parts {
       : file_(file), parts_(std::move(parts)) {}
 
   Tensor read(std::size_t number, DType type, const Shape& shape) const {
-    if (number >= parts_.size()) {
-      fail(ErrorCode::model, "part {}, the file has {}", number, parts_.size());
-    }
-    const auto [offset, size, checksum] = parts_[number];
-    const auto bytes = file_.bytes().subspan(std::size_t(offset), std::size_t(size));
+    const auto bytes = bytes_of(number);
+    const std::size_t size = bytes.size();
     // Divided, so that nothing wraps.
     if (size % size_of(type) != 0 || shape.elements() != std::int64_t(size / size_of(type))) {
       fail(ErrorCode::model, "part {} has {} bytes, {}{} does not", number, size, to_string(type),
@@ -162,7 +160,21 @@ class Parts {
     return Tensor::borrow(type, shape, static_cast<const void*>(bytes.data()), file_.owner());
   }
 
+  Tensor read_bytes(std::size_t number) const {
+    const auto bytes = bytes_of(number);
+    return Tensor::borrow(DType::u8, Shape{std::int64_t(bytes.size())},
+                          static_cast<const void*>(bytes.data()), file_.owner());
+  }
+
  private:
+  std::span<const std::byte> bytes_of(std::size_t number) const {
+    if (number >= parts_.size()) {
+      fail(ErrorCode::model, "part {}, the file has {}", number, parts_.size());
+    }
+    const auto [offset, size, checksum] = parts_[number];
+    return file_.bytes().subspan(std::size_t(offset), std::size_t(size));
+  }
+
   const MappedFile& file_;
   std::vector<PartRow> parts_;
 };
@@ -171,6 +183,16 @@ std::string_view read_info_text(ByteReader& reader) {
   const auto size = reader.read<std::uint32_t>();
   const auto bytes = reader.take(size);
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// Calls `body` with the key and the value of each entry of the info.
+template <class Body>
+void for_each_entry(const Head& head, Body&& body) {
+  ByteReader reader(head.info);
+  while (reader.remaining() > 0) {
+    const std::string_view key = read_info_text(reader);
+    body(key, read_info_text(reader));
+  }
 }
 
 }  // namespace
@@ -197,21 +219,33 @@ ModelInfo read_info(std::span<const std::byte> bytes) {
       {":domain", &info.domain},
       {":description", &info.description},
       {":graph_description", &info.graph_description}};
-  ByteReader reader(read_head(bytes).info);
-  while (reader.remaining() > 0) {
-    const std::string_view key = read_info_text(reader);
-    const std::string_view value = read_info_text(reader);
+  for_each_entry(read_head(bytes), [&](std::string_view key, std::string_view value) {
     const auto* field =
         std::ranges::find(known, key, &std::pair<std::string_view, std::string*>::first);
     if (field != std::end(known)) {
       *field->second = value;
     } else if (key == ":version") {
       std::from_chars(value.data(), value.data() + value.size(), info.version);
-    } else {
+    } else if (key != packed_key) {
       info.metadata.emplace_back(key.starts_with("::") ? key.substr(1) : key, value);
     }
-  }
+  });
   return info;
+}
+
+ir::PackedSet read_packed(const MappedFile& file) {
+  const Head head = read_head(file.bytes());
+  ir::PackedSet packed;
+  for_each_entry(head, [&](std::string_view key, std::string_view value) {
+    if (key != packed_key) return;
+    const Parts parts(file, read_table(head));
+    packed = with_context(
+        [] { return std::string("packed weights"); },
+        [&] {
+          return parse_packed(value, [&](std::size_t number) { return parts.read_bytes(number); });
+        });
+  });
+  return packed;
 }
 
 }  // namespace strata::formats::container
