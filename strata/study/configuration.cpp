@@ -13,8 +13,9 @@ std::vector<std::string> changes(const Configuration& configuration) {
   for (const auto& [node, row] : configuration.kernels) {
     texts.push_back(fmt::format("{}.kernel={}", node, row));
   }
-  if (!configuration.fusion) texts.push_back("fusion=off");
-  if (configuration.threads != 1) texts.push_back(fmt::format("threads={}", configuration.threads));
+  for (const auto& [name, value] : configuration.execution) {
+    texts.push_back(fmt::format("{}={}", name, value));
+  }
   return texts;
 }
 
@@ -36,8 +37,9 @@ std::string short_name(const Configuration& configuration, std::size_t layers) {
   } else if (!configuration.kernels.empty()) {
     parts.push_back(fmt::format("{} kernels pinned", configuration.kernels.size()));
   }
-  if (!configuration.fusion) parts.push_back("unfused");
-  if (configuration.threads != 1) parts.push_back(fmt::format("{} threads", configuration.threads));
+  for (const auto& [name, value] : configuration.execution) {
+    parts.push_back(fmt::format("{} {}", name, value));
+  }
   return parts.empty() ? "default" : fmt::format("{}", fmt::join(parts, ", "));
 }
 

@@ -13,14 +13,14 @@ namespace strata::study {
 struct Configuration {
   std::map<std::string, std::string> encodings;  ///< layer to encoding of its weights
   std::map<std::string, std::string> kernels;    ///< node to the row it is pinned to
-  bool fusion = true;
-  int threads = 1;
+  /// What is not the default of execution_choices: "threads" to "2", "fuse" to "off".
+  std::map<std::string, std::string> execution;
 
   auto operator<=>(const Configuration&) const = default;
 };
 
 /// One text for each difference: "conv1.encoding=i8_channel",
-/// "conv1.kernel=conv2d_f32_direct_avx2", "fusion=off", "threads=2". Empty for the default.
+/// "conv1.kernel=conv2d_f32_direct_avx2", "fuse=off", "threads=2". Empty for the default.
 std::vector<std::string> changes(const Configuration& configuration);
 
 /// A short name for tables: "default", "conv1 i8_channel", "9 layers i8_tensor, fc f16", "all f16".

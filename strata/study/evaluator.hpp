@@ -43,8 +43,14 @@ class Evaluator {
   /// `effort` multiplies the time spent on latency.
   virtual std::optional<Measured> measure(const Configuration& configuration, double effort,
                                           const Stopped& stopped) = 0;
-  /// Which kernels are worth trying in this configuration.
+  /// Which kernels are worth trying in this configuration, by modelled times.
   virtual std::vector<tune::NodeRows> kernels(const Configuration& configuration) = 0;
+  /// The same by measured times, as far as there is time; those that can be told to win.
+  virtual std::vector<tune::NodeRows> timed_kernels(const Configuration& configuration,
+                                                    const Stopped& stopped);
+  /// Layers computed on integers that take longer so than on floats.
+  virtual std::vector<std::string> slow_integers(const Configuration& configuration,
+                                                 const Stopped& stopped);
 };
 
 }  // namespace strata::study

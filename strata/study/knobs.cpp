@@ -1,6 +1,7 @@
 #include "strata/study/knobs.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace strata::study {
 namespace {
@@ -49,18 +50,18 @@ std::vector<Knob> encoding_knobs(const SearchSpace& space) {
 
 std::vector<Knob> execution_knobs(const SearchSpace& space, const Configuration& base) {
   std::vector<Knob> knobs;
-  if (space.fusion) {
-    knobs.push_back({search::boolean("fusion", base.fusion),
-                     [](Configuration& configuration, std::uint32_t choice) {
-                       configuration.fusion = choice != 0;
-                     }});
-  }
-  if (space.threads.size() > 1) {
-    const std::vector<std::int64_t> counts(space.threads.begin(), space.threads.end());
-    const auto own = std::ranges::find(space.threads, base.threads) - space.threads.begin();
-    knobs.push_back({search::integers("threads", counts, std::uint32_t(own)),
-                     [threads = space.threads](Configuration& configuration, std::uint32_t choice) {
-                       configuration.threads = threads[choice];
+  for (const ExecutionChoice& choice : space.execution) {
+    const auto set = base.execution.find(choice.name);
+    const auto own = set == base.execution.end() ? choice.values.begin()
+                                                 : std::ranges::find(choice.values, set->second);
+    knobs.push_back({search::categorical(choice.name, choice.values,
+                                         std::uint32_t(own - choice.values.begin())),
+                     [choice](Configuration& configuration, std::uint32_t number) {
+                       if (number == 0) {
+                         configuration.execution.erase(choice.name);
+                       } else {
+                         configuration.execution[choice.name] = choice.values[number];
+                       }
                      }});
   }
   return knobs;
@@ -69,19 +70,45 @@ std::vector<Knob> execution_knobs(const SearchSpace& space, const Configuration&
 std::vector<Knob> kernel_knobs(std::span<const tune::NodeRows> nodes) {
   std::vector<Knob> knobs;
   for (const tune::NodeRows& node : nodes) {
-    std::vector<std::string> choices{"auto"};
+    std::vector<std::string> choices{"as it is"};
     for (const tune::RowOption& option : node.options) {
       if (option.row != node.chosen) choices.push_back(option.row);
     }
     knobs.push_back(
         {search::categorical(node.node + ".kernel", choices),
          [name = node.node, choices](Configuration& configuration, std::uint32_t choice) {
-           if (choice == 0) {
-             configuration.kernels.erase(name);
-           } else {
-             configuration.kernels[name] = choices[choice];
-           }
+           if (choice != 0) configuration.kernels[name] = choices[choice];
          }});
+  }
+  return knobs;
+}
+
+std::vector<Knob> joint_kernel_knob(std::span<const tune::NodeRows> nodes) {
+  std::map<std::string, std::string> fastest;
+  for (const tune::NodeRows& node : nodes) {
+    if (const tune::RowOption* option = node.fastest()) fastest[node.node] = option->row;
+  }
+  if (fastest.size() < 2) return {};
+  return {{search::categorical("all.kernel", {"as it is", "fastest"}),
+           [fastest](Configuration& configuration, std::uint32_t choice) {
+             if (choice == 0) return;
+             for (const auto& [node, row] : fastest) configuration.kernels[node] = row;
+           }}};
+}
+
+std::vector<Knob> float_knobs(const SearchSpace& space, std::span<const std::string> layers) {
+  std::vector<Knob> knobs;
+  for (const SearchSpace::Layer& layer : space.layers) {
+    if (std::ranges::find(layers, layer.name) == layers.end()) continue;
+    std::vector<std::string> choices{"as it is", layer.encoding};
+    for (const std::string& encoding : space.encodings) {
+      // The smallest that is computed on floats.
+      if (encoding == "i8_channel" && layer.encoding != encoding) choices.push_back(encoding);
+    }
+    knobs.push_back({search::categorical(layer.name + ".encoding", choices),
+                     [layer, choices](Configuration& configuration, std::uint32_t choice) {
+                       if (choice != 0) set_encoding(configuration, layer, choices[choice]);
+                     }});
   }
   return knobs;
 }

@@ -19,10 +19,15 @@ struct Knob {
 std::vector<Knob> uniform_encoding_knob(const SearchSpace& space);
 /// One for each layer.
 std::vector<Knob> encoding_knobs(const SearchSpace& space);
-/// Fusion and threads, where the space leaves a choice.
+/// One for each of the space's execution choices.
 std::vector<Knob> execution_knobs(const SearchSpace& space, const Configuration& base);
-/// One for each node; the default choice leaves it to the runtime.
+/// One for each node; the default choice leaves it as it is.
 std::vector<Knob> kernel_knobs(std::span<const tune::NodeRows> nodes);
+/// One that gives every node its fastest measured row, under the name "all.kernel"; none where that
+/// concerns fewer than two nodes.
+std::vector<Knob> joint_kernel_knob(std::span<const tune::NodeRows> nodes);
+/// One for each of these layers, that are computed on integers: as it is, or on floats.
+std::vector<Knob> float_knobs(const SearchSpace& space, std::span<const std::string> layers);
 
 search::Space space_of(std::span<const Knob> knobs);
 /// `base` with the choices of a point of space_of(knobs).

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <limits>
 
 #include "strata/ir/cost.hpp"
@@ -32,7 +33,7 @@ const Candidate* with_kernel(const SearchResult& result, const std::string& node
     const Candidate& candidate = result.candidates[i];
     const Configuration& other = candidate.configuration;
     if (candidate.measured.failed() || other.encodings != chosen.encodings ||
-        other.fusion != chosen.fusion || other.threads != chosen.threads) {
+        other.execution != chosen.execution) {
       continue;
     }
     const auto pinned = other.kernels.find(node);
@@ -46,7 +47,8 @@ const Candidate* with_kernel(const SearchResult& result, const std::string& node
 class Describer {
  public:
   Describer(ModelEvaluator& evaluator, const SearchResult& result)
-      : result_(result),
+      : evaluator_(evaluator),
+        result_(result),
         chosen_(result.candidates[std::size_t(result.chosen)]),
         runner_(evaluator.runner(chosen_.configuration)) {
     Configuration unpinned = chosen_.configuration;
@@ -68,6 +70,7 @@ class Describer {
       layers.push_back(describe(runner_->binding().program().steps()[i]));
       layers.back().seconds = timings[i];
     }
+    compare_with_floats(layers, [&] { return std::chrono::steady_clock::now() >= end; });
     return layers;
   }
 
@@ -110,6 +113,22 @@ class Describer {
     return layer;
   }
 
+  /// Where integers win and where they do not.
+  void compare_with_floats(std::vector<LayerInfo>& layers, const std::function<bool()>& is_over) {
+    for (const auto& [name, seconds, float_seconds, share] :
+         evaluator_.integer_times(chosen_.configuration, is_over)) {
+      const auto layer = std::ranges::find(layers, name, &LayerInfo::name);
+      if (layer == layers.end() || float_seconds == 0) continue;
+      layer->seconds = seconds;
+      layer->float_seconds = float_seconds;
+      layer->integers_lose = share > Limits().latency_tolerance;
+      layer->others.push_back(
+          {"(floats)", fmt::format("measured: the layer takes {:.3f} times as long on integers as "
+                                   "in the float default",
+                                   seconds / float_seconds)});
+    }
+  }
+
   /// Rows that could run the node as well.
   void add_measured(LayerInfo& layer) const {
     const auto node = std::ranges::find(nodes_, layer.name, &tune::NodeRows::node);
@@ -143,6 +162,7 @@ class Describer {
     }
   }
 
+  ModelEvaluator& evaluator_;
   const SearchResult& result_;
   const Candidate& chosen_;
   std::unique_ptr<eval::Runner> runner_;

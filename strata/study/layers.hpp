@@ -23,6 +23,10 @@ struct LayerInfo {
   std::string encoding;              ///< of its weights; empty: none
   std::string row;
   double seconds = 0;  ///< median of one run
+  /// Of a layer on integers: the same in the float default, 0 where not known. Both with the
+  /// reorders around it, so that `seconds` of such a layer counts them too.
+  double float_seconds = 0;
+  bool integers_lose = false;  ///< floats would save more of the whole than the tolerance
   std::int64_t macs = 0;
   std::int64_t weight_bytes = 0;  ///< of all its constants, as stored in the file
   std::vector<OtherRow> others;

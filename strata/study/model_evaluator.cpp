@@ -14,6 +14,7 @@
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/runtime/packing.hpp"
 #include "strata/runtime/segments.hpp"
+#include "strata/study/node_times.hpp"
 
 namespace strata::study {
 namespace {
@@ -29,9 +30,6 @@ constexpr double least_heats = 6;
 constexpr double fast_compile_s = 10e-3;
 constexpr std::uint64_t largest_gap = 1 << 16;  // bytes
 
-/// Joins activations to the nodes before them: for running, not for the file.
-constexpr const char* execution_pass = "fuse";
-
 /// Grids of activations hardly change with more.
 constexpr std::size_t most_calibration_records = 128;
 
@@ -41,8 +39,9 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 }  // namespace
 
-formats::SaveOptions file_options() {
+formats::SaveOptions file_options(formats::ModelInfo info) {
   formats::SaveOptions options;
+  options.info = std::move(info);
   options.narrow_weights = true;
   return options;
 }
@@ -111,9 +110,7 @@ SearchSpace ModelEvaluator::space(int most_threads) const {
       if (saves) space.encodings.emplace_back(scheme.name);
     }
   }
-  space.threads.clear();
-  for (int threads = 1; threads < most_threads; threads *= 2) space.threads.push_back(threads);
-  space.threads.push_back(std::max(most_threads, 1));
+  space.execution = execution_choices({most_threads, options_.target.isa});
   return space;
 }
 
@@ -145,15 +142,24 @@ bool ModelEvaluator::stores(const EncodedTensor& weights) const {
                                                     : formats::onnx_stores(weights);
 }
 
+formats::ModelInfo ModelEvaluator::file_info(const Configuration& configuration) const {
+  formats::ModelInfo info;
+  runtime::SavedChoices choices = saved_choices(configuration);
+  choices.machine = options_.target.machine.cpu_name;
+  runtime::save_choices(info.metadata, choices);
+  return info;
+}
+
 std::int64_t ModelEvaluator::file_bytes(const Configuration& configuration,
                                         const Stopped& stopped) const {
   switch (options_.format) {
     case formats::Format::container:
-      return formats::container_size(version(configuration, stopped));
+      return formats::container_size(version(configuration, stopped), file_info(configuration));
     case formats::Format::tflite:
       return std::int64_t(tflite_version(configuration, stopped).bytes->size());
     default:
-      return formats::onnx_size(version(configuration, stopped), file_options());
+      return formats::onnx_size(version(configuration, stopped),
+                                file_options(file_info(configuration)));
   }
 }
 
@@ -199,10 +205,12 @@ std::shared_ptr<const runtime::Program> ModelEvaluator::program(const Configurat
   const bool as_file =
       options_.format == formats::Format::tflite && !configuration.encodings.empty();
   ir::Graph graph = as_file ? tflite_version(configuration).graph : version(configuration);
+  const runtime::SavedChoices choices = saved_choices(configuration);
   ir::PassOptions passes;
-  if (!configuration.fusion) passes.off = {execution_pass};
+  passes.off = choices.off;
   ir::optimize(graph, passes);
-  for (const auto& [node, row] : configuration.kernels) target.pins.push_back({node, row});
+  target.precision = choices.precision;
+  target.pins = choices.pins;
   return runtime::Program::compile(std::move(graph), target);
 }
 
@@ -213,7 +221,7 @@ std::shared_ptr<ThreadPool> ModelEvaluator::pool(int threads) {
 }
 
 std::unique_ptr<eval::Runner> ModelEvaluator::runner(const Configuration& configuration) {
-  return runner(program(configuration), configuration.threads);
+  return runner(program(configuration), saved_choices(configuration).threads);
 }
 
 std::unique_ptr<eval::Runner> ModelEvaluator::runner(
@@ -264,7 +272,7 @@ std::optional<Measured> ModelEvaluator::measure(const Configuration& configurati
     const auto start = std::chrono::steady_clock::now();
     const auto compiled = program(configuration);
     compile_s_ = seconds_since(start);
-    add_memory(compiled, configuration.threads, measured);
+    add_memory(compiled, saved_choices(configuration).threads, measured);
     if (!is_default && !measured.over_budget.empty()) {
       measured.failure = measured.over_budget;
       return measured;
@@ -328,7 +336,7 @@ tune::HeatsResult ModelEvaluator::race(const Configuration& candidate,
       target.packed = std::make_shared<runtime::PackedStore>();
       running = program(configuration, std::move(target));
     }
-    return runner(running, configuration.threads);
+    return runner(running, saved_choices(configuration).threads);
   };
   const auto prepare = [&](std::size_t heat) {
     gaps.clear();
@@ -361,6 +369,57 @@ void ModelEvaluator::time(const Configuration& candidate,
 
 std::vector<tune::NodeRows> ModelEvaluator::kernels(const Configuration& configuration) {
   return tune::rows_to_try(*program(configuration));
+}
+
+std::vector<tune::NodeRows> ModelEvaluator::timed_kernels(const Configuration& configuration,
+                                                          const Stopped& stopped) {
+  const auto make = [&](const std::map<std::string, std::string>& pins) {
+    Configuration pinned = configuration;
+    for (const auto& [node, row] : pins) pinned.kernels[node] = row;
+    return runner(pinned);
+  };
+  return tune::worth_trying(timed_rows(kernels(configuration), make, {}, stopped));
+}
+
+std::vector<ModelEvaluator::IntegerTime> ModelEvaluator::integer_times(
+    const Configuration& configuration, const Stopped& stopped) {
+  std::vector<IntegerTime> times;
+  for (const auto& [layer, encoding] : configuration.encodings) {
+    if (find_static_scheme(encoding)) times.push_back({layer});
+  }
+  if (times.empty()) return times;
+  Configuration floats;
+  floats.execution = configuration.execution;
+  const auto ours = runner(configuration), theirs = runner(floats);
+  eval::Runner* const runners[] = {ours.get(), theirs.get()};
+  const std::vector<NodeTimes> of_nodes = node_times(runners, {}, stopped);
+  const auto whole = [&](std::size_t which, const std::string& layer) {
+    double seconds = 0;
+    for (const runtime::Step& step : runners[which]->binding().program().steps()) {
+      if (step.node == ir::no_node) continue;
+      const ir::Node& node = runners[which]->binding().program().graph().node(step.node);
+      const bool is_its = step.name == layer || std::ranges::count(node.sources, layer) > 0;
+      if (is_its) seconds += of_nodes[which].at(step.name);
+    }
+    return seconds;
+  };
+  double total = 0;
+  for (const auto& [node, seconds] : of_nodes[0]) total += seconds;
+  for (IntegerTime& time : times) {
+    time.seconds = whole(0, time.layer);
+    time.float_seconds = whole(1, time.layer);
+    if (time.float_seconds > 0) time.share = (time.seconds - time.float_seconds) / total;
+  }
+  return times;
+}
+
+std::vector<std::string> ModelEvaluator::slow_integers(const Configuration& configuration,
+                                                       const Stopped& stopped) {
+  std::vector<std::string> layers;
+  for (const IntegerTime& time : integer_times(configuration, stopped)) {
+    if (time.share > Limits().latency_tolerance) layers.push_back(time.layer);
+  }
+  return layers;
 }
 
 void ModelEvaluator::judge_more(const std::shared_ptr<const runtime::Program>& program,

@@ -44,7 +44,7 @@ struct Verdict {
 };
 
 /// How versions are written as ONNX: codes of at most 4 bits in so many.
-formats::SaveOptions file_options();
+formats::SaveOptions file_options(formats::ModelInfo info = {});
 
 /// Measures versions of a model by building, running and exporting them.
 class ModelEvaluator final : public Evaluator {
@@ -61,13 +61,27 @@ class ModelEvaluator final : public Evaluator {
   void keep_records(std::size_t count);
   std::size_t records() const { return records_.size(); }
 
-  /// Every float weight with every encoding that is searched and that the file can have; threads 1,
-  /// 2, 4 ... up to `most_threads`.
+  /// Every float weight with every encoding that is searched and that the file can have; every
+  /// execution choice that this machine leaves, with up to `most_threads`.
   SearchSpace space(int most_threads) const;
 
   std::optional<Measured> measure(const Configuration& configuration, double effort,
                                   const Stopped& stopped) override;
   std::vector<tune::NodeRows> kernels(const Configuration& configuration) override;
+  std::vector<tune::NodeRows> timed_kernels(const Configuration& configuration,
+                                            const Stopped& stopped) override;
+  std::vector<std::string> slow_integers(const Configuration& configuration,
+                                         const Stopped& stopped) override;
+  /// Seconds of the integer layers of a version within its plan, and on floats within the
+  /// default's. Of a layer that has become several steps the whole counts.
+  struct IntegerTime {
+    std::string layer;
+    double seconds = 0;
+    double float_seconds = 0;
+    double share = 0;  ///< of the version's time that floats would save; negative where they lose
+  };
+  std::vector<IntegerTime> integer_times(const Configuration& configuration,
+                                         const Stopped& stopped);
 
   /// Judged on records that measure() does not look at. Stopped early, it stands on those that both
   /// have judged by then, drawn evenly from all: on a few at least.
@@ -84,6 +98,8 @@ class ModelEvaluator final : public Evaluator {
   /// The same as a TensorFlow Lite file, with what reading it gives.
   const TfliteForm& tflite_version(const Configuration& configuration,
                                    const Stopped& stopped = {}) const;
+  /// What the file says of itself: how it is best run.
+  formats::ModelInfo file_info(const Configuration& configuration) const;
   /// Bytes of the file that would be written; calibrates where it must.
   std::int64_t file_bytes(const Configuration& configuration, const Stopped& stopped = {}) const;
   /// What runs. Weights that are packed alike are shared between programs.

@@ -1,5 +1,7 @@
 #include "strata/study/optimize.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -65,9 +67,12 @@ void write_model(const OptimizeOptions& options, const OptimizeOutcome& outcome,
   }
   const ir::Graph version = evaluator.version(chosen);
   if (format == formats::Format::onnx) {
-    return formats::save_onnx(version, options.output, file_options());
+    return formats::save_onnx(version, options.output, file_options(evaluator.file_info(chosen)));
   }
   formats::ModelInfo info = formats::model_info(options.model);
+  runtime::SavedChoices choices = saved_choices(chosen);
+  choices.machine = outcome.environment.cpu;
+  runtime::save_choices(info.metadata, choices);
   formats::set_command(info, options.command);
   formats::save_container(version, options.output, info);
 }
@@ -133,6 +138,7 @@ class Job {
       judge(evaluator);
       outcome_.interrupted = is_interrupted();
       outcome_.layers = describe_layers(evaluator, outcome_.search, layer_seconds());
+      tell_slow_integers();
       write_model(options_, outcome_, evaluator, file);
       write_reports(options_, outcome_);
     }
@@ -213,6 +219,19 @@ class Job {
         search_versions(evaluator.space(options_.threads), evaluator, search, observer);
     if (!outcome_.delivered()) return;
     if (const auto warning = noise_warning(outcome_.chosen().measured.ratio)) warn(*warning);
+  }
+
+  /// Integers need not be faster than floats: then the smaller file is all that speaks for them.
+  void tell_slow_integers() {
+    std::string layers;
+    for (const LayerInfo& layer : outcome_.layers) {
+      if (!layer.integers_lose) continue;
+      layers += fmt::format("{}{} ({:.2f} times)", layers.empty() ? "" : ", ", layer.name,
+                            layer.seconds / layer.float_seconds);
+    }
+    if (layers.empty()) return;
+    warn({"slow_integers", "on this machine integers take longer than floats would in: " + layers +
+                               "; the version is chosen for its size and time as a whole"});
   }
 
   void judge(ModelEvaluator& evaluator) {

@@ -48,7 +48,7 @@ json candidate_document(const Candidate& candidate, const SearchResult& result) 
                    {"changes", changes(candidate.configuration)},
                    {"status", status_of(candidate)},
                    {"at_s", candidate.at_s},
-                   {"threads", candidate.configuration.threads},
+                   {"threads", saved_choices(candidate.configuration).threads},
                    {"confirmed", candidate.confirmed},
                    {"front", std::ranges::count(result.front, candidate.id) != 0}};
   if (!candidate.rejected.empty()) document["note"] = candidate.rejected;
@@ -70,6 +70,7 @@ json layer_document(const LayerInfo& layer) {
                    {"rejected", json::array()}};
   if (!layer.output.empty()) document["output"] = layer.output;
   if (!layer.encoding.empty()) document["encoding"] = layer.encoding;
+  if (layer.float_seconds > 0) document["float_time_s"] = layer.float_seconds;
   if (layer.weight_bytes) document["weight_bytes"] = layer.weight_bytes;
   for (const OtherRow& other : layer.others) {
     document["rejected"].push_back({{"variant", other.row}, {"reason", other.reason}});
@@ -154,31 +155,32 @@ json optimize_document(const OptimizeOptions& options, const OptimizeOutcome& ou
   }
   json layers = json::array();
   for (const LayerInfo& layer : outcome.layers) layers.push_back(layer_document(layer));
-  return {{"schema", "strata.optimize/1"},
-          {"created", utc_now()},
-          {"command", options.command},
-          {"model", model_document(options, outcome)},
-          {"output", {{"path", options.output.string()}}},
-          {"data",
-           {{"name", options.data_name},
-            {"metric", outcome.measure},
-            {"search_count", outcome.records.search_records},
-            {"verdict_count", outcome.verdict.drop.count}}},
-          {"limits",
-           {{"max_drop", options.max_drop},
-            {"time_s", options.time_s ? json(*options.time_s) : json()},
-            {"memory_bytes", options.memory_budget ? json(*options.memory_budget) : json()}}},
-          {"ended", to_string(outcome.search.ended)},
-          {"interrupted", outcome.interrupted},
-          {"warnings", warnings_document(outcome)},
-          {"elapsed_s", outcome.search.elapsed_s},
-          {"verdict", verdict_document(outcome)},
-          {"candidates", std::move(candidates)},
-          {"layers", std::move(layers)},
-          {"environment",
-           environment_document(outcome.environment, outcome.chosen().configuration.threads)},
-          {"options", options_document(options, outcome)},
-          {"clocks", clocks_document()}};
+  return {
+      {"schema", "strata.optimize/1"},
+      {"created", utc_now()},
+      {"command", options.command},
+      {"model", model_document(options, outcome)},
+      {"output", {{"path", options.output.string()}}},
+      {"data",
+       {{"name", options.data_name},
+        {"metric", outcome.measure},
+        {"search_count", outcome.records.search_records},
+        {"verdict_count", outcome.verdict.drop.count}}},
+      {"limits",
+       {{"max_drop", options.max_drop},
+        {"time_s", options.time_s ? json(*options.time_s) : json()},
+        {"memory_bytes", options.memory_budget ? json(*options.memory_budget) : json()}}},
+      {"ended", to_string(outcome.search.ended)},
+      {"interrupted", outcome.interrupted},
+      {"warnings", warnings_document(outcome)},
+      {"elapsed_s", outcome.search.elapsed_s},
+      {"verdict", verdict_document(outcome)},
+      {"candidates", std::move(candidates)},
+      {"layers", std::move(layers)},
+      {"environment", environment_document(outcome.environment,
+                                           saved_choices(outcome.chosen().configuration).threads)},
+      {"options", options_document(options, outcome)},
+      {"clocks", clocks_document()}};
 }
 
 json front_document(const OptimizeOptions& options, const OptimizeOutcome& outcome) {
@@ -186,10 +188,12 @@ json front_document(const OptimizeOptions& options, const OptimizeOutcome& outco
   const auto add = [&](const Candidate& candidate) {
     json document = candidate_document(candidate, outcome.search);
     const Configuration& configuration = candidate.configuration;
+    const runtime::SavedChoices choices = saved_choices(configuration);
     document["configuration"] = {{"encodings", configuration.encodings},
                                  {"kernels", configuration.kernels},
-                                 {"fusion", configuration.fusion},
-                                 {"threads", configuration.threads}};
+                                 {"threads", choices.threads},
+                                 {"precision", to_string(choices.precision)},
+                                 {"off", choices.off}};
     members.push_back(std::move(document));
   };
   for (const int id : outcome.search.front) add(outcome.search.candidates[std::size_t(id)]);

@@ -176,7 +176,8 @@ class Search {
            total("greedy_by_sensitivity", encoding_knobs(space_)) +
            total("exhaustive_per_parameter", execution_knobs(space_, {})) +
            (default_fits() ? 1 : 2) *
-               total("exhaustive_per_parameter", kernel_knobs(kernel_rows({})));
+               total("exhaustive_per_parameter", kernel_knobs(kernel_rows({}))) +
+           1;  // all kernels that win within the plan together
   }
 
   void search_everything() {
@@ -228,8 +229,26 @@ class Search {
                latency_index, search_until});
     base = best().configuration;
     if (stopped(search_until)) return;
-    run_stage({"kernels", "exhaustive_per_parameter", kernel_knobs(kernel_rows(base)), base,
-               latency_index, search_until});
+    run_stage({"kernels", "exhaustive_per_parameter", timed_kernel_knobs(base), base, latency_index,
+               search_until});
+    base = best().configuration;
+    if (stopped(search_until)) return;
+    const std::vector<std::string> slow = evaluator_.slow_integers(base, until(search_until));
+    run_stage({"floats", "exhaustive_per_parameter", float_knobs(space_, slow), base, latency_index,
+               search_until});
+  }
+
+  /// What measurements within the plan let expect something of: all of it together, then each
+  /// alone.
+  std::vector<Knob> timed_kernel_knobs(const Configuration& configuration) {
+    const auto nodes = evaluator_.timed_kernels(configuration, until(search_until));
+    std::vector<Knob> knobs = joint_kernel_knob(nodes);
+    std::ranges::move(kernel_knobs(nodes), std::back_inserter(knobs));
+    return knobs;
+  }
+
+  Evaluator::Stopped until(double share) const {
+    return [this, share] { return interrupted() || out_of_time(share); };
   }
 
   /// The limits as a last objective, so that strategies need not know how drops are judged.
@@ -280,8 +299,7 @@ class Search {
         known != by_configuration_.end()) {
       return known->second;
     }
-    const auto measured =
-        evaluator_.measure(configuration, 1, [&] { return interrupted() || out_of_time(until); });
+    const auto measured = evaluator_.measure(configuration, 1, this->until(until));
     if (!measured) return std::nullopt;
     add(configuration, *measured, phase);
     return result_.candidates.size() - 1;

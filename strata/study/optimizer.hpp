@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "strata/study/choice.hpp"
+#include "strata/study/execution_choices.hpp"
 
 namespace strata::study {
 
@@ -17,8 +18,7 @@ struct SearchSpace {
   };
   std::vector<Layer> layers;
   std::vector<std::string> encodings;  ///< that a layer may get
-  std::vector<int> threads = {1};
-  bool fusion = true;  ///< whether to try without
+  std::vector<ExecutionChoice> execution;
 };
 
 enum class Ended { complete, time, interrupted };

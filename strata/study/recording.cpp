@@ -25,16 +25,14 @@ tune::Timing timing_from(const json& document) {
 json to_document(const Configuration& configuration) {
   return {{"encodings", configuration.encodings},
           {"kernels", configuration.kernels},
-          {"fusion", configuration.fusion},
-          {"threads", configuration.threads}};
+          {"execution", configuration.execution}};
 }
 
 Configuration configuration_from(const json& document) {
   Configuration configuration;
   document.at("encodings").get_to(configuration.encodings);
   document.at("kernels").get_to(configuration.kernels);
-  document.at("fusion").get_to(configuration.fusion);
-  document.at("threads").get_to(configuration.threads);
+  document.at("execution").get_to(configuration.execution);
   return configuration;
 }
 
@@ -76,7 +74,8 @@ Measured measured_from(const json& document) {
 json to_document(const tune::NodeRows& rows) {
   json options = json::array();
   for (const tune::RowOption& option : rows.options) {
-    options.push_back({{"row", option.row}, {"modelled_s", option.seconds}});
+    options.push_back(
+        {{"row", option.row}, {"modelled_s", option.seconds}, {"measured_s", option.measured}});
   }
   return {{"node", rows.node}, {"chosen", rows.chosen}, {"options", std::move(options)}};
 }
@@ -84,7 +83,7 @@ json to_document(const tune::NodeRows& rows) {
 tune::NodeRows rows_from(const json& document) {
   tune::NodeRows rows{document.at("node"), document.at("chosen"), {}};
   for (const json& option : document.at("options")) {
-    rows.options.push_back({option.at("row"), option.at("modelled_s")});
+    rows.options.push_back({option.at("row"), option.at("modelled_s"), option.at("measured_s")});
   }
   return rows;
 }
@@ -92,17 +91,28 @@ tune::NodeRows rows_from(const json& document) {
 }  // namespace
 
 std::string to_json(const Recording& recording) {
-  json document = {
-      {"schema", "strata.recording/1"}, {"measured", json::array()}, {"kernels", json::array()}};
+  json document = {{"schema", "strata.recording/2"},
+                   {"measured", json::array()},
+                   {"kernels", json::array()},
+                   {"timed_kernels", json::array()},
+                   {"slow_integers", json::array()}};
   for (const auto& [configuration, measured] : recording.measured) {
     document["measured"].push_back(
         {{"configuration", to_document(configuration)}, {"result", to_document(measured)}});
   }
-  for (const auto& [configuration, nodes] : recording.kernels) {
-    json list = json::array();
-    for (const tune::NodeRows& rows : nodes) list.push_back(to_document(rows));
-    document["kernels"].push_back(
-        {{"configuration", to_document(configuration)}, {"nodes", std::move(list)}});
+  const auto add_kernels = [&](const char* key, const Recording::Kernels& kernels) {
+    for (const auto& [configuration, nodes] : kernels) {
+      json list = json::array();
+      for (const tune::NodeRows& rows : nodes) list.push_back(to_document(rows));
+      document[key].push_back(
+          {{"configuration", to_document(configuration)}, {"nodes", std::move(list)}});
+    }
+  };
+  add_kernels("kernels", recording.kernels);
+  add_kernels("timed_kernels", recording.timed_kernels);
+  for (const auto& [configuration, layers] : recording.slow_integers) {
+    document["slow_integers"].push_back(
+        {{"configuration", to_document(configuration)}, {"layers", layers}});
   }
   return document.dump(1, ' ', false, json::error_handler_t::replace);
 }
@@ -115,9 +125,17 @@ Recording recording_from_json(std::string_view text) {
       recording.measured[configuration_from(entry.at("configuration"))] =
           measured_from(entry.at("result"));
     }
-    for (const json& entry : document.at("kernels")) {
-      auto& nodes = recording.kernels[configuration_from(entry.at("configuration"))];
-      for (const json& rows : entry.at("nodes")) nodes.push_back(rows_from(rows));
+    const auto read_kernels = [&](const char* key, Recording::Kernels& kernels) {
+      for (const json& entry : document.at(key)) {
+        auto& nodes = kernels[configuration_from(entry.at("configuration"))];
+        for (const json& rows : entry.at("nodes")) nodes.push_back(rows_from(rows));
+      }
+    };
+    read_kernels("kernels", recording.kernels);
+    read_kernels("timed_kernels", recording.timed_kernels);
+    for (const json& entry : document.at("slow_integers")) {
+      entry.at("layers").get_to(
+          recording.slow_integers[configuration_from(entry.at("configuration"))]);
     }
     return recording;
   } catch (const json::exception& error) {
@@ -136,6 +154,16 @@ std::vector<tune::NodeRows> Recorder::kernels(const Configuration& configuration
   return recording_.kernels[configuration] = evaluator_.kernels(configuration);
 }
 
+std::vector<tune::NodeRows> Recorder::timed_kernels(const Configuration& configuration,
+                                                    const Stopped& stopped) {
+  return recording_.timed_kernels[configuration] = evaluator_.timed_kernels(configuration, stopped);
+}
+
+std::vector<std::string> Recorder::slow_integers(const Configuration& configuration,
+                                                 const Stopped& stopped) {
+  return recording_.slow_integers[configuration] = evaluator_.slow_integers(configuration, stopped);
+}
+
 std::optional<Measured> RecordedEvaluator::measure(const Configuration& configuration, double,
                                                    const Stopped&) {
   const auto found = recording_.measured.find(configuration);
@@ -146,9 +174,28 @@ std::optional<Measured> RecordedEvaluator::measure(const Configuration& configur
   return found->second;
 }
 
+namespace {
+
+template <class Map>
+typename Map::mapped_type found_in(const Map& map, const Configuration& configuration) {
+  const auto found = map.find(configuration);
+  return found == map.end() ? typename Map::mapped_type() : found->second;
+}
+
+}  // namespace
+
 std::vector<tune::NodeRows> RecordedEvaluator::kernels(const Configuration& configuration) {
-  const auto found = recording_.kernels.find(configuration);
-  return found == recording_.kernels.end() ? std::vector<tune::NodeRows>() : found->second;
+  return found_in(recording_.kernels, configuration);
+}
+
+std::vector<tune::NodeRows> RecordedEvaluator::timed_kernels(const Configuration& configuration,
+                                                             const Stopped&) {
+  return found_in(recording_.timed_kernels, configuration);
+}
+
+std::vector<std::string> RecordedEvaluator::slow_integers(const Configuration& configuration,
+                                                          const Stopped&) {
+  return found_in(recording_.slow_integers, configuration);
 }
 
 }  // namespace strata::study

@@ -10,7 +10,9 @@ namespace strata::study {
 /// Measurements as data: what a search was told, to be told again.
 struct Recording {
   std::map<Configuration, Measured> measured;
-  std::map<Configuration, std::vector<tune::NodeRows>> kernels;
+  using Kernels = std::map<Configuration, std::vector<tune::NodeRows>>;
+  Kernels kernels, timed_kernels;
+  std::map<Configuration, std::vector<std::string>> slow_integers;
 };
 
 /// JSON, and back. Throws model naming what is missing or mistyped.
@@ -25,6 +27,10 @@ class Recorder final : public Evaluator {
   std::optional<Measured> measure(const Configuration& configuration, double effort,
                                   const Stopped& stopped) override;
   std::vector<tune::NodeRows> kernels(const Configuration& configuration) override;
+  std::vector<tune::NodeRows> timed_kernels(const Configuration& configuration,
+                                            const Stopped& stopped) override;
+  std::vector<std::string> slow_integers(const Configuration& configuration,
+                                         const Stopped& stopped) override;
   const Recording& recording() const { return recording_; }
 
  private:
@@ -32,8 +38,8 @@ class Recorder final : public Evaluator {
   Recording recording_;
 };
 
-/// Answers from a recording. Throws usage for what was never measured; no kernels where none were
-/// recorded.
+/// Answers from a recording. Throws usage for what was never measured; nothing of the rest where
+/// none was recorded.
 class RecordedEvaluator final : public Evaluator {
  public:
   explicit RecordedEvaluator(Recording recording) : recording_(std::move(recording)) {}
@@ -41,6 +47,10 @@ class RecordedEvaluator final : public Evaluator {
   std::optional<Measured> measure(const Configuration& configuration, double effort,
                                   const Stopped& stopped) override;
   std::vector<tune::NodeRows> kernels(const Configuration& configuration) override;
+  std::vector<tune::NodeRows> timed_kernels(const Configuration& configuration,
+                                            const Stopped& stopped) override;
+  std::vector<std::string> slow_integers(const Configuration& configuration,
+                                         const Stopped& stopped) override;
 
  private:
   Recording recording_;

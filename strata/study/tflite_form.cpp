@@ -6,7 +6,7 @@
 #include "strata/formats/load.hpp"
 #include "strata/formats/save.hpp"
 #include "strata/ir/builder.hpp"
-#include "strata/ir/passes/pipeline.hpp"
+#include "strata/ir/passes/execution.hpp"
 #include "strata/runtime/sizes.hpp"
 
 namespace strata::study {
@@ -64,7 +64,8 @@ ir::Graph sized_for_tflite(const ir::Graph& graph, const DimValues& given) {
   ir::Graph sized = ir::with_input_types(graph, types);
   ir::PassOptions passes;
   // Equal codes on different grids are different tensors there.
-  passes.off = {"fuse", "merge_duplicates"};
+  passes.off = {"merge_duplicates"};
+  for (const ir::Pass* pass : ir::execution_passes()) passes.off.emplace_back(pass->name);
   ir::optimize(sized, passes);
   return sized;
 }

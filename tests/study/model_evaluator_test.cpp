@@ -14,6 +14,7 @@
 #include "strata/ir/builder.hpp"
 #include "strata/ir/interpreter.hpp"
 #include "strata/runtime/session.hpp"
+#include "strata/study/node_times.hpp"
 #include "strata/tensor/encodings/affine.hpp"
 
 namespace strata::study {
@@ -231,6 +232,55 @@ TEST(ModelEvaluator, OfferedKernelsRun) {
   }
 }
 
+TEST(ModelEvaluator, TimesEveryOfferedRowWithinThePlan) {
+  Planted planted;
+  const std::vector<tune::NodeRows> nodes = planted.evaluator.kernels({});
+  ASSERT_FALSE(nodes.empty());
+  const auto make = [&](const std::map<std::string, std::string>& pins) {
+    return planted.evaluator.runner({.kernels = pins});
+  };
+  const NodeTimesOptions brief{.seconds = 0, .most_runs = 3};
+  for (const tune::NodeRows& node : timed_rows(nodes, make, brief)) {
+    for (std::size_t i = 0; i < std::min<std::size_t>(node.options.size(), 5); ++i) {
+      EXPECT_GT(node.options[i].measured, 0) << node.node << " " << node.options[i].row;
+    }
+  }
+  // Stopped at once, nothing is said.
+  for (const tune::NodeRows& node : timed_rows(nodes, make, brief, [] { return true; })) {
+    EXPECT_EQ(node.fastest(), nullptr);
+  }
+  for (const tune::NodeRows& node : planted.evaluator.timed_kernels({}, {})) {
+    EXPECT_GT(node.gain(), 0) << node.node;
+  }
+}
+
+TEST(ModelEvaluator, TimesLayersOnIntegersAgainstFloats) {
+  Planted planted;
+  EXPECT_TRUE(planted.evaluator.integer_times({}, {}).empty());
+  const auto times = planted.evaluator.integer_times({.encodings = {{"first", "static_i8"}}}, {});
+  ASSERT_EQ(times.size(), 1u);
+  EXPECT_EQ(times[0].layer, "first");
+  EXPECT_GT(times[0].seconds, 0);
+  EXPECT_GT(times[0].float_seconds, 0);
+}
+
+// Precision is judged by accuracy as any other choice.
+TEST(ModelEvaluator, RunsInEveryWayThatItOffers) {
+  Planted planted;
+  for (const ExecutionChoice& choice : planted.evaluator.space(2).execution) {
+    for (const std::string& value : choice.values) {
+      if (value == choice.values.front()) continue;
+      const Configuration configuration{.execution = {{choice.name, value}}};
+      const Measured measured = *planted.evaluator.measure(configuration, 1, {});
+      EXPECT_FALSE(measured.failed()) << choice.name << " " << value << " " << measured.failure;
+      EXPECT_GT(measured.count, 0);
+      const runtime::SavedChoices saved =
+          runtime::saved_choices(planted.evaluator.file_info(configuration).metadata);
+      EXPECT_TRUE(saved.any()) << choice.name;
+    }
+  }
+}
+
 TEST(ModelEvaluator, StopsWhenAsked) {
   Planted planted;
   int asked = 0;
@@ -307,7 +357,7 @@ TEST(ModelEvaluator, TellsWhichStepIsBeyondTheMemory) {
   EXPECT_NE(original.over_budget.find("memory budget of 64 bytes does not hold"), std::string::npos)
       << original.over_budget;
   EXPECT_NE(original.over_budget.find("planted"), std::string::npos) << original.over_budget;
-  const Measured unfused = *evaluator.measure({.fusion = false}, 1, {});
+  const Measured unfused = *evaluator.measure({.execution = {{"fuse", "off"}}}, 1, {});
   EXPECT_EQ(unfused.failure, unfused.over_budget);
   EXPECT_GT(unfused.peak_bytes, 64);
   EXPECT_EQ(unfused.count, 0);

@@ -66,6 +66,15 @@ TEST(Optimize, DeliversModelFrontAndReport) {
     EXPECT_TRUE(written.find_node(name)) << name;
   }
 
+  // And says how it is best run.
+  const runtime::SavedChoices chosen = saved_choices(outcome.chosen().configuration);
+  const runtime::SavedChoices saved =
+      runtime::saved_choices(formats::model_info(demo.options.output).metadata);
+  EXPECT_EQ(saved.threads, chosen.threads);
+  EXPECT_EQ(saved.precision, chosen.precision);
+  EXPECT_EQ(saved.pins.size(), chosen.pins.size());
+  EXPECT_EQ(saved.machine.empty(), !chosen.any());
+
   const auto front = nlohmann::json::parse(read_file(demo.options.front, 1 << 24));
   EXPECT_EQ(front.at("schema"), "strata.front/1");
   EXPECT_EQ(front.at("verdict").at("chosen"), outcome.search.chosen);

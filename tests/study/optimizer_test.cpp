@@ -51,7 +51,7 @@ std::vector<Configuration> enumerate(const TableEvaluator& network) {
   multiply([&](const Configuration& c, std::vector<Configuration>& more) {
     more.push_back(c);
     more.push_back(c);
-    more.back().fusion = false;
+    more.back().execution["fuse"] = "off";
   });
   return all;
 }
@@ -251,12 +251,79 @@ TEST(Optimizer, NoiseChoosesNothing) {
 
 TEST(Optimizer, SlowerVersionsAreNotChosen) {
   TableEvaluator network = three_layers();
-  const Configuration slow{.fusion = false};
+  const Configuration slow{.execution = {{"fuse", "off"}}};
   EXPECT_EQ(reason_against(network.result(slow), {}),
             "takes 1.200 times as long as the float default");
   Measured fragile = network.result({.encodings = {{"c", "i8_tensor"}}});
   EXPECT_EQ(reason_against(fragile, {}),
             "accuracy on the search records falls by 6.00 points, the limit is 1.00");
+}
+
+// Precision is a choice like any other: it is taken where it is faster and accurate enough.
+TEST(Optimizer, TakesWhatExecutionOffers) {
+  TableEvaluator network = three_layers();
+  network.bf16_speed = 0.6;
+  SearchOptions options;
+  options.strategy = "staged";
+  const SearchResult result = search_versions(network.space(), network, options);
+  EXPECT_EQ(chosen(result).configuration.execution,
+            (std::map<std::string, std::string>{{"precision", "bf16"}}));
+  const runtime::SavedChoices saved = saved_choices(chosen(result).configuration);
+  EXPECT_EQ(saved.precision, kernels::Precision::bf16);
+  EXPECT_TRUE(saved.any());
+}
+
+/// Knows measured times of rows, as they are within the plan.
+struct TimedRows final : Evaluator {
+  TableEvaluator network = three_layers();
+  std::vector<tune::NodeRows> timed;
+  std::vector<std::string> slow;
+
+  std::optional<Measured> measure(const Configuration& configuration, double effort,
+                                  const Stopped& stopped) override {
+    return network.measure(configuration, effort, stopped);
+  }
+  std::vector<tune::NodeRows> kernels(const Configuration& configuration) override {
+    return network.kernels(configuration);
+  }
+  std::vector<tune::NodeRows> timed_kernels(const Configuration&, const Stopped&) override {
+    return timed;
+  }
+  std::vector<std::string> slow_integers(const Configuration&, const Stopped&) override {
+    return slow;
+  }
+};
+
+TEST(Optimizer, FirstTriesAllKernelsTogetherThatWonWithinThePlan) {
+  TimedRows evaluator;
+  for (const char* layer : {"a", "b"}) {
+    evaluator.timed.push_back({layer, "direct", {{"direct", 1, 3e-6}, {"gathered", 1, 2e-6}}});
+  }
+  SearchOptions options;
+  options.strategy = "staged";
+  const SearchResult result = search_versions(evaluator.network.space(), evaluator, options);
+  EXPECT_EQ(chosen(result).configuration.kernels,
+            (std::map<std::string, std::string>{{"a", "gathered"}, {"b", "gathered"}}));
+  const auto phase = std::ranges::find(result.candidates, "kernels", &Candidate::phase);
+  ASSERT_NE(phase, result.candidates.end());
+  EXPECT_EQ(phase->configuration.kernels.size(), 2u);
+  // Nothing was measured of the layer for which no row won.
+  for (const Candidate& candidate : result.candidates) {
+    EXPECT_FALSE(candidate.configuration.kernels.contains("c")) << candidate.name;
+  }
+}
+
+TEST(Optimizer, TriesFloatsWhereIntegersAreSlower) {
+  TimedRows evaluator;
+  evaluator.slow = {"b"};
+  SearchOptions options;
+  options.strategy = "staged";
+  const SearchResult result = search_versions(evaluator.network.space(), evaluator, options);
+  const auto floats = std::ranges::count(result.candidates, "floats", &Candidate::phase);
+  const bool known = std::ranges::any_of(result.candidates, [](const Candidate& c) {
+    return !c.configuration.encodings.contains("b") && c.configuration.encodings.contains("a");
+  });
+  EXPECT_TRUE(floats > 0 || known);
 }
 
 /// A winner by luck: looks small and accurate once, and loses when measured again.
@@ -452,7 +519,7 @@ TEST(Optimizer, RefusesUnknownStrategies) {
 TEST(Recording, TellsWhatIsMissing) {
   RecordedEvaluator nothing({});
   try {
-    nothing.measure({.encodings = {{"a", "f16"}}, .threads = 2}, 1, {});
+    nothing.measure({.encodings = {{"a", "f16"}}, .execution = {{"threads", "2"}}}, 1, {});
     FAIL();
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "no measurement was recorded for: a.encoding=f16 threads=2");
@@ -463,20 +530,49 @@ TEST(Recording, TellsWhatIsMissing) {
   }
 }
 
+TEST(Recording, KeepsAllThatASearchWasTold) {
+  TimedRows evaluator;
+  evaluator.timed = {{"a", "direct", {{"direct", 1, 3e-6}, {"gathered", 1, 2e-6}}}};
+  evaluator.slow = {"b"};
+  SearchOptions options;
+  options.strategy = "staged";
+  Recorder recorder(evaluator);
+  const SearchResult result = search_versions(evaluator.network.space(), recorder, options);
+  RecordedEvaluator recorded(recording_from_json(to_json(recorder.recording())));
+  const SearchResult again = search_versions(evaluator.network.space(), recorded, options);
+  ASSERT_EQ(again.candidates.size(), result.candidates.size());
+  for (std::size_t i = 0; i < result.candidates.size(); ++i) {
+    EXPECT_EQ(again.candidates[i].configuration, result.candidates[i].configuration);
+  }
+  EXPECT_EQ(again.chosen, result.chosen);
+}
+
+TEST(ExecutionChoices, EachCanBeSaidAndSaved) {
+  for (const ExecutionChoice& choice : execution_choices({4, Isa::avx512_bf16})) {
+    ASSERT_GE(choice.values.size(), 2u) << choice.name;
+    EXPECT_FALSE(saved_choices({.execution = {{choice.name, choice.values[0]}}}).any());
+    for (std::size_t i = 1; i < choice.values.size(); ++i) {
+      EXPECT_TRUE(saved_choices({.execution = {{choice.name, choice.values[i]}}}).any())
+          << choice.name << " " << choice.values[i];
+    }
+  }
+  EXPECT_EQ(execution_choices({1, Isa::baseline}).size(), 1u);  // fusion alone
+  EXPECT_THROW(saved_choices({.execution = {{"colour", "blue"}}}), Error);
+}
+
 TEST(Configuration, NamesSayWhatDiffers) {
   EXPECT_EQ(short_name({}, 3), "default");
   EXPECT_TRUE(changes({}).empty());
   Configuration c;
   c.encodings = {{"a", "f16"}, {"b", "i8_tensor"}, {"c", "i8_tensor"}};
   c.kernels = {{"a", "conv2d_f32_direct_avx2"}};
-  c.fusion = false;
-  c.threads = 2;
+  c.execution = {{"fuse", "off"}, {"threads", "2"}};
   EXPECT_EQ(short_name(c, 4),
-            "a f16, 2 layers i8_tensor, a by conv2d_f32_direct_avx2, unfused, 2 threads");
+            "a f16, 2 layers i8_tensor, a by conv2d_f32_direct_avx2, fuse off, threads 2");
   EXPECT_EQ(short_name({.encodings = {{"a", "f16"}, {"b", "f16"}}}, 2), "all f16");
   EXPECT_EQ(changes(c), (std::vector<std::string>{
                             "a.encoding=f16", "b.encoding=i8_tensor", "c.encoding=i8_tensor",
-                            "a.kernel=conv2d_f32_direct_avx2", "fusion=off", "threads=2"}));
+                            "a.kernel=conv2d_f32_direct_avx2", "fuse=off", "threads=2"}));
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ struct TableEvaluator final : Evaluator {
   std::vector<double> row_speed;  ///< time by it over time by the first
   double noise = 0;               ///< half the width of intervals, relative
   double unfused_speed = 1.2;
+  double bf16_speed = 0;  ///< 0: not offered
   int measured = 0;
   std::vector<std::string> failing;  ///< kernels that cannot run
   std::int64_t peak_bytes = 1024;    ///< with the first row everywhere
@@ -69,7 +70,8 @@ struct TableEvaluator final : Evaluator {
       seconds += layer.seconds * speed;
       default_seconds += layer.seconds;
     }
-    if (!configuration.fusion) seconds *= unfused_speed;
+    if (configuration.execution.contains("fuse")) seconds *= unfused_speed;
+    if (configuration.execution.contains("precision")) seconds *= bf16_speed;
     m.correct = correct - m.lost;
     const double ratio = seconds / default_seconds;
     m.ratio = {ratio, ratio * (1 - noise), ratio * (1 + noise), 100};
@@ -99,6 +101,8 @@ struct TableEvaluator final : Evaluator {
     SearchSpace space;
     for (const Layer& layer : layers) space.layers.push_back({layer.name, "dense"});
     space.encodings = {"dense", "f16", "bf16", "i8_tensor", "i8_channel"};
+    space.execution = {{"fuse", {"on", "off"}}};
+    if (bf16_speed > 0) space.execution.push_back({"precision", {"f32", "bf16"}});
     return space;
   }
 };

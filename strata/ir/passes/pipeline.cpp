@@ -8,6 +8,7 @@
 
 #include "strata/ir/builder.hpp"
 #include "strata/ir/passes/check_results.hpp"
+#include "strata/ir/passes/execution.hpp"
 #include "strata/ir/text.hpp"
 #include "strata/ir/verify.hpp"
 
@@ -21,6 +22,13 @@ namespace {
 
 const Pass* const table[] = {
 #define STRATA_PASS(row) &row,
+#include "strata/ir/passes/passes.def"
+#undef STRATA_PASS
+};
+
+const Pass* const for_execution[] = {
+#define STRATA_PASS(row)
+#define STRATA_EXECUTION_PASS(row) &row,
 #include "strata/ir/passes/passes.def"
 #undef STRATA_PASS
 };
@@ -71,6 +79,7 @@ void run_one(Graph& graph, const Pass& pass, const PassOptions& options) {
 }  // namespace
 
 std::span<const Pass* const> all_passes() { return table; }
+std::span<const Pass* const> execution_passes() { return for_execution; }
 
 std::vector<PassRecord> run_passes(Graph& graph, std::span<const Pass* const> passes,
                                    const PassOptions& options) {

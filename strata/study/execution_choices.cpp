@@ -1,0 +1,73 @@
+#include "strata/study/execution_choices.hpp"
+
+#include <algorithm>
+
+#include "strata/base/error.hpp"
+#include "strata/ir/passes/execution.hpp"
+
+namespace strata::study {
+namespace {
+
+using runtime::SavedChoices;
+
+/// A row of the list.
+struct Room {
+  ExecutionChoice (*choice)(const ExecutionLimits& limits);
+  void (*apply)(const std::string& value, SavedChoices& choices);
+};
+
+constexpr Room precision{[](const ExecutionLimits& limits) {
+                           ExecutionChoice choice{"precision", {"f32"}};
+                           if (has_isa(limits.isa, Isa::avx512_bf16))
+                             choice.values.push_back("bf16");
+                           return choice;
+                         },
+                         [](const std::string& value, SavedChoices& choices) {
+                           choices.precision = runtime::parse_precision(value);
+                         }};
+
+constexpr Room threads{
+    [](const ExecutionLimits& limits) {
+      ExecutionChoice choice{"threads", {"1"}};
+      for (int count = 2; count < limits.most_threads; count *= 2) {
+        choice.values.push_back(std::to_string(count));
+      }
+      if (limits.most_threads > 1) {
+        choice.values.push_back(std::to_string(limits.most_threads));
+      }
+      return choice;
+    },
+    [](const std::string& value, SavedChoices& choices) { choices.threads = std::stoi(value); }};
+
+constexpr Room rooms[] = {precision, threads};
+
+}  // namespace
+
+std::vector<ExecutionChoice> execution_choices(const ExecutionLimits& limits) {
+  std::vector<ExecutionChoice> choices;
+  for (const ir::Pass* pass : ir::execution_passes()) {
+    choices.push_back({std::string(pass->name), {"on", "off"}});
+  }
+  for (const Room& room : rooms) choices.push_back(room.choice(limits));
+  std::erase_if(choices, [](const ExecutionChoice& choice) { return choice.values.size() < 2; });
+  return choices;
+}
+
+SavedChoices saved_choices(const Configuration& configuration) {
+  SavedChoices saved;
+  for (const auto& [name, value] : configuration.execution) {
+    const auto room =
+        std::ranges::find_if(rooms, [&](const Room& row) { return row.choice({}).name == name; });
+    if (room != std::end(rooms)) {
+      room->apply(value, saved);
+    } else if (std::ranges::count(ir::execution_passes(), name, &ir::Pass::name) > 0) {
+      if (value == "off") saved.off.push_back(name);
+    } else {
+      fail(ErrorCode::usage, "nothing about how a version runs is called '{}'", name);
+    }
+  }
+  for (const auto& [node, row] : configuration.kernels) saved.pins.push_back({node, row});
+  return saved;
+}
+
+}  // namespace strata::study
