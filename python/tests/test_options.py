@@ -193,3 +193,32 @@ def test_the_file_says_what_the_model_is():
     saved = strata.Graph.load(proto.SerializeToString()).to_bytes()
     assert strata.InferenceSession(saved).get_modelmeta() == meta
     assert strata.InferenceSession(ADD_ONE).get_modelmeta().producer_name == ""
+
+
+def with_metadata(content, **entries):
+    """The file with entries of metadata_props put behind it."""
+
+    def field(tag, value):
+        return bytes([tag, len(value)]) + value
+
+    for key, value in entries.items():
+        pair = field(0x0A, key.encode()) + field(0x12, value.encode())
+        content += field(0x72, pair)
+    return content
+
+
+def test_what_a_file_says_of_running_it_is_followed():
+    said = with_metadata(CONV, **{"strata.off": "fuse", "strata.threads": "1", "strata.kernel.conv": "no_such_row"})
+    session = strata.InferenceSession(said)
+    assert session.get_modelmeta().custom_metadata_map["strata.off"] == "fuse"
+    assert len(session.kernels()) > len(strata.InferenceSession(CONV).kernels())
+    chosen = {step["name"]: step["kernel"] for step in session.kernels()}
+    other = next(name for name, reason in session.kernels()[0]["rejected"].items() if "possible" in reason)
+    wished = with_metadata(CONV, **{"strata.off": "fuse", "strata.kernel.conv": other})
+    steps = {step["name"]: step["kernel"] for step in strata.InferenceSession(wished).kernels()}
+    assert steps["conv"] == other != chosen["conv"]
+    # The caller's own word goes before.
+    mine = strata.InferenceSession(wished, kernels={"conv": chosen["conv"]})
+    assert {step["name"]: step["kernel"] for step in mine.kernels()}["conv"] == chosen["conv"]
+    with pytest.raises(strata.ModelError, match="strata.threads: 'many'"):
+        strata.InferenceSession(with_metadata(CONV, **{"strata.threads": "many"}))

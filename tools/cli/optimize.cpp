@@ -477,7 +477,7 @@ std::function<ExitCode()> declare(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "staged", "exhaustive"}));
   app.footer(
-      "Tries encodings of each layer's weights, kernels, fusion and threads, and "
+      "Tries encodings of each layer's weights, kernels, passes, precision and threads, and "
       "measures each version's accuracy, latency, file and memory on this machine. "
       "Takes what has the least bytes times time, keeps the accuracy and is not slower, see "
       "docs/optimize.md. Ctrl-C ends the search and delivers, within seconds, the best "
