@@ -31,12 +31,15 @@ int parse_threads(std::string_view text) {
 
 std::vector<std::string> parse_passes(std::string_view text) {
   std::vector<std::string> passes;
-  for (const ir::Pass* pass : ir::all_passes()) {
-    for (std::string_view rest = text; !rest.empty();) {
-      const std::size_t end = std::min(rest.find(','), rest.size());
-      if (rest.substr(0, end) == pass->name) passes.emplace_back(pass->name);
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-    }
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::size_t end = std::min(rest.find(','), rest.size());
+    const std::string_view name = rest.substr(0, end);
+    const bool is_known =
+        name == blocks_switch || std::ranges::any_of(ir::all_passes(), [&](const ir::Pass* pass) {
+          return pass->name == name;
+        });
+    if (is_known) passes.emplace_back(name);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   return passes;
 }

@@ -41,13 +41,18 @@ constexpr Room threads{
 
 constexpr Room rooms[] = {precision, threads};
 
+/// What `--off` takes beside passes that say what a graph is.
+std::vector<std::string> switches() {
+  std::vector<std::string> names{std::string(runtime::blocks_switch)};
+  for (const ir::Pass* pass : ir::execution_passes()) names.emplace_back(pass->name);
+  return names;
+}
+
 }  // namespace
 
 std::vector<ExecutionChoice> execution_choices(const ExecutionLimits& limits) {
   std::vector<ExecutionChoice> choices;
-  for (const ir::Pass* pass : ir::execution_passes()) {
-    choices.push_back({std::string(pass->name), {"on", "off"}});
-  }
+  for (const std::string& name : switches()) choices.push_back({name, {"on", "off"}});
   for (const Room& room : rooms) choices.push_back(room.choice(limits));
   std::erase_if(choices, [](const ExecutionChoice& choice) { return choice.values.size() < 2; });
   return choices;
@@ -60,7 +65,7 @@ SavedChoices saved_choices(const Configuration& configuration) {
         std::ranges::find_if(rooms, [&](const Room& row) { return row.choice({}).name == name; });
     if (room != std::end(rooms)) {
       room->apply(value, saved);
-    } else if (std::ranges::count(ir::execution_passes(), name, &ir::Pass::name) > 0) {
+    } else if (std::ranges::count(switches(), name) > 0) {
       if (value == "off") saved.off.push_back(name);
     } else {
       fail(ErrorCode::usage, "nothing about how a version runs is called '{}'", name);

@@ -37,6 +37,12 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// Without blocks, in which steps have no times of their own.
+Configuration step_by_step(Configuration configuration) {
+  configuration.execution[std::string(runtime::blocks_switch)] = "off";
+  return configuration;
+}
+
 }  // namespace
 
 formats::SaveOptions file_options(formats::ModelInfo info) {
@@ -208,6 +214,7 @@ std::shared_ptr<const runtime::Program> ModelEvaluator::program(const Configurat
   const runtime::SavedChoices choices = saved_choices(configuration);
   ir::PassOptions passes;
   passes.off = choices.off;
+  if (std::erase(passes.off, runtime::blocks_switch) > 0) target.blocks = false;
   ir::optimize(graph, passes);
   target.precision = choices.precision;
   target.pins = choices.pins;
@@ -374,7 +381,7 @@ std::vector<tune::NodeRows> ModelEvaluator::kernels(const Configuration& configu
 std::vector<tune::NodeRows> ModelEvaluator::timed_kernels(const Configuration& configuration,
                                                           const Stopped& stopped) {
   const auto make = [&](const std::map<std::string, std::string>& pins) {
-    Configuration pinned = configuration;
+    Configuration pinned = step_by_step(configuration);
     for (const auto& [node, row] : pins) pinned.kernels[node] = row;
     return runner(pinned);
   };
@@ -388,9 +395,10 @@ std::vector<ModelEvaluator::IntegerTime> ModelEvaluator::integer_times(
     if (find_static_scheme(encoding)) times.push_back({layer});
   }
   if (times.empty()) return times;
+  const Configuration integers = step_by_step(configuration);
   Configuration floats;
-  floats.execution = configuration.execution;
-  const auto ours = runner(configuration), theirs = runner(floats);
+  floats.execution = integers.execution;
+  const auto ours = runner(integers), theirs = runner(floats);
   eval::Runner* const runners[] = {ours.get(), theirs.get()};
   const std::vector<NodeTimes> of_nodes = node_times(runners, {}, stopped);
   const auto whole = [&](std::size_t which, const std::string& layer) {
