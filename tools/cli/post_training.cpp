@@ -284,8 +284,8 @@ void print(const PostTrainingOutcome& outcome, const PostTrainingFlags& flags) {
     text += fmt::format("worst     {}: {} dB\n", report::printable(layer->layer),
                         decibels(layer->decibels));
   }
-  text += fmt::format("outputs   {} dB, calibrated with {} items\n", decibels(outcome.decibels),
-                      report::format_count(outcome.items));
+  text += fmt::format("outputs   {} dB on items of calibration, of which there are {}\n",
+                      decibels(outcome.decibels), report::format_count(outcome.items));
   for (const std::string& name : outcome.kept) {
     text += fmt::format("float     {}\n", report::printable(name));
   }
