@@ -92,7 +92,7 @@ function(strata_layer name)
     list(FILTER sources EXCLUDE REGEX "_(${strata_left_out})\\.cpp$")
   endif()
   strata_isa_flags(${sources})
-  if(STRATA_ISA AND name MATCHES "^(formats|ir|runtime)$")  # all but the kernels' layers
+  if(STRATA_ISA AND name MATCHES "^(tensor|formats|ir|runtime)$")  # all but kernels and threads
     set_property(SOURCE ${sources} APPEND PROPERTY COMPILE_OPTIONS -Os)
   endif()
   if(sources)
