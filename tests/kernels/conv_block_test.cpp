@@ -15,6 +15,7 @@ struct Layer {
   std::int64_t out_channels, kernel, stride;
   bool depthwise;
   std::int64_t dilation = 1;
+  bool below = false;  ///< windows of one column, padded below alone: only the last band is
 };
 
 struct Chain {
@@ -36,8 +37,14 @@ ConvProblem problem_of(const Chain& chain, const ConvProblem* before, const Laye
   p.dilation_h = p.dilation_w = layer.dilation;
   const std::int64_t reach = (layer.kernel - 1) * layer.dilation;
   p.pad_top = p.pad_left = p.pad_bottom = p.pad_right = reach / 2;
-  p.out_height = (p.height + 2 * p.pad_top - reach - 1) / p.stride_h + 1;
-  p.out_width = (p.width + 2 * p.pad_top - reach - 1) / p.stride_w + 1;
+  if (layer.below) {
+    p.kernel_w = 1;
+    p.pad_top = p.pad_left = p.pad_right = 0;
+    p.pad_bottom = reach;
+  }
+  p.out_height = (p.height + p.pad_top + p.pad_bottom - reach - 1) / p.stride_h + 1;
+  const std::int64_t across = (p.kernel_w - 1) * layer.dilation;
+  p.out_width = (p.width + 2 * p.pad_left - across - 1) / p.stride_w + 1;
   p.epilogue.bias = true;
   p.epilogue.activation = Activation::clip;
   p.epilogue.beta = 1;
@@ -119,6 +126,7 @@ class Made {
 };
 
 const Chain chains[] = {
+    {1, 24, 20, 18, {{64, 1, 1, false}, {64, 2, 1, false, 1, true}}},
     // Expand, depthwise, project, with the residual of an inverted bottleneck.
     {1, 24, 13, 9, {{40, 1, 1, false}, {40, 3, 1, true}, {24, 1, 1, false}}, true},
     // The same with a stride; two images.

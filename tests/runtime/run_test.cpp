@@ -358,6 +358,51 @@ TEST(Run, TransposedOperandsOfProductsStayWhereTheyAre) {
   }
 }
 
+SymbolicShape symbolic(const Shape& shape) { return {shape.begin(), shape.end()}; }
+
+/// Files may hold fused nodes as no pass makes them.
+TEST(Run, FusedNodesOfOtherShapesAreComputedToo) {
+  const auto matrix = [](std::int64_t rows, std::int64_t columns) {
+    return ir::TensorType{DType::f32, {Dim(rows), Dim(columns)}};
+  };
+  for (const Shape& addend : {Shape{1}, Shape{4, 1}, Shape{3, 1, 20}}) {
+    auto body = std::make_shared<ir::Graph>();
+    ir::Builder inside(*body);
+    const auto a = body->add_input("a", matrix(4, 8)), b = body->add_input("b", matrix(8, 20));
+    const ir::ValueId c = body->add_input("c", {DType::f32, symbolic(addend)});
+    body->outputs = {inside.op("Add", {inside.op("MatMul", {a, b}), c})};
+    testing::Net net(1);
+    const auto x = net.input({4, 8}, "x");
+    net.graph.outputs = {net.op("strata.Fused",
+                                {x, net.builder().constant(random_tensor({8, 20}, 2, 1)),
+                                 net.builder().constant(random_tensor(addend, 3, 1))},
+                                {{"body", ir::Subgraph(body)}})};
+    const Tensor in = random_tensor({4, 8}, 4, 1);
+    expect_close(Session(net.graph).run(std::span(&in, 1))[0],
+                 ir::interpret(net.graph, std::span(&in, 1))[0], tolerance(9, 1, 16));
+  }
+}
+
+TEST(Run, FusedTransposesOfAnyRankAreComputedToo) {
+  using Perm = std::vector<std::int64_t>;
+  const std::pair<Shape, Perm> cases[] = {
+      {{8, 4}, {1, 0}}, {{4, 8, 2}, {2, 0, 1}}, {{1, 2, 3, 8, 4}, {0, 1, 2, 4, 3}}};
+  for (const auto& [shape, perm] : cases) {
+    auto body = std::make_shared<ir::Graph>();
+    ir::Builder inside(*body);
+    const auto a = body->add_input("a", {DType::f32, symbolic(shape)});
+    const auto b = body->add_input("b", {DType::f32, {Dim(8), Dim(5)}});
+    const auto turned = inside.op("Transpose", {a}, {{"perm", perm}});
+    body->outputs = {inside.op("MatMul", {turned, b})};
+    testing::Net net(1);
+    const auto x = net.input(symbolic(shape), "x"), y = net.input({8, 5}, "y");
+    net.graph.outputs = {net.op("strata.Fused", {x, y}, {{"body", ir::Subgraph(body)}})};
+    const Tensor in[] = {random_tensor(shape, 4, 1), random_tensor({8, 5}, 5, 1)};
+    expect_close(Session(net.graph).run(in)[0], ir::interpret(net.graph, in)[0],
+                 tolerance(8, 1, 16));
+  }
+}
+
 TEST(Run, WeightsThatShareCodesKeepTheirOwnScales) {
   testing::Net net(1);
   const auto x = net.input({4, 8}, "x");

@@ -236,8 +236,11 @@ ModelInfo read_info(std::span<const std::byte> bytes) {
 ir::PackedSet read_packed(const MappedFile& file) {
   const Head head = read_head(file.bytes());
   ir::PackedSet packed;
+  bool found = false;
   for_each_entry(head, [&](std::string_view key, std::string_view value) {
     if (key != packed_key) return;
+    if (found) fail(ErrorCode::model, "it holds packed weights twice; accepted: once");
+    found = true;
     const Parts parts(file, read_table(head));
     packed = with_context(
         [] { return std::string("packed weights"); },

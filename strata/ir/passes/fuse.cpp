@@ -7,7 +7,7 @@
 
 // Builds strata.Fused nodes: a main op, then an optional Add of a constant bias (MatMul, which has
 // none of its own), an optional residual Add, an optional activation. Inputs are those of the main
-// op in its order, then the bias and the residual; bounds of a Clip are constants of the body.
+// op, then the bias and the residual; bounds of a Clip are constants of the body.
 // Transposes of what a MatMul multiplies come before it, so that it can read them in place; a
 // constant factor of the product comes after it.
 
@@ -39,6 +39,12 @@ bool is_activation(const Node& node) {
 #undef STRATA_BINARY
   };
   return node.op->domain.empty() && std::ranges::count(names, node.op->name) != 0;
+}
+
+/// Kernels multiply an operand by it, so that it must not make numbers larger, or next to nothing.
+bool is_fusible_factor(float number, bool divides) {
+  const double factor = std::abs(divides ? 1 / double(number) : double(number));
+  return factor >= 0x1p-20 && factor <= 1;
 }
 
 struct Region {
@@ -146,6 +152,7 @@ class Fuser {
     const ValueId factor = other_operand(id, value);
     if (!graph_.is_constant(factor) || graph_.value(factor).type.dtype != DType::f32) return false;
     return graph_.value(factor).constant->shape.elements() == 1 &&
+           is_fusible_factor(graph_.value(factor).constant->decode().to_float()[0], divides) &&
            graph_.value(node.outputs[0]).type == graph_.value(value).type;
   }
 

@@ -72,12 +72,16 @@ ConvProblem part_of(const ConvProblem& p, Rows out) {
   return part;
 }
 
-/// Most bytes of scratch that a stage needs for one band.
+/// Most bytes of scratch that a stage needs for one band: that of the first or of the last, which
+/// alone may reach into the padding.
 std::size_t stage_scratch_bytes(const ConvBlockProblem& b, std::size_t k) {
   const BlockStage& stage = b.stages[k];
   if (!stage.row->scratch_bytes) return 0;
-  const std::int64_t rows = k + 1 < b.stages.size() ? stage.window : b.band_rows;
-  return stage.row->scratch_bytes(part_of(stage.problem, {0, rows}));
+  const std::int64_t height = stage.problem.out_height;
+  const std::int64_t rows =
+      std::min<std::int64_t>(k + 1 < b.stages.size() ? stage.window : b.band_rows, height);
+  return std::max(stage.row->scratch_bytes(part_of(stage.problem, {0, rows})),
+                  stage.row->scratch_bytes(part_of(stage.problem, {height - rows, height})));
 }
 
 /// Runs bands of one image one after the other.

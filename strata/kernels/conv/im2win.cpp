@@ -69,20 +69,20 @@ void run_im2win(const Im2winPlan& plan, FindTile* find, const Args& args, std::i
   float* y = static_cast<float*>(args.out[0]);
   float* copy = reinterpret_cast<float*>(args.worker_scratch);
   const std::byte* bias = args.packed + direct_weight_bytes(plan.whole, sizeof(float));
-  ConvProblem part = p;
+  DirectPlan part = plan.whole;
+  part.blocks = 1;
   for (std::int64_t u = begin; u < end; ++u) {
     const std::int64_t image = u / plan.blocks;
     const std::int64_t first = u % plan.blocks * plan.rows;
     const std::int64_t last = std::min(p.out_height, first + plan.rows);
     copy_windows(plan, p, x + image * p.height * p.width * p.channels, first, last, copy);
-    part.batch = 1;
-    part.out_height = last - first;
-    const DirectPlan tiles = plan_direct(part, DirectForm::windows, plan.whole.vector);
+    part.out_height = int(last - first);
+    part.tiles = (part.out_height + part.tile_rows - 1) / part.tile_rows * part.column_tiles;
     const std::ptrdiff_t at = image * plan.whole.y_image + first * plan.whole.shape.y_row;
-    run_direct_tiles(tiles, find, sizeof(float),
+    run_direct_tiles(part, find, sizeof(float),
                      {copy, residual ? residual + at : nullptr, y + at, args.packed,
                       reinterpret_cast<const float*>(bias)},
-                     1, 0, direct_units(tiles, part, 0));
+                     1, 0, part.panels);
   }
 }
 

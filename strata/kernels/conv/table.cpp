@@ -215,6 +215,7 @@ struct Im2win {
     if (!p.constant_weights) return "weights are not constant";
     if (is_part(p)) return "a part";
     if (p.kernel_h == 1) return "one row in a window, nothing to put in order";
+    if (p.out_height <= 0 || p.out_width <= 0) return "no output";
     if (p.groups != 1) return "grouped";
     if (p.pad_top < 0 || p.pad_left < 0) return "negative padding";
     return fits_im2win(p) ? nullptr : "a size beyond 2^31";

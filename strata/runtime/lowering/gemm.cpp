@@ -23,12 +23,17 @@ void set_second(const LowerContext& context, ir::ValueId b, bool constant, GemmP
   operands.constants = {weights.weights, weights.scales, {}};
 }
 
+/// One number for each of n columns.
+bool is_row(const Shape& shape, std::int64_t n) {
+  return shape.rank() >= 1 && shape[-1] == n && shape.elements() == n;
+}
+
 /// A bias that kernels take: constant, beta 1, one number per column.
 bool is_column_bias(const LowerContext& context, const Region& region, std::int64_t n) {
   const ir::ValueId bias = region.inputs[2];
   const Shape& shape = context.shape(bias);
   return context.is_constant(bias) && region.head->attributes.real("beta", 1) == 1 &&
-         shape.rank() >= 1 && shape[-1] == n && shape.elements() == n;
+         is_row(shape, n);
 }
 
 std::unique_ptr<kernels::Problem> lower_gemm(const LowerContext& context, Operands& operands) {
@@ -105,8 +110,21 @@ struct Transposed {
   }
   /// Whether neighbours in a row lie apart and those in a column side by side.
   bool is_transposed() const { return strides.back() != 1; }
+  /// Whether rows or columns lie side by side, as kernels read them.
+  bool has_dense_axis() const { return strides.back() == 1 || strides[strides.size() - 2] == 1; }
   std::int64_t stored_row() const { return strides[strides.size() - (is_transposed() ? 1 : 2)]; }
 };
+
+/// Whether set_strides can say where the operands lie.
+bool has_strides(const Transposed& a, const Transposed& b) {
+  const int rank = a.shape.rank();
+  if (rank < 3 || rank > 4 || b.shape.rank() != rank) return false;
+  for (int axis = 0; axis < rank - 2; ++axis) {
+    const std::int64_t x = a.shape[axis], y = b.shape[axis];
+    if (x != y && x != 1 && y != 1) return false;
+  }
+  return a.has_dense_axis() && b.has_dense_axis();
+}
 
 /// Batch and strides of operands of rank 3 or 4 that lie as they were before they were transposed.
 void set_strides(const Transposed& a, const Transposed& b, GemmProblem& problem) {
@@ -136,18 +154,24 @@ std::unique_ptr<kernels::Problem> lower_matmul(const LowerContext& context, Oper
   problem->m = a.shape[-2];
   problem->k = a.shape[-1];
   problem->n = b.shape[-1];
+  if (b.shape[-2] != problem->k) return nullptr;
   if (!region->transposed[0].empty() || !region->transposed[1].empty()) {
+    if (!has_strides(a, b)) return nullptr;
     set_strides(a, b, *problem);
   } else if (!set_batch(a.shape, b.shape, *problem)) {
     return nullptr;
   }
+  const Shape& y = context.shape(region->output);
+  if (y.elements() != problem->batch * problem->m * problem->n) return nullptr;
   problem->alpha = region->factor;
   problem->epilogue = region->epilogue;
   operands.in = {region->inputs[0]};
   operands.out = {region->output};
   const bool constant_b = context.is_constant(region->inputs[1]) && problem->shares_b();
   problem->epilogue.bias = region->bias != ir::no_value;
-  if (problem->epilogue.bias && !constant_b) return nullptr;
+  if (problem->epilogue.bias && (!constant_b || !is_row(context.shape(region->bias), problem->n))) {
+    return nullptr;
+  }
   set_second(context, region->inputs[1], constant_b, *problem, operands);
   if (problem->epilogue.bias) operands.constants[2].value = region->bias;
   if (region->epilogue.residual) operands.in.push_back(region->residual);

@@ -1,5 +1,6 @@
 #include "strata/runtime/lowering/region.hpp"
 
+#include <cmath>
 #include <limits>
 
 #include "strata/ir/op.hpp"
@@ -160,7 +161,7 @@ class BodyMatcher {
     const std::size_t mine = node.inputs[0] == current_ ? 0 : 1;
     if (node.inputs[mine] != current_ || (divides && mine != 0)) return false;
     const auto factor = body_.scalar(node.inputs[1 - mine]);
-    if (!factor || *factor == 0) return false;
+    if (!factor || !std::isnormal(*factor) || !std::isnormal(1 / *factor)) return false;
     region_.factor = divides ? 1 / *factor : *factor;
     current_ = node.outputs[0];
     return true;
@@ -217,14 +218,23 @@ std::optional<Region> match_region(const LowerContext& context, std::string_view
   for (std::size_t i = 0; i < head.inputs.size(); ++i) {
     ir::ValueId id = head.inputs[i];
     if (const ir::Node* transpose = ir::producer_as(body.graph(), id, "Transpose")) {
+      if (i >= std::size(region.transposed)) return std::nullopt;
       region.transposed[i] = transpose->attributes.integers("perm");
       id = transpose->inputs[0];
     }
     const std::optional<ir::ValueId> outer = body.outer(id);
     if (!outer) return std::nullopt;
+    if (i < std::size(region.transposed) && id != head.inputs[i] &&
+        std::int64_t(region.transposed[i].size()) != context.shape(*outer).rank()) {
+      return std::nullopt;
+    }
     region.inputs.push_back(*outer);
   }
   if (!BodyMatcher(body, region).match(head, first)) return std::nullopt;
+  // Files may hold fused nodes whose bodies say other sizes than their operands have.
+  if (region.epilogue.residual && context.shape(region.residual) != context.shape(region.output)) {
+    return std::nullopt;
+  }
   return region;
 }
 
