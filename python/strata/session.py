@@ -157,8 +157,8 @@ class InferenceSession:
 
     path_or_bytes: a path, the content of a model file as bytes, or a strata.Graph.
     providers, provider_options: as for ONNX Runtime; CPUExecutionProvider must be among them.
-    threads: workers of a run, the caller included (default: what the file says, else 1); 0: all
-    this process may use.
+    threads: workers of a run, the caller included (default: intra_op_num_threads of sess_options;
+    without these what the file says, else 1); 0: all this process may use.
     optimize: False runs the graph as it is in the file.
     passes_off: names of passes to skip; see strata.passes.
     check_passes: run the interpreter around each pass and name the first that changes results.

@@ -60,24 +60,27 @@ TEST(PackedWeights, AreUsedWhereTheyLie) {
 
 TEST(PackedWeights, OfOtherKernelsAreNotUsed) {
   Kept file = kept();
-  const std::size_t all = file.packed.weights.size();
   file.packed.version ^= 1;
   const SessionOptions other = with(file);
   const Session repacked(file.graph, other);
   EXPECT_EQ(other.target.packed->spared(), 0u);
 
   // Nor those of another row, form or size, or of constants that there are not.
-  file.packed.version = kernels::packing_version();
-  for (std::size_t i = 0; i < all; ++i) {
-    ir::PackedWeights& weights = file.packed.weights[i];
-    if (i % 4 == 0) weights.row = "no_such_row";
-    if (i % 4 == 1) weights.form += 1;
-    if (i % 4 == 2) weights.bytes = Tensor::zeros(DType::u8, Shape{64});
-    if (i % 4 == 3) weights.sources.back().value = "no such constant";
+  using Damage = void (*)(ir::PackedWeights&);
+  constexpr Damage damages[] = {
+      [](ir::PackedWeights& weights) { weights.row = "no_such_row"; },
+      [](ir::PackedWeights& weights) { weights.form += 1; },
+      [](ir::PackedWeights& weights) { weights.bytes = Tensor::zeros(DType::u8, Shape{64}); },
+      [](ir::PackedWeights& weights) { weights.sources.back().value = "no such constant"; },
+  };
+  for (const Damage damage : damages) {
+    file = kept();
+    ASSERT_FALSE(file.packed.weights.empty());
+    for (ir::PackedWeights& weights : file.packed.weights) damage(weights);
+    const SessionOptions none = with(file);
+    const Session session(file.graph, none);
+    EXPECT_EQ(none.target.packed->spared(), 0u);
   }
-  const SessionOptions none = with(file);
-  const Session session(file.graph, none);
-  EXPECT_EQ(none.target.packed->spared(), 0u);
 }
 
 TEST(PackedWeights, ThatAreNotAlignedArePackedAgain) {
