@@ -60,6 +60,11 @@ const Shape shapes[] = {
     {1, 16, 9, 9, 48, 1, 1, 1, 2, 2},
     {1, 19, 40, 40, 17, 1, 1},
     {1, 8, 3, 3, 8, 1, 1, 1, 1, 1, 1, 1, {1, 1, 1, 1}},
+    // Pointwise with halves for Strassen: an odd row, too few of them and enough; several blocks of
+    // tiles; a last panel of one vector.
+    {1, 32, 3, 5, 32, 1, 1},
+    {2, 96, 7, 7, 160, 1, 1},
+    {1, 128, 30, 28, 64, 1, 1},
     // Windows: all tile widths, two rows at a time, an odd row left.
     {1, 32, 14, 14, 32, 3, 3, 1, 1, 1, 1, 1, {1, 1, 1, 1}},
     {2, 17, 7, 7, 35, 3, 3, 1, 1, 1, 1, 1, {1, 1, 1, 1}},
@@ -229,10 +234,11 @@ TEST(Conv, EpiloguesInAllCombinations) {
 }
 
 /// Weights that are multiples of 24^2 and small integers as activations leave nothing to round in
-/// any of Winograd's transforms: all rows give the same integers.
+/// any of Winograd's transforms and Strassen's sums: all rows give the same integers.
 TEST(Conv, SmallIntegersAreExact) {
   for (const Shape& s : {Shape{2, 17, 14, 13, 20, 3, 3, 1, 1, 1, 1, 1, {1, 1, 1, 1}},
-                         Shape{1, 16, 31, 30, 33, 3, 3, 1, 1, 1, 1, 1, {0, 2, 1, 0}}}) {
+                         Shape{1, 16, 31, 30, 33, 3, 3, 1, 1, 1, 1, 1, {0, 2, 1, 0}},
+                         Shape{2, 64, 7, 9, 96, 1, 1}}) {
     ConvProblem p = problem_of(s);
     const auto ternary = [](const Dims& dims, std::uint64_t seed, float scale) {
       const Plain uniform = random_floats(dims, seed);
@@ -241,7 +247,7 @@ TEST(Conv, SmallIntegersAreExact) {
       return of_floats(dims, values);
     };
     const Plain x = ternary({p.batch, p.channels, p.height, p.width}, 1, 1);
-    const Plain weights = ternary({p.out_channels, p.channels * 9}, 2, 576);
+    const Plain weights = ternary({p.out_channels, p.channels * p.kernel_h * p.kernel_w}, 2, 576);
     const Dims out_dims{p.batch, p.out_channels, p.out_height, p.out_width};
     const std::vector<double> w(floats(weights).begin(), floats(weights).end());
     std::vector<double> expected;

@@ -68,6 +68,13 @@ CostEstimate winograd_cost(const WinogradPlan& plan, const ConvProblem& p) {
           weights / weight_bytes_per_second};
 }
 
+CostEstimate strassen_cost(const StrassenPlan& plan, const ConvProblem& p) {
+  constexpr double weight_bytes_per_second = 40e9;  // nearly twice those of direct convolution
+  const double cycles = strassen_vector_products(plan) / products_per_cycle(plan.vector);
+  return {call_seconds + cycles / cycles_per_second + activation_bytes(p) / bytes_per_second +
+          double(strassen_packed_bytes(plan)) / weight_bytes_per_second};
+}
+
 CostEstimate depthwise_cost(const DepthwisePlan& plan, const ConvProblem& p) {
   const double products_cycle = plan.lanes == 4 ? 0.6 : 1;
   // Only kernels of a known width are unrolled.

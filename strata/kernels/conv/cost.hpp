@@ -5,6 +5,7 @@
 #include "strata/kernels/conv/im2col.hpp"
 #include "strata/kernels/conv/im2win.hpp"
 #include "strata/kernels/conv/winograd.hpp"
+#include "strata/kernels/strassen/strassen.hpp"
 
 namespace strata::kernels {
 
@@ -13,6 +14,7 @@ namespace strata::kernels {
 CostEstimate direct_cost(const DirectPlan& plan, const ConvProblem& p, DirectForm form,
                          std::size_t element);
 CostEstimate winograd_cost(const WinogradPlan& plan, const ConvProblem& p);
+CostEstimate strassen_cost(const StrassenPlan& plan, const ConvProblem& p);
 CostEstimate depthwise_cost(const DepthwisePlan& plan, const ConvProblem& p);
 CostEstimate im2col_cost(const Im2colPlan& plan, const ConvProblem& p);
 CostEstimate im2win_cost(const Im2winPlan& plan, const ConvProblem& p);

@@ -317,6 +317,49 @@ struct Winograd {
   }
 };
 
+/// The functions of a row of Strassen's algorithm.
+template <const VectorForm& Vector, const StrassenKernels& Kernels>
+struct Strassen {
+  static StrassenPlan plan(const Problem& problem) { return plan_strassen(conv(problem), Vector); }
+
+  static const char* rejects(const Problem& problem) {
+    return strassen_rejects(conv(problem), Vector);
+  }
+
+  static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
+    const Layout blocked = channel_blocked_layout(Vector.block);
+    OperandLayouts option{{blocked}, {blocked}};
+    if (conv(problem).epilogue.residual) option.in.push_back(blocked);
+    options.push_back(option);
+  }
+
+  static CostEstimate cost(const Problem& problem, const Machine&) {
+    return strassen_cost(plan(problem), conv(problem));
+  }
+
+  static std::size_t packed_bytes(const Problem& problem) {
+    return strassen_packed_bytes(plan(problem));
+  }
+  static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+    pack_strassen(plan(problem), constants, 1, std::ptrdiff_t(conv(problem).channels), packed);
+  }
+  static std::size_t worker_scratch_bytes(const Problem& problem) {
+    return strassen_worker_scratch_bytes(plan(problem));
+  }
+  static std::int64_t units(const Problem& problem, int) { return strassen_units(plan(problem)); }
+  static const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
+    run_strassen(plan(*args.problem), Kernels, args, begin, end);
+    return nullptr;
+  }
+
+  static constexpr Row row(std::string_view name, Isa isa) {
+    Row row = row_of<Strassen>(name, ProblemKind::conv, isa);
+    row.packed_form = packed_form;
+    row.rounding = strassen_rounding;
+    return row;
+  }
+};
+
 template <const VectorForm& Vector, FindTile* Find, std::size_t Element = sizeof(float)>
 using Blocked = Direct<DirectForm::blocked, Vector, Element, Find>;
 template <const VectorForm& Vector, FindTile* Find>
@@ -344,6 +387,7 @@ constexpr std::array rows{
         "conv_f32_winograd4_nchwc_avx512", Isa::avx512),
     Winograd<2, avx512_form, avx512::winograd2, avx512::f32_tile>::row(
         "conv_f32_winograd2_nchwc_avx512", Isa::avx512),
+    Strassen<avx512_form, avx512::strassen>::row("conv_f32_strassen_nchwc_avx512", Isa::avx512),
     Blocked<avx512_form, avx512::f32_tile>::row("conv_f32_direct_nchwc_avx512", Isa::avx512),
     Blocked<avx512_form, avx512::f16_tile, 2>::row("conv_f32f16_direct_nchwc_avx512", Isa::avx512),
     Blocked<avx512_form, avx512::i8_tile, 1>::row("conv_f32i8_direct_nchwc_avx512", Isa::avx512),
@@ -360,6 +404,7 @@ constexpr std::array rows{
                                                                  Isa::avx2),
     Winograd<2, avx2_form, avx2::winograd2, avx2::f32_tile>::row("conv_f32_winograd2_nchwc_avx2",
                                                                  Isa::avx2),
+    Strassen<avx2_form, avx2::strassen>::row("conv_f32_strassen_nchwc_avx2", Isa::avx2),
     Blocked<avx2_form, avx2::f32_tile>::row("conv_f32_direct_nchwc_avx2", Isa::avx2),
     Blocked<avx2_form, avx2::f16_tile, 2>::row("conv_f32f16_direct_nchwc_avx2", Isa::avx2),
     Blocked<avx2_form, avx2::i8_tile, 1>::row("conv_f32i8_direct_nchwc_avx2", Isa::avx2),

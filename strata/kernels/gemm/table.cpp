@@ -3,6 +3,8 @@
 #include "strata/kernels/built.hpp"
 #include "strata/kernels/cost.hpp"
 #include "strata/kernels/gemm/plan.hpp"
+#include "strata/kernels/row_of.hpp"
+#include "strata/kernels/strassen/strassen.hpp"
 
 namespace strata::kernels {
 namespace {
@@ -14,6 +16,8 @@ void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
   const std::size_t inputs = 1 + std::size_t(!p.constant_b) + std::size_t(p.epilogue.residual);
   options.push_back({std::vector<Layout>(inputs, plain_layout), {plain_layout}});
 }
+
+std::uint64_t packed_form(const Problem& problem) { return gemm(problem).transpose_b; }
 
 /// The functions of a row.
 template <Isa isa, const VectorForm& Vector, const GemmKernels& Kernels>
@@ -59,7 +63,6 @@ struct Packed {
   static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
     pack_gemm(plan(problem), gemm(problem), constants, Kernels, packed);
   }
-  static std::uint64_t packed_form(const Problem& problem) { return gemm(problem).transpose_b; }
   static std::size_t scratch_bytes(const Problem& problem) {
     return gemm_scratch_bytes(plan(problem));
   }
@@ -89,13 +92,58 @@ constexpr Row row(std::string_view name) {
           .cost = Functions::cost,
           .packed_bytes = Functions::packed_bytes,
           .pack = Functions::pack,
-          .packed_form = Functions::packed_form,
+          .packed_form = packed_form,
           .scratch_bytes = Functions::scratch_bytes,
           .worker_scratch_bytes = Functions::worker_scratch_bytes,
           .phases = Functions::phases,
           .units = Functions::units,
           .run = Functions::run};
 }
+
+/// The functions of a row of Strassen's algorithm.
+template <Isa isa, const VectorForm& Vector, const StrassenKernels& Kernels>
+struct Strassen {
+  static StrassenPlan plan(const Problem& problem) { return plan_strassen(gemm(problem), Vector); }
+
+  static const char* rejects(const Problem& problem) {
+    return strassen_rejects(gemm(problem), Vector);
+  }
+  static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
+    kernels::layouts(problem, options);
+  }
+  static CostEstimate cost(const Problem& problem, const Machine& machine) {
+    const GemmProblem& p = gemm(problem);
+    const StrassenPlan s = plan(problem);
+    const double batch = double(p.batch), m = double(p.m), n = double(p.n), k = double(p.k);
+    double bytes = 4 * batch * m * (k + 2 * n) + double(strassen_packed_bytes(s));
+    if (s.copies) bytes += 8 * batch * m * k * double(s.column_blocks);
+    return estimate(isa, 2 * Vector.lanes * strassen_vector_products(s), bytes, machine);
+  }
+
+  static std::size_t packed_bytes(const Problem& problem) {
+    return strassen_packed_bytes(plan(problem));
+  }
+  static void pack(const Problem& problem, const Constants& constants, std::byte* packed) {
+    const GemmProblem& p = gemm(problem);
+    pack_strassen(plan(problem), constants, p.transpose_b ? 1 : p.n, p.transpose_b ? p.k : 1,
+                  packed);
+  }
+  static std::size_t worker_scratch_bytes(const Problem& problem) {
+    return strassen_worker_scratch_bytes(plan(problem));
+  }
+  static std::int64_t units(const Problem& problem, int) { return strassen_units(plan(problem)); }
+  static const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
+    run_strassen(plan(*args.problem), Kernels, args, begin, end);
+    return nullptr;
+  }
+
+  static constexpr Row row(std::string_view name) {
+    Row row = row_of<Strassen>(name, ProblemKind::gemm, isa);
+    row.packed_form = kernels::packed_form;
+    row.rounding = strassen_rounding;
+    return row;
+  }
+};
 
 constexpr GemmKernels avx512_f32{avx512::f32_tile, avx512::f32_few_rows, avx512::unpacked_few_rows,
                                  4};
@@ -114,9 +162,11 @@ constexpr Row table[] = {
     row<Isa::avx512_bf16, avx512_form, avx512_bf16_pairs>("gemm_bf16_packed_14x32_avx512_bf16"),
     row<Isa::avx512, avx512_form, avx512_i8>("gemm_f32i8_packed_14x32_avx512"),
     row<Isa::avx512, avx512_form, avx512_f16>("gemm_f32f16_packed_14x32_avx512"),
+    Strassen<Isa::avx512, avx512_form, avx512::strassen>::row("gemm_f32_strassen_14x32_avx512"),
     row<Isa::avx512, avx512_form, avx512_f32>("gemm_f32_packed_14x32_avx512"),
     row<Isa::avx2, avx2_form, avx2_i8>("gemm_f32i8_packed_6x16_avx2"),
     row<Isa::avx2, avx2_form, avx2_f16>("gemm_f32f16_packed_6x16_avx2"),
+    Strassen<Isa::avx2, avx2_form, avx2::strassen>::row("gemm_f32_strassen_6x16_avx2"),
     row<Isa::avx2, avx2_form, avx2_f32>("gemm_f32_packed_6x16_avx2"),
     row<Isa::baseline, baseline_form, baseline_f32>("gemm_f32_packed_4x8_baseline"),
 };

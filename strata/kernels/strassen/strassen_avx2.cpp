@@ -1,0 +1,1 @@
+#include "strata/kernels/strassen/strassen_kernel.hpp"
