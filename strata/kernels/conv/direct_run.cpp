@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "strata/kernels/conv/direct.hpp"
+#include "strata/kernels/fetch.hpp"
 
 namespace strata::kernels {
 
@@ -53,24 +54,35 @@ void run_unit(const DirectPlan& plan, FindTile* find, std::size_t element, const
   const std::ptrdiff_t y = image * plan.y_image + group * plan.y_group + panel * plan.y_panel;
   const int begin = int(std::int64_t(plan.tiles) * block / plan.blocks);
   const int end = int(std::int64_t(plan.tiles) * (block + 1) / plan.blocks);
-  int row = begin / plan.column_tiles * plan.tile_rows;
-  int column_tile = begin % plan.column_tiles;
-  for (int tile = begin; tile < end; ++tile) {
-    const std::int64_t width = plan.out_width;
-    const int column = int(width * column_tile / plan.column_tiles);
-    const int columns = int(width * (column_tile + 1) / plan.column_tiles) - column;
-    const int rows = row + plan.tile_rows <= plan.out_height ? plan.tile_rows : 1;
-    const std::ptrdiff_t at = y + row * s.y_row + column * s.y_column;
-    t.x = o.x + x + row * s.x_row + column * s.x_column;
+  struct Tile {
+    int row, column, rows, columns;
+  };
+  const auto tile_at = [&](int i) {
+    const int row = i / plan.column_tiles * plan.tile_rows;
+    const std::int64_t width = plan.out_width, tile = i % plan.column_tiles;
+    const int column = int(width * tile / plan.column_tiles);
+    const int columns = int(width * (tile + 1) / plan.column_tiles) - column;
+    return Tile{row, column, row + plan.tile_rows <= plan.out_height ? plan.tile_rows : 1, columns};
+  };
+  const auto results_of = [&](const Tile& tile) {
+    return y + tile.row * s.y_row + tile.column * s.y_column;
+  };
+  Tile tile = tile_at(begin);
+  for (int i = begin; i < end; ++i) {
+    const std::ptrdiff_t at = results_of(tile);
+    t.x = o.x + x + tile.row * s.x_row + tile.column * s.x_column;
     t.y = o.y + at;
     t.residual = o.residual ? o.residual + at : nullptr;
-    const std::size_t done = std::size_t(tile - begin) * share;
+    const std::size_t done = std::size_t(i - begin) * share;
     t.prefetch = done < ahead_bytes ? ahead + done : static_cast<const std::byte*>(t.w);
-    find(rows, columns, vectors)(s, t);
-    if (++column_tile == plan.column_tiles) {
-      column_tile = 0;
-      row += plan.tile_rows;
+    TileFunction* const run = find(tile.rows, tile.columns, vectors);
+    if (i + 1 < end) {
+      tile = tile_at(i + 1);
+      const std::ptrdiff_t next = results_of(tile);
+      fetch_results({tile.rows, tile.columns, vectors, s.y_row, s.y_column, s.y_vector}, o.y + next,
+                    o.residual ? o.residual + next : nullptr);
     }
+    run(s, t);
   }
 }
 

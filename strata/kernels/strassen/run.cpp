@@ -1,3 +1,4 @@
+#include "strata/kernels/fetch.hpp"
 #include "strata/kernels/strassen/strassen.hpp"
 
 namespace strata::kernels {
@@ -81,6 +82,15 @@ void run_panel(const StrassenPlan& plan, const StrassenKernels& kernels, const B
     for (int i = 0; i < products; ++i) {
       tile.factors[i] = block.factors[i];
       tile.factors[i].x += (row - first_row) * tile.factors[i].row;
+    }
+    if (t + 1 < block.end) {
+      const std::int64_t next = tile_row(plan, t + 1);
+      const int rows = int(tile_row(plan, t + 2) - next);
+      const TilePlaces places{1, rows, vectors, 0, plan.y_row, plan.y_vector};
+      for (const std::ptrdiff_t quarter : {std::ptrdiff_t(0), tile.y12, tile.y21, tile.y22}) {
+        const std::ptrdiff_t to = quarter + (next - row) * plan.y_row;
+        fetch_results(places, tile.y + to, tile.residual ? tile.residual + to : nullptr);
+      }
     }
     kernels.tile(int(tile_row(plan, t + 1) - row), vectors)(tile);
   }
