@@ -2,11 +2,15 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <vector>
 
 #include "strata/kernels/row.hpp"
+#include "strata/runtime/roofline.hpp"
 
 namespace bench {
 
@@ -27,10 +31,28 @@ class Floats {
   std::unique_ptr<float[], Free> memory_;
 };
 
-/// Times a row on a problem; layouts that are not set yet become the row's first option.
+/// What a problem asks for by its definition: operations on f32, an addition and a multiplication
+/// apart, and bytes of all operands, each once.
+struct Work {
+  double operations = 0;
+  double bytes = 0;
+};
+
+/// Of one core, measured once.
+inline const strata::runtime::Roofline& roofline() {
+  static const strata::runtime::Roofline measured = [] {
+    strata::ThreadPool one(1);
+    return strata::runtime::measure_roofline(strata::detected_isa(), one);
+  }();
+  return measured;
+}
+
+/// Times a row on a problem, the best of all runs; layouts that are not set yet become the row's
+/// first option. `roofline_%` is the share of what this core can do at best for that work in f32:
+/// algorithms that multiply less often, and shorter types, may exceed 100.
 inline void run(benchmark::State& state, const strata::kernels::Row& row,
                 strata::kernels::Problem& problem, const std::vector<const void*>& in,
-                const std::vector<const void*>& constants, void* out) {
+                const std::vector<const void*>& constants, void* out, const Work& work) {
   if (problem.layouts.out.empty()) {
     std::vector<strata::kernels::OperandLayouts> options;
     row.layouts(problem, options);
@@ -46,13 +68,21 @@ inline void run(benchmark::State& state, const strata::kernels::Row& row,
   if (row.pack) row.pack(problem, {constants.data()}, bytes(packed));
   const strata::kernels::Args args{&problem,      in.data(),      &out,
                                    bytes(packed), bytes(scratch), bytes(worker)};
+  double best = std::numeric_limits<double>::infinity();
   for (auto _ : state) {
+    const auto start = std::chrono::steady_clock::now();
     const int phases = row.phases ? row.phases(problem) : 1;
     for (int phase = 0; phase < phases; ++phase) {
       row.run(args, phase, 0, row.units(problem, phase));
     }
     benchmark::ClobberMemory();
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    best = std::min(best, taken.count());
   }
+  state.counters["best_us"] = best * 1e6;
+  state.counters["GFLOP/s"] = work.operations / best / 1e9;
+  state.counters["GB/s"] = work.bytes / best / 1e9;
+  state.counters["roofline_%"] = 100 * roofline().bound_seconds(work.operations, work.bytes) / best;
   state.counters["estimate_us"] = row.cost(problem, strata::this_machine()).seconds * 1e6;
 }
 

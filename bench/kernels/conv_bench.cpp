@@ -4,14 +4,10 @@
 
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cstdlib>
-#include <limits>
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "bench/kernels/buffers.hpp"
 #include "strata/kernels/conv/conv.hpp"
 
 namespace {
@@ -96,57 +92,21 @@ ConvProblem problem_of(const Layer& l) {
   return p;
 }
 
-using Bytes = std::unique_ptr<std::byte[], void (*)(std::byte*)>;
-Bytes floats(std::size_t bytes) {
-  bytes = bytes / 64 * 64 + 128;
-  Bytes memory(static_cast<std::byte*>(std::aligned_alloc(64, bytes)),
-               [](std::byte* p) { std::free(p); });
-  auto* values = reinterpret_cast<float*>(memory.get());
-  for (std::size_t i = 0; i < bytes / 4; ++i) values[i] = float(i % 17) / 16 - 0.5f;
-  return memory;
-}
-
-std::size_t bytes_of(const Layout& layout, std::int64_t c, std::int64_t h, std::int64_t w) {
-  const std::int64_t dims[] = {1, c, h, w};
-  return std::size_t(stored_elements(layout, dims)) * sizeof(float);
-}
-
 void run(benchmark::State& state, const Row& row, const Layer& layer) {
   ConvProblem p = problem_of(layer);
   if (std::string(row.name).find("f32i8") != std::string::npos) p.weights = WeightType::i8_channel;
   if (std::string(row.name).find("f32f16") != std::string::npos) p.weights = WeightType::f16;
-  if (const char* reason = row.rejects(p)) return state.SkipWithError(reason);
-  std::vector<OperandLayouts> options;
-  row.layouts(p, options);
-  p.layouts = options.front();
-  const Bytes x = floats(bytes_of(p.layouts.in[0], p.channels, p.height, p.width));
-  const Bytes y = floats(bytes_of(p.layouts.out[0], p.out_channels, p.out_height, p.out_width));
-  const Bytes residual =
-      floats(bytes_of(p.layouts.out[0], p.out_channels, p.out_height, p.out_width));
+  constexpr std::int64_t last_block = 15;  // channels of a block that may not exist
+  const std::int64_t pixels = p.height * p.width, out_pixels = p.out_height * p.out_width;
   const std::int64_t weights = p.out_channels * p.channels / p.groups * p.kernel_h * p.kernel_w;
-  const Bytes stored = floats(std::size_t(weights) * 4),
-              bias = floats(std::size_t(p.out_channels) * 4);
-  const void* constants[] = {stored.get(), bias.get(), bias.get()};
-  const Bytes packed = floats(row.packed_bytes ? row.packed_bytes(p) : 0);
-  if (row.pack) row.pack(p, {constants}, packed.get());
-  const Bytes scratch = floats(row.scratch_bytes ? row.scratch_bytes(p) : 0);
-  const Bytes worker = floats(row.worker_scratch_bytes ? row.worker_scratch_bytes(p) : 0);
-  const void* in[] = {x.get(), residual.get()};
-  void* out[] = {y.get()};
-  const Args args{&p, in, out, packed.get(), scratch.get(), worker.get()};
-  double best = std::numeric_limits<double>::infinity();
-  for (auto _ : state) {
-    const auto start = std::chrono::steady_clock::now();
-    const int phases = row.phases ? row.phases(p) : 1;
-    for (int phase = 0; phase < phases; ++phase) row.run(args, phase, 0, row.units(p, phase));
-    benchmark::ClobberMemory();
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    best = std::min(best, taken.count());
-  }
-  const double operations = 2.0 * double(weights) * double(p.out_height) * double(p.out_width);
-  state.counters["best_us"] = best * 1e6;
-  state.counters["GFLOP/s"] = operations / best / 1e9;
-  state.counters["estimate_us"] = row.cost(p, this_machine()).seconds * 1e6;
+  const bench::Floats x((p.channels + last_block) * pixels),
+      y((p.out_channels + last_block) * out_pixels),
+      residual((p.out_channels + last_block) * out_pixels), stored(weights), bias(p.out_channels);
+  const auto results = double(p.out_channels * out_pixels);
+  const double operands = double(p.channels * pixels) + (layer.residual ? 2 : 1) * results;
+  bench::run(state, row, p, {x.data(), residual.data()}, {stored.data(), bias.data(), bias.data()},
+             y.data(),
+             {2 * double(weights) * double(out_pixels), 4 * (operands + double(weights))});
 }
 
 }  // namespace

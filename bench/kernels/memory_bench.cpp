@@ -38,11 +38,9 @@ void add(const std::string& what, const P& problem, const Layout& layout, std::s
       }
       const bench::Floats x(floats_in + padding), y(floats_out + padding);
       const std::vector<const void*> in(inputs, x.data());
+      const double operands = double(floats_in * std::int64_t(inputs) + floats_out);
       bench::run(state, *row, p, in, {constant ? static_cast<const void*>(x.data()) : nullptr},
-                 y.data());
-      state.counters["GB/s"] =
-          benchmark::Counter(4e-9 * double(floats_in * std::int64_t(inputs) + floats_out),
-                             benchmark::Counter::kIsIterationInvariantRate);
+                 y.data(), {0, 4 * operands});
     };
     benchmark::RegisterBenchmark(
         (what + "/" + to_string(layout) + "/" + std::string(row->name)).c_str(), body);
