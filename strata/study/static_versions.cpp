@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "strata/base/error.hpp"
+#include "strata/compress/quantize/flatten.hpp"
 
 namespace strata::study {
 namespace {
@@ -49,8 +50,9 @@ const StaticScheme* find_static_scheme(std::string_view name) {
 StaticVersions::StaticVersions(const ir::Graph& model, const data::Dataset& dataset,
                                std::vector<std::int64_t> items, int threads)
     : model_(model), dataset_(dataset), items_(std::move(items)), threads_(threads) {
-  for (const compress::Unit& unit :
-       compress::share_grids(model, compress::find_units(model)).units) {
+  ir::Graph flat = model;
+  compress::flatten_products(flat);
+  for (const compress::Unit& unit : compress::share_grids(flat, compress::find_units(flat)).units) {
     if (unit.weighted()) layers_.insert(unit.name);
   }
 }

@@ -5,6 +5,7 @@
 #include "strata/base/error.hpp"
 #include "strata/compress/cleaned.hpp"
 #include "strata/compress/quantize/equalize.hpp"
+#include "strata/compress/quantize/flatten.hpp"
 
 namespace strata::compress {
 namespace {
@@ -108,6 +109,7 @@ PostTraining quantize_post_training(Graph model, const data::Dataset& dataset,
   check(options);
   PostTraining result;
   result.original = cleaned(std::move(model));
+  flatten_products(result.original);
   result.given = result.original;
   if (options.equalize) {
     const EqualizeOptions equalizing{.weight_bits = options.weight_bits,
