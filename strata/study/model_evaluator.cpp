@@ -43,6 +43,15 @@ Configuration step_by_step(Configuration configuration) {
   return configuration;
 }
 
+/// Passes that have nothing to do in this model.
+std::vector<std::string> idle_passes(ir::Graph model) {
+  std::vector<std::string> idle;
+  for (const ir::PassRecord& record : ir::optimize(model)) {
+    if (record.nodes_before == record.nodes_after) idle.emplace_back(record.name);
+  }
+  return idle;
+}
+
 }  // namespace
 
 formats::SaveOptions file_options(formats::ModelInfo info) {
@@ -117,6 +126,10 @@ SearchSpace ModelEvaluator::space(int most_threads) const {
     }
   }
   space.execution = execution_choices({most_threads, options_.target.isa});
+  const std::vector<std::string> idle = idle_passes(model_);
+  std::erase_if(space.execution, [&](const ExecutionChoice& choice) {
+    return std::ranges::count(idle, choice.name) != 0;
+  });
   return space;
 }
 

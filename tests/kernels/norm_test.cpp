@@ -108,5 +108,39 @@ TEST(LayerNorm, EveryShapeAndFarMeans) {
   }
 }
 
+TEST(RmsNorm, EveryShape) {
+  const std::int64_t shapes[][2] = {{197, 192}, {5, 1}, {3, 7}, {40, 33}, {1, 5000}, {2, 64}};
+  for (const auto& [rows, size] : shapes) {
+    LayerNormProblem p;
+    p.rows = rows;
+    p.size = size;
+    p.centred = false;
+    const Plain x = random_floats({rows, size}, std::uint64_t(size) + 4, -3, 3);
+    const Plain scale = random_floats({size}, 5);
+    const std::vector<Plain> inputs{x, scale};
+    std::vector<double> expected;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const auto row = floats(x).subspan(std::size_t(r * size), std::size_t(size));
+      double squares = 0;
+      for (const float v : row) squares += double(v) * double(v) / double(size);
+      const double inverse = 1 / std::sqrt(squares + double(p.epsilon));
+      for (std::size_t i = 0; i < row.size(); ++i) {
+        expected.push_back(double(row[i]) * inverse * double(floats(scale)[i]));
+      }
+    }
+    // Half the error of a sum of `size` squares, its mean and epsilon; the root, its inverse and
+    // two products are rounded.
+    const double units = double(size + 3) / 2 + 4;
+    const int taken =
+        for_each_option(norm_rows(), p, fmt::format("{} x {}", rows, size), [&](const Row& row) {
+          EXPECT_TRUE(row.name.starts_with("rmsnorm")) << row.name;
+          expect_close(run_row(row, p, inputs, x.dims), expected, [&](std::size_t i) {
+            return rounding_tolerance(units, std::abs(expected[i]));
+          });
+        });
+    EXPECT_GT(taken, 0);
+  }
+}
+
 }  // namespace
 }  // namespace strata::kernels

@@ -281,6 +281,17 @@ TEST(ModelEvaluator, RunsInEveryWayThatItOffers) {
   }
 }
 
+TEST(ModelEvaluator, OffersOnlyPassesThatFindSomething) {
+  Planted planted;
+  std::vector<std::string> names;
+  for (const ExecutionChoice& choice : planted.evaluator.space(1).execution) {
+    names.push_back(choice.name);
+  }
+  EXPECT_EQ(std::ranges::count(names, "fuse"), 1);
+  EXPECT_EQ(std::ranges::count(names, "attention"), 0);
+  EXPECT_EQ(std::ranges::count(names, "recognize_norm"), 0);
+}
+
 TEST(ModelEvaluator, StopsWhenAsked) {
   Planted planted;
   int asked = 0;

@@ -38,7 +38,40 @@ void layer_norm_row(const LayerNormProblem& p, const float* x, const float* scal
   });
 }
 
+void rms_norm_row(const LayerNormProblem& p, const float* x, const float* scale, float* y) {
+  Vec part[4] = {zero(), zero(), zero(), zero()};
+  std::int64_t i = 0;
+  for (; i + 4 * Vec::size <= p.size; i += 4 * Vec::size) {
+    for (int v = 0; v < 4; ++v) {
+      const Vec element = load(x + i + v * Vec::size);
+      part[v] = fma(element, element, part[v]);
+    }
+  }
+  for (; i < p.size; i += Vec::size) {
+    const Vec element = load(x + i, p.size - i < Vec::size ? int(p.size - i) : Vec::size);
+    part[0] = fma(element, element, part[0]);
+  }
+  const float mean = sum((part[0] + part[1]) + (part[2] + part[3])) / float(p.size);
+  const Vec inverse = broadcast(1.0f) / sqrt(broadcast(mean + p.epsilon));
+  for_each_vector(p.size, [&](std::int64_t at, int n) {
+    store(y + at, load(x + at, n) * inverse * load(scale + at, n), n);
+  });
+}
+
 }  // namespace
+
+const char* run_rms_norm(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
+  const auto& p = static_cast<const LayerNormProblem&>(*args.problem);
+  const float* x = static_cast<const float*>(args.in[0]);
+  const float* scale = static_cast<const float*>(args.in[1]);
+  float* y = static_cast<float*>(args.out[0]);
+  const std::int64_t rows = layer_norm_rows(p);
+  const std::int64_t last = end * rows < p.rows ? end * rows : p.rows;
+  for (std::int64_t r = begin * rows; r < last; ++r) {
+    rms_norm_row(p, x + r * p.size, scale, y + r * p.size);
+  }
+  return nullptr;
+}
 
 const char* run_layer_norm(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
   const auto& p = static_cast<const LayerNormProblem&>(*args.problem);

@@ -15,11 +15,13 @@ struct SoftmaxProblem : Problem {
 };
 
 /// (x - mean) / sqrt(variance + epsilon) * scale + bias of each row of (rows, size), f32, plain
-/// layout. in: {X, scale (size), bias (size) if any}; out: {Y}.
+/// layout; not centred: x / sqrt(mean(x * x) + epsilon) * scale, without bias.
+/// in: {X, scale (size), bias (size) if any}; out: {Y}.
 struct LayerNormProblem : Problem {
   LayerNormProblem() : Problem(ProblemKind::layer_norm) {}
   std::int64_t rows = 1, size = 1;
   float epsilon = 1e-5f;
+  bool centred = true;
   bool bias = false;
 };
 

@@ -14,16 +14,22 @@ namespace avx512 {
 const char* run_softmax(const Args& args, int phase, std::int64_t begin, std::int64_t end) noexcept;
 const char* run_layer_norm(const Args& args, int phase, std::int64_t begin,
                            std::int64_t end) noexcept;
+const char* run_rms_norm(const Args& args, int phase, std::int64_t begin,
+                         std::int64_t end) noexcept;
 }  // namespace avx512
 namespace avx2 {
 const char* run_softmax(const Args& args, int phase, std::int64_t begin, std::int64_t end) noexcept;
 const char* run_layer_norm(const Args& args, int phase, std::int64_t begin,
                            std::int64_t end) noexcept;
+const char* run_rms_norm(const Args& args, int phase, std::int64_t begin,
+                         std::int64_t end) noexcept;
 }  // namespace avx2
 namespace baseline {
 const char* run_softmax(const Args& args, int phase, std::int64_t begin, std::int64_t end) noexcept;
 const char* run_layer_norm(const Args& args, int phase, std::int64_t begin,
                            std::int64_t end) noexcept;
+const char* run_rms_norm(const Args& args, int phase, std::int64_t begin,
+                         std::int64_t end) noexcept;
 }  // namespace baseline
 
 }  // namespace strata::kernels

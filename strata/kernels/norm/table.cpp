@@ -66,11 +66,21 @@ void layer_norm_layouts(const Problem& problem, std::vector<OperandLayouts>& opt
       {std::vector<Layout>(layer_norm(problem).bias ? 3 : 2, plain_layout), {plain_layout}});
 }
 
+template <bool centred>
+const char* accept_norm(const Problem& problem) {
+  const LayerNormProblem& p = layer_norm(problem);
+  if (centred && !p.centred) return "the mean is not subtracted";
+  if (!centred && p.centred) return "the mean is subtracted";
+  if (!centred && p.bias) return "there is a bias";
+  return nullptr;
+}
+
 template <Isa isa>
 CostEstimate layer_norm_cost(const Problem& problem, const Machine& machine) {
   const LayerNormProblem& p = layer_norm(problem);
   const double elements = double(p.rows) * double(p.size);
-  return estimate(isa, 30 * elements + 200 * double(p.rows), 8 * elements, machine);
+  const double operations = p.centred ? 30 : 18;
+  return estimate(isa, operations * elements + 200 * double(p.rows), 8 * elements, machine);
 }
 
 std::int64_t layer_norm_units(const Problem& problem, int) {
@@ -79,12 +89,12 @@ std::int64_t layer_norm_units(const Problem& problem, int) {
   return (p.rows + layer_norm_rows(p) - 1) / layer_norm_rows(p);
 }
 
-template <Isa isa>
-constexpr Row layer_norm_row(std::string_view name, decltype(Row::run) run) {
+template <Isa isa, bool centred>
+constexpr Row norm_row(std::string_view name, decltype(Row::run) run) {
   return {.name = name,
           .kind = ProblemKind::layer_norm,
           .isa = isa,
-          .rejects = accept,
+          .rejects = accept_norm<centred>,
           .layouts = layer_norm_layouts,
           .cost = layer_norm_cost<isa>,
           .units = layer_norm_units,
@@ -93,9 +103,12 @@ constexpr Row layer_norm_row(std::string_view name, decltype(Row::run) run) {
 }
 
 constexpr Row table[] = {
-    layer_norm_row<Isa::avx512>("layernorm_f32_rows_avx512", avx512::run_layer_norm),
-    layer_norm_row<Isa::avx2>("layernorm_f32_rows_avx2", avx2::run_layer_norm),
-    layer_norm_row<Isa::baseline>("layernorm_f32_rows_baseline", baseline::run_layer_norm),
+    norm_row<Isa::avx512, true>("layernorm_f32_rows_avx512", avx512::run_layer_norm),
+    norm_row<Isa::avx2, true>("layernorm_f32_rows_avx2", avx2::run_layer_norm),
+    norm_row<Isa::baseline, true>("layernorm_f32_rows_baseline", baseline::run_layer_norm),
+    norm_row<Isa::avx512, false>("rmsnorm_f32_rows_avx512", avx512::run_rms_norm),
+    norm_row<Isa::avx2, false>("rmsnorm_f32_rows_avx2", avx2::run_rms_norm),
+    norm_row<Isa::baseline, false>("rmsnorm_f32_rows_baseline", baseline::run_rms_norm),
     row<Isa::avx512>("softmax_f32_threepass_avx512", avx512::run_softmax),
     row<Isa::avx2>("softmax_f32_threepass_avx2", avx2::run_softmax),
     row<Isa::baseline>("softmax_f32_threepass_baseline", baseline::run_softmax),

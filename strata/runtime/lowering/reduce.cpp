@@ -80,8 +80,8 @@ std::unique_ptr<kernels::Problem> lower_arg(const LowerContext& context, Operand
 }
 
 /// Scales of the shape of what is normalised, one result.
-std::unique_ptr<kernels::Problem> lower_layer_norm(const LowerContext& context,
-                                                   Operands& operands) {
+template <bool centred>
+std::unique_ptr<kernels::Problem> lower_norm(const LowerContext& context, Operands& operands) {
   if (!context.all_f32()) return nullptr;
   const auto& outputs = context.node().outputs;
   for (std::size_t i = 1; i < outputs.size(); ++i) {
@@ -94,6 +94,7 @@ std::unique_ptr<kernels::Problem> lower_layer_norm(const LowerContext& context,
   problem->rows = shape.elements(0, int(axis));
   problem->size = shape.elements(int(axis), shape.rank());
   problem->epsilon = float(context.node().attributes.real("epsilon", 1e-5f));
+  problem->centred = centred;
   problem->bias = context.has_input(2);
   operands.in = {context.input(0), context.input(1)};
   if (problem->bias) operands.in.push_back(context.input(2));
@@ -112,7 +113,8 @@ constexpr Lowering table[] = {
     {"LogSoftmax", lower_softmax<true>},
     {"ArgMax", lower_arg<true>},
     {"ArgMin", lower_arg<false>},
-    {"LayerNormalization", lower_layer_norm},
+    {"LayerNormalization", lower_norm<true>},
+    {"RMSNormalization", lower_norm<false>},
 };
 
 }  // namespace
