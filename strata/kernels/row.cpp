@@ -28,6 +28,8 @@ std::string_view to_string(ProblemKind kind) {
       return "arg_extremum";
     case ProblemKind::layer_norm:
       return "layer_norm";
+    case ProblemKind::attention:
+      return "attention";
     case ProblemKind::concat:
       return "concat";
     case ProblemKind::strided_copy:

@@ -23,6 +23,7 @@ enum class ProblemKind : std::uint8_t {
   softmax,
   arg_extremum,
   layer_norm,
+  attention,
   concat,
   strided_copy,
   pad,

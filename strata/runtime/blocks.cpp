@@ -48,7 +48,7 @@ class BlockFinder {
     std::vector<BoundBlock> blocks;
     std::vector<bool> taken(steps_.size(), false);
     for (std::size_t i = 0; i < steps_.size(); ++i) {
-      if (taken[i] || !is_stage(i)) continue;
+      if (taken[i] || rejects_stage(i)) continue;
       const std::optional<BoundBlock> block = grow(i);
       if (!block) continue;
       for (const std::size_t step : block->steps) taken[step] = true;
@@ -57,7 +57,41 @@ class BlockFinder {
     return blocks;
   }
 
+  /// Neighbours that are in no block, those with one reason together.
+  std::vector<Apart> apart() const {
+    std::vector<Apart> chains;
+    std::size_t end = steps_.size();  // the last step of the latest chain
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      const std::optional<std::size_t> next = reading_convolution(i);
+      if (!next) continue;
+      const char* reason = rejects_stage(i);
+      if (!reason) reason = rejects_next(i);
+      if (!reason && stays_in_cache(i)) reason = "what lies between them stays in the cache anyway";
+      if (!reason) reason = "bands of rows would save no time, or no memory";
+      const std::string& name = program_.steps()[*next].name;
+      if (end == i && chains.back().reason == reason) {
+        chains.back().nodes.push_back(name);
+      } else {
+        chains.push_back({{program_.steps()[i].name, name}, reason});
+      }
+      end = *next;
+    }
+    return chains;
+  }
+
  private:
+  /// The last reader of a convolution's result, if that is a convolution too and neither is part
+  /// of a block.
+  std::optional<std::size_t> reading_convolution(std::size_t step) const {
+    const auto is_alone = [&](std::size_t i) {
+      return conv_of(steps_[i]) && !dynamic_cast<const ConvBlockProblem*>(conv_of(steps_[i]));
+    };
+    if (!is_alone(step) || steps_[step].out.size() != 1) return std::nullopt;
+    const std::size_t out = root(steps_[step].out[0]);
+    if (uses_[out] == 0 || !is_alone(reader_[out]) || reader_[out] <= step) return std::nullopt;
+    return reader_[out];
+  }
+
   std::size_t root(int buffer) const { return std::size_t(buffers_[std::size_t(buffer)].root); }
 
   /// Of each root, how often its bytes are wanted, and by which step last.
@@ -74,37 +108,52 @@ class BlockFinder {
     }
   }
 
-  bool is_stage(std::size_t step) const {
+  const char* rejects_stage(std::size_t step) const {
     const ConvProblem* p = conv_of(steps_[step]);
-    return p && steps_[step].out.size() == 1 && !kernels::rejects_as_stage(*steps_[step].row, *p);
+    if (!p || steps_[step].out.size() != 1) return "it is no convolution";
+    return kernels::rejects_as_stage(*steps_[step].row, *p);
+  }
+
+  /// Why the reader of this stage's result cannot come after it in a block, or null.
+  const char* rejects_next(std::size_t step) const {
+    const int out = steps_[step].out[0];
+    if (root(out) != std::size_t(out)) return "its result is a part of another";
+    if (program_.buffers()[std::size_t(out)].kind != Buffer::Kind::arena) {
+      return "its result is an output of the model";
+    }
+    if (uses_[std::size_t(out)] != 1) return "its result is wanted elsewhere";
+    if (conv_of(steps_[step])->epilogue.residual) return "it adds a residual";
+    const std::size_t next = reader_[std::size_t(out)];
+    if (const char* reason = rejects_stage(next)) return reason;
+    if (steps_[next].in[0] != out) return "its result is the residual of the next";
+    if (conv_of(steps_[next])->layouts.in[0] != conv_of(steps_[step])->layouts.out[0]) {
+      return "the next reads another layout";
+    }
+    return nullptr;
   }
 
   /// The step that may come after this one in a block.
   std::optional<std::size_t> next_stage(std::size_t step) const {
-    const int out = steps_[step].out[0];
-    if (root(out) != std::size_t(out) || uses_[std::size_t(out)] != 1) return std::nullopt;
-    if (program_.buffers()[std::size_t(out)].kind != Buffer::Kind::arena) return std::nullopt;
-    if (conv_of(steps_[step])->epilogue.residual) return std::nullopt;
-    const std::size_t next = reader_[std::size_t(out)];
-    if (!is_stage(next) || steps_[next].in[0] != out) return std::nullopt;
-    if (conv_of(steps_[next])->layouts.in[0] != conv_of(steps_[step])->layouts.out[0]) {
-      return std::nullopt;
-    }
-    return next;
+    if (rejects_next(step)) return std::nullopt;
+    return reader_[std::size_t(steps_[step].out[0])];
+  }
+
+  /// Of what a stage computes for one image, it is too little to leave the cache.
+  bool stays_in_cache(std::size_t step) const {
+    const auto batch = std::size_t(std::max<std::int64_t>(1, conv_of(steps_[step])->batch));
+    return buffers_[std::size_t(steps_[step].out[0])].bytes / batch < machine_.l2_bytes;
   }
 
   /// The chain from a step on that saves most.
   std::optional<BoundBlock> grow(std::size_t step) const {
     std::optional<BoundBlock> best;
     std::vector<std::size_t> chain{step};
-    const auto batch = std::size_t(std::max<std::int64_t>(1, conv_of(steps_[step])->batch));
     std::size_t kept = 0;
     while (chain.size() < kernels::most_block_stages) {
       const std::optional<std::size_t> next = next_stage(chain.back());
       if (!next) break;
-      const std::size_t bytes = buffers_[std::size_t(steps_[chain.back()].out[0])].bytes;
-      if (bytes / batch < machine_.l2_bytes) break;
-      kept += bytes;
+      if (stays_in_cache(chain.back())) break;
+      kept += buffers_[std::size_t(steps_[chain.back()].out[0])].bytes;
       chain.push_back(*next);
       std::optional<BoundBlock> block = in_bands(chain, kept);
       if (block && (!best || block->saved_seconds > best->saved_seconds)) best = std::move(block);
@@ -160,6 +209,12 @@ class BlockFinder {
 std::vector<BoundBlock> find_blocks(const Program& program, std::span<const BoundStep> steps,
                                     std::span<const BoundBuffer> buffers, int threads) {
   return BlockFinder(program, steps, buffers, threads).find();
+}
+
+std::vector<Apart> blocks_apart(const Binding& binding) {
+  if (!binding.program().target().blocks) return {};
+  return BlockFinder(binding.program(), binding.steps(), binding.buffers(), binding.threads())
+      .apart();
 }
 
 void run_as_one(const BoundBlock& block, const Program& program, std::span<BoundStep> steps) {

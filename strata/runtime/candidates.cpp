@@ -128,6 +128,10 @@ NodeCandidates find_candidates(const ir::Graph& graph, ir::NodeId node_id,
        ir::qualified_name(*node.op), pin->row, reason);
 }
 
+bool is_kernel(const Candidate& candidate) {
+  return candidate.row->kind != kernels::ProblemKind::reference;
+}
+
 bool same_storage(const kernels::Layout& a, const kernels::Layout& b, const Shape& shape) {
   if (a == b) return true;
   // The order of the axes that have an extent, blocks split off, is what decides.

@@ -17,6 +17,9 @@ struct Candidate {
   double price = 0;                    ///< what choice compares: seconds, more for less precision
 };
 
+/// It is no reference implementation.
+bool is_kernel(const Candidate& candidate);
+
 /// Everything that could run one node, and why the rest could not.
 struct NodeCandidates {
   ir::NodeId node = ir::no_node;

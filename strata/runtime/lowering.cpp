@@ -17,9 +17,9 @@ const Table& lowerings_by_op() {
   static const Table table = [] {
     Table by_op;
     for (auto rows :
-         {conv_lowerings(), conv_transpose_lowerings(), gemm_lowerings(), pool_lowerings(),
-          elementwise_lowerings(), reduce_lowerings(), movement_lowerings(), integer_lowerings(),
-          dynamic_lowerings(), recurrent_lowerings(), byte_lowerings()}) {
+         {conv_lowerings(), conv_transpose_lowerings(), gemm_lowerings(), attention_lowerings(),
+          pool_lowerings(), elementwise_lowerings(), reduce_lowerings(), movement_lowerings(),
+          integer_lowerings(), dynamic_lowerings(), recurrent_lowerings(), byte_lowerings()}) {
       for (const Lowering& row : rows) by_op[std::string(row.op)].push_back(&row);
     }
     return by_op;

@@ -75,6 +75,7 @@ Lowered lower_as(const LowerContext& context, const Lowering* how);
 std::span<const Lowering> conv_lowerings();
 std::span<const Lowering> conv_transpose_lowerings();
 std::span<const Lowering> gemm_lowerings();
+std::span<const Lowering> attention_lowerings();
 std::span<const Lowering> pool_lowerings();
 std::span<const Lowering> elementwise_lowerings();
 std::span<const Lowering> reduce_lowerings();

@@ -8,7 +8,9 @@
 #include "strata/ir/builder.hpp"
 #include "strata/ir/op.hpp"
 #include "strata/kernels/packing_version.hpp"
+#include "strata/runtime/apart.hpp"
 #include "strata/runtime/choice.hpp"
+#include "strata/runtime/lowering/region.hpp"
 #include "strata/runtime/sizes.hpp"
 
 namespace strata::runtime {
@@ -62,12 +64,16 @@ class ProgramBuilder {
   bool must_decompose(ir::NodeId id, std::span<const Shape> shapes) {
     const ir::Node& node = graph().node(id);
     if (!node.op->decompose) return false;
-    const bool fused = node.op->domain == "strata" && node.op->name == "Fused";
-    if (node.op->reference && !fused) return false;
+    if (node.op->reference && !is_fused(node)) return false;
+    if (has_parts(node)) {
+      const std::string reason = reason_to_take_apart(graph(), id, shapes, program_.target_);
+      if (!reason.empty()) program_.apart_.push_back({{node.name}, reason});
+      return !reason.empty();
+    }
     const NodeCandidates found = find_candidates(graph(), id, shapes, program_.target_);
-    return std::ranges::none_of(found.candidates, [](const Candidate& candidate) {
-      return candidate.row->kind != kernels::ProblemKind::reference;
-    });
+    const bool impossible = std::ranges::none_of(found.candidates, is_kernel);
+    if (impossible && is_fused(node)) program_.apart_.push_back({{node.name}, reason_of(found)});
+    return impossible;
   }
 
   void decompose(ir::NodeId id, std::vector<std::pair<ir::ValueId, ir::ValueId>>& replaced) {

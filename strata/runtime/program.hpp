@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "strata/ir/graph.hpp"
+#include "strata/runtime/apart.hpp"
 #include "strata/runtime/lowering.hpp"
 #include "strata/runtime/packing.hpp"
 #include "strata/runtime/target.hpp"
@@ -63,6 +64,8 @@ class Program {
   const std::vector<Step>& steps() const { return steps_; }
   const std::vector<Buffer>& buffers() const { return buffers_; }
   const Target& target() const { return target_; }
+  /// What a pass had joined and choice took apart.
+  const std::vector<Apart>& apart() const { return apart_; }
   /// The buffer of each graph output, and of each state's written value.
   const std::vector<int>& outputs() const { return outputs_; }
   const std::vector<int>& written_states() const { return written_states_; }
@@ -75,6 +78,7 @@ class Program {
   std::vector<Step> steps_;
   std::vector<Buffer> buffers_;
   std::vector<int> outputs_, written_states_;
+  std::vector<Apart> apart_;
 };
 
 /// The program's packed weights by the names of their constants, for a file of its graph. Those of

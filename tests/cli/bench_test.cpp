@@ -15,6 +15,10 @@ TEST(Bench, ReportsFiguresAndChoices) {
   }
   ASSERT_FALSE(document["steps"].empty());
   for (const nlohmann::json& step : document["steps"]) EXPECT_TRUE(step.contains("row"));
+  for (const nlohmann::json& apart : document["apart"]) {
+    EXPECT_FALSE(apart["nodes"].empty());
+    EXPECT_FALSE(apart["reason"].get<std::string>().empty());
+  }
   EXPECT_EQ(document["clock"], "wall");
   EXPECT_EQ(document["interrupted"], false);
   EXPECT_FALSE(document["device"]["fingerprint"].get<std::string>().empty());

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "strata/eval/latency.hpp"
 #include "strata/report/numbers.hpp"
 #include "strata/report/text.hpp"
+#include "strata/runtime/apart.hpp"
 #include "strata/runtime/packing.hpp"
 #include "strata/runtime/saved_choices.hpp"
 #include "strata/runtime/sizes.hpp"
@@ -144,6 +146,27 @@ json blocks_json(const Measured& measured) {
   return list;
 }
 
+/// What could be one step and is not.
+std::vector<runtime::Apart> all_apart(const Measured& measured) {
+  std::vector<runtime::Apart> all;
+  for (const runtime::Program* program : measured.programs) {
+    const std::vector<runtime::Apart> chains = runtime::chains_apart(*program);
+    all.insert(all.end(), chains.begin(), chains.end());
+  }
+  if (!measured.binding) return all;
+  const std::vector<runtime::Apart> blocks = runtime::blocks_apart(*measured.binding);
+  all.insert(all.end(), blocks.begin(), blocks.end());
+  return all;
+}
+
+json apart_json(const Measured& measured) {
+  auto list = json::array();
+  for (const runtime::Apart& apart : all_apart(measured)) {
+    list.push_back({{"nodes", apart.nodes}, {"reason", apart.reason}});
+  }
+  return list;
+}
+
 json counters_json(const Measured& measured) {
   json document = {{"runs", measured.counted_runs}, {"refused", json::object()}};
   for (const eval::Counted& figure : measured.counted) {
@@ -196,6 +219,7 @@ void print_json(const Options& options, const Measured& measured) {
   if (options.explain) {
     document["steps"] = steps_json(measured);
     document["blocks"] = blocks_json(measured);
+    document["apart"] = apart_json(measured);
   }
   print_document(document);
 }
@@ -216,6 +240,21 @@ std::string blocks_text(const Measured& measured) {
         double(block["kept_bytes"].get<std::size_t>()) / 1024,
         block["modelled_saving_ms"].get<double>() * 1e3);
   }
+  return text;
+}
+
+/// Those with one reason under it.
+std::string apart_text(const Measured& measured) {
+  std::map<std::string, std::string> chains;
+  for (const runtime::Apart& apart : all_apart(measured)) {
+    std::string names;
+    for (const std::string& name : apart.nodes) {
+      names += (names.empty() ? "    " : ", ") + report::printable(name);
+    }
+    chains[apart.reason] += names + "\n";
+  }
+  std::string text = chains.empty() ? "" : "\napart: what could be one step and is not\n";
+  for (const auto& [reason, names] : chains) text += fmt::format("  {}\n{}", reason, names);
   return text;
 }
 
@@ -268,7 +307,7 @@ void print_steps(const Measured& measured) {
   print("\n");
   print(table, 80);
   for (const runtime::Program* program : measured.programs) choices += integers_text(*program);
-  print_wrapped(choices + blocks_text(measured));
+  print_wrapped(choices + blocks_text(measured) + apart_text(measured));
 }
 
 std::string counters_text(const Measured& measured) {

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "strata/ir/builder.hpp"
+#include "strata/ir/passes/fused_body.hpp"
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/ir/passes/rewrite.hpp"
 
@@ -72,15 +72,17 @@ class Fuser {
       for (NodeId member : region.nodes) taken_[index(member)] = true;
       regions_.push_back(std::move(region));
     }
-    std::vector<NodeId> dead;
-    std::vector<std::pair<NodeId, std::string>> names;
+    std::vector<JoinedNodes> joined;
     for (const Region& region : regions_) {
-      names.emplace_back(region.nodes.back(), graph_.node(region.nodes[region.main]).name);
-      replace(region);
-      dead.insert(dead.end(), region.nodes.begin(), region.nodes.end() - 1);
+      joined.push_back({.nodes = region.nodes,
+                        .main = region.nodes[region.main],
+                        .whole = region.main + 1,
+                        .captured = {region.bias, region.residual}});
     }
-    graph_.erase(dead);
-    for (const auto& [id, name] : names) graph_.rename(id, name);
+    join_nodes(graph_, joined);
+    for (const Region& region : regions_) {
+      if (region.nodes.size() > region.main + 2) use_hard_swish(graph_.node(region.nodes.back()));
+    }
   }
 
  private:
@@ -225,54 +227,9 @@ class Fuser {
            node.attributes.real("beta", 0.5f) == 0.5f;
   }
 
-  /// The last node of the region becomes the fused node in place: its outputs, and the order of
-  /// nodes, stay as they are.
-  void replace(const Region& region) {
-    auto body = std::make_shared<Graph>();
-    body->name = graph_.node(region.nodes[region.main]).name;
-    std::vector<ValueId> inputs;
-    Sources sources;
-    std::unordered_map<std::uint32_t, ValueId> inside;
-    const auto add_input = [&](ValueId id) {
-      if (id == no_value) return no_value;
-      inputs.push_back(id);
-      return body->add_input(graph_.value(id).name, graph_.value(id).type);
-    };
-    const auto translate = [&](ValueId id) {
-      if (id == no_value) return no_value;
-      auto known = inside.find(index(id));
-      if (known != inside.end()) return known->second;
-      const Value& value = graph_.value(id);
-      const ValueId copy = value.constant && id != region.bias && id != region.residual
-                               ? body->add_constant(value.name, *value.constant, value.sources)
-                               : add_input(id);
-      return inside[index(id)] = copy;
-    };
-    for (std::size_t i = 0; i < region.nodes.size(); ++i) {
-      const Node& node = graph_.node(region.nodes[i]);
-      std::vector<ValueId> reads;
-      for (ValueId id : node.inputs) {
-        const bool made_inside = inside.count(index(id)) != 0;
-        reads.push_back(i <= region.main && !made_inside ? add_input(id) : translate(id));
-      }
-      const ValueId output = body->add_value(graph_.value(node.outputs[0]).name);
-      inside[index(node.outputs[0])] = output;
-      const NodeId copy = body->add_node(*node.op, node.name, std::move(reads), {output},
-                                         node.attributes, node.sources);
-      infer_node(*body, copy);
-      add_sources(sources, node.sources);
-    }
-    Node& fused = graph_.node(region.nodes.back());
-    body->outputs = {inside[index(fused.outputs[0])]};
-    if (region.nodes.size() > region.main + 2) use_hard_swish(*body);
-    fused.op = &find_op("strata.Fused");
-    fused.inputs = std::move(inputs);
-    fused.attributes = {{"body", Subgraph(std::move(body))}};
-    fused.sources = std::move(sources);
-  }
-
   /// x * hard_sigmoid(x) at the end of the body is HardSwish, which kernels know.
-  static void use_hard_swish(Graph& body) {
+  static void use_hard_swish(Node& fused) {
+    Graph body = fused.attributes.graph("body");
     const NodeId last = body.order().back();
     const NodeId gate = body.order()[body.order().size() - 2];
     Node& product = body.node(last);
@@ -282,6 +239,7 @@ class Fuser {
     product.inputs = {body.node(gate).inputs[0]};
     body.erase(std::vector{gate});
     body.compact();
+    fused.attributes.set("body", std::make_shared<const Graph>(std::move(body)));
   }
 
   Graph& graph_;
@@ -291,7 +249,23 @@ class Fuser {
   std::vector<Region> regions_;
 };
 
-void run(Graph& graph, const PassOptions&) { Fuser(graph).run(); }
+/// What is joined already may have parts that kernels run by themselves if none takes the whole.
+void fuse_within(Node& fused) {
+  Graph body = fused.attributes.graph("body");
+  Fuser(body).run();
+  body.sort();
+  body.compact();
+  if (body.order().size() < 2) return;  // the whole is such a part
+  fused.attributes.set("body", std::make_shared<const Graph>(std::move(body)));
+}
+
+void run(Graph& graph, const PassOptions&) {
+  for (NodeId id : graph.order()) {
+    Node& node = graph.node(id);
+    if (node.op->domain == "strata" && node.op->name == "Fused") fuse_within(node);
+  }
+  Fuser(graph).run();
+}
 
 }  // namespace
 

@@ -1,8 +1,10 @@
 #include "strata/runtime/lowering/region.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "strata/ir/inline.hpp"
 #include "strata/ir/op.hpp"
 #include "strata/ir/passes/rewrite.hpp"
 
@@ -183,6 +185,36 @@ class BodyMatcher {
 
 }  // namespace
 
+bool is_fused(const ir::Node& node) {
+  return node.op->domain == "strata" && node.op->name == "Fused";
+}
+
+bool has_parts(const ir::Node& node) {
+  if (!is_fused(node)) return false;
+  const ir::Graph& body = node.attributes.graph("body");
+  return std::ranges::any_of(body.order(),
+                             [&](ir::NodeId id) { return is_op(body.node(id), "Softmax"); });
+}
+
+ir::Graph flattened(const ir::Graph& graph) {
+  ir::Graph flat = graph;
+  std::vector<ir::NodeId> fused;
+  std::vector<std::pair<ir::ValueId, ir::ValueId>> replaced;
+  for (const ir::NodeId id : graph.order()) {
+    const ir::Node& node = graph.node(id);
+    if (!is_fused(node) || has_parts(node)) continue;
+    const auto values = ir::inline_graph(flat, node.attributes.graph("body"), node.inputs);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      replaced.emplace_back(node.outputs[i], values[i]);
+    }
+    fused.push_back(id);
+  }
+  flat.replace_uses(replaced);
+  flat.erase(fused);
+  flat.sort();
+  return flat;
+}
+
 std::optional<Region> match_region(const LowerContext& context, std::string_view op) {
   const ir::Node& node = context.node();
   Region region;
@@ -200,9 +232,7 @@ std::optional<Region> match_region(const LowerContext& context, std::string_view
     read_activation(node, scalar, region.epilogue);
     return region;
   }
-  if (node.op->domain != "strata" || node.op->name != "Fused" || node.outputs.size() != 1) {
-    return std::nullopt;
-  }
+  if (!is_fused(node) || node.outputs.size() != 1) return std::nullopt;
   const Body body(node, context.graph());
   if (body.graph().order().empty()) return std::nullopt;
   const auto order = body.graph().order();

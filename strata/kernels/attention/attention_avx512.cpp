@@ -1,0 +1,1 @@
+#include "strata/kernels/attention/attention_kernel.hpp"
