@@ -213,7 +213,7 @@ class InferenceSession:
         if optimize is None:
             optimize = level != GraphOptimizationLevel.ORT_DISABLE_ALL
             if level == GraphOptimizationLevel.ORT_ENABLE_BASIC:
-                off += ["attention", "fuse"]
+                off += ["fuse", "fuse_attention"]
         literal = not optimize if literal is None else _arguments.flag(literal, "literal")
         graph = load(path_or_bytes, arithmetic, literal)
         self._metadata = ModelMetadata(**graph.info())

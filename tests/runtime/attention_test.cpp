@@ -83,7 +83,7 @@ TEST(Attention, IsOneStepThatWritesInPlace) {
     options.threads = 2;
     Session session(net.graph, options);
     EXPECT_EQ(rows_of(session), "attention ");
-    options.passes.off = {"attention"};
+    options.passes.off = {"fuse_attention"};
     Session steps(net.graph, options);
     EXPECT_EQ(rows_of(steps), joined ? "gemm softmax gemm strided " : "gemm softmax gemm ");
     for (const std::int64_t batch : {2, 1, 0}) {
@@ -148,6 +148,28 @@ TEST(Attention, TheOpIsOneStepWhereItIsPlain) {
       expect_close(session.run(in)[0], ir::interpret(net.graph, in)[0], allowed);
     }
   }
+}
+
+/// A single head without a batch.
+TEST(Attention, ProductsMayBeGemmBetweenReshapes) {
+  testing::Net net(1);
+  const auto q = net.input({21, 16}, "q"), k = net.input({37, 16}, "k"),
+             v = net.input({37, 5}, "v");
+  const ir::Attributes turned{{"transB", std::int64_t(1)}};
+  const auto scores = net.op(
+      "Mul", {net.op("Gemm", {q, k}, turned), net.builder().constant(Tensor::scalar(0.25f))});
+  const auto whole = net.op("Reshape", {scores, net.builder().integers({1, 1, 21, 37})});
+  const auto masked = net.add(whole, net.input({1, 1, 21, 37}, "mask"));
+  const auto flat =
+      net.op("Reshape", {net.op("Softmax", {masked}), net.builder().integers({21, 37})});
+  const auto columns = net.op("Transpose", {v}, {{"perm", Perm{1, 0}}});
+  net.graph.outputs = {net.op("Gemm", {flat, columns}, turned)};
+  Session session(net.graph);
+  EXPECT_EQ(rows_of(session), "attention ");
+  const std::vector<Tensor> in{random_tensor({21, 16}, 5, 1), random_tensor({37, 16}, 6, 1),
+                               random_tensor({37, 5}, 7, 1), random_tensor({1, 1, 21, 37}, 8, 1)};
+  expect_close(session.run(in)[0], ir::interpret(net.graph, in)[0],
+               tolerance(in[0], in[1], in[2], 0.25, largest(in[3])));
 }
 
 TEST(Attention, RunsInStepsWhereAPartOfItIsPinned) {

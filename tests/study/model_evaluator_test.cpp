@@ -288,7 +288,7 @@ TEST(ModelEvaluator, OffersOnlyPassesThatFindSomething) {
     names.push_back(choice.name);
   }
   EXPECT_EQ(std::ranges::count(names, "fuse"), 1);
-  EXPECT_EQ(std::ranges::count(names, "attention"), 0);
+  EXPECT_EQ(std::ranges::count(names, "fuse_attention"), 0);
   EXPECT_EQ(std::ranges::count(names, "recognize_norm"), 0);
 }
 

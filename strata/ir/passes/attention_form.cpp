@@ -15,7 +15,7 @@ class Matcher {
 
   AttentionMatch match() {
     AttentionMatch match;
-    mix_ = product_after();
+    mix_ = product_after(softmax_.outputs[0]);
     match.candidate = mix_ != no_node && leads_to_product(softmax_.inputs[0], most_between);
     if (!match.candidate) return match;
     match.reason = read();
@@ -34,10 +34,34 @@ class Matcher {
   const TensorType& type(ValueId id) const { return graph_.value(id).type; }
   bool read_once(ValueId id) const { return uses_.count(id) == 1; }
 
-  NodeId product_after() const {
-    for (NodeId id : uses_.of(softmax_.outputs[0])) {
+  /// A product of two activations, neither with anything added.
+  bool is_product(const Node& node) const {
+    const bool gemm = is_op(node, "Gemm") && node.attributes.integer("transA", 0) == 0 &&
+                      (node.inputs.size() < 3 || node.inputs[2] == no_value);
+    return (gemm || is_op(node, "MatMul")) && !graph_.is_constant(node.inputs[1]);
+  }
+
+  /// Gives the same matrix with another number of axes of one before it.
+  bool is_reshape_of_matrix(const Node& node) const {
+    if (!is_op(node, "Reshape")) return false;
+    const SymbolicShape& from = type(node.inputs[0]).shape;
+    const SymbolicShape& to = type(node.outputs[0]).shape;
+    const auto is_matrix = [](const SymbolicShape& shape) {
+      return shape.size() >= 2 && std::all_of(shape.begin(), shape.end() - 2,
+                                              [](const Dim& dim) { return dim == Dim(1); });
+    };
+    return is_matrix(from) && is_matrix(to) && from.back() == to.back() &&
+           from[from.size() - 2] == to[to.size() - 2];
+  }
+
+  /// The product that the weights, maybe reshaped, are the first factor of.
+  NodeId product_after(ValueId weights) const {
+    for (NodeId id : uses_.of(weights)) {
       const Node& node = graph_.node(id);
-      if (is_op(node, "MatMul") && node.inputs[0] == softmax_.outputs[0]) return id;
+      if (is_product(node) && node.inputs[0] == weights) return id;
+      if (!is_reshape_of_matrix(node)) continue;
+      const NodeId after = product_after(node.outputs[0]);
+      if (after != no_node) return after;
     }
     return no_node;
   }
@@ -46,8 +70,8 @@ class Matcher {
   bool leads_to_product(ValueId value, int steps) const {
     if (value == no_value || graph_.value(value).producer == no_node || steps < 0) return false;
     const Node& node = graph_.node(graph_.value(value).producer);
-    if (is_op(node, "MatMul")) return !graph_.is_constant(node.inputs[1]);
-    constexpr std::string_view between[] = {"Add", "Sub", "Mul", "Div", "Where", "Tanh"};
+    if (is_product(node)) return true;
+    constexpr std::string_view between[] = {"Add", "Sub", "Mul", "Div", "Where", "Tanh", "Reshape"};
     return node.op->domain.empty() && std::ranges::count(between, node.op->name) != 0 &&
            std::ranges::any_of(node.inputs,
                                [&](ValueId id) { return leads_to_product(id, steps - 1); });
@@ -56,25 +80,41 @@ class Matcher {
   /// Why it is none; empty: it is one.
   std::string_view read() {
     const ValueId weights = softmax_.outputs[0];
-    const auto rank = std::int64_t(type(weights).shape.size());
+    const auto axes = std::int64_t(type(weights).shape.size());
     if (type(weights).dtype != DType::f32) return "it is not in f32";
-    if (rank < 3 || rank > 4) return "its matrices have neither one axis of a batch nor two";
     const std::int64_t axis = softmax_.attributes.integer("axis", -1);
-    if (axis != -1 && axis != rank - 1) return "the Softmax is not along the keys";
-    if (!read_once(weights)) return "what the Softmax gives is wanted elsewhere";
+    if (axis != -1 && axis != axes - 1) return "the Softmax is not along the keys";
+    const Node& mix = graph_.node(mix_);
+    if (!read_weights(mix.inputs[0])) return "what the Softmax gives is wanted elsewhere";
     const auto reason = read_scores();
     if (!reason.empty()) return reason;
     const Node& product = graph_.node(product_);
-    const Node& mix = graph_.node(mix_);
-    for (const ValueId id : {product.inputs[0], product.inputs[1], mix.inputs[1]}) {
-      if (std::int64_t(type(id).shape.size()) != rank) return "its operands differ in rank";
+    const std::size_t rank = type(product.outputs[0]).shape.size();
+    if (rank < 2 || rank > 4) return "its matrices have more than two axes of a batch";
+    for (const ValueId id : {product.inputs[0], product.inputs[1], mix.inputs[0], mix.inputs[1]}) {
+      if (type(id).shape.size() != rank) return "its operands differ in rank";
     }
+    if (is_op(mix, "Gemm") && mix.attributes.real("alpha", 1) != 1) {
+      return "what the Softmax gives is scaled";
+    }
+    if (is_op(product, "Gemm")) scale_ *= double(product.attributes.real("alpha", 1));
     form_.q = operand(product.inputs[0], true);
-    form_.k = operand(product.inputs[1], true);
-    form_.v = operand(mix.inputs[1], false);
+    form_.k = second_operand(product, true);
+    form_.v = second_operand(mix, false);
     if (!is_attention_scale(scale_)) return "the scale makes scores larger, or next to nothing";
     read_result(mix.outputs[0]);
     return {};
+  }
+
+  /// From the second product's first factor back to the Softmax.
+  bool read_weights(ValueId value) {
+    while (read_once(value)) {
+      const NodeId id = graph_.value(value).producer;
+      if (value == softmax_.outputs[0]) return true;
+      nodes_.push_back(id);
+      value = graph_.node(id).inputs[0];
+    }
+    return false;
   }
 
   /// From the Softmax's operand back to the product.
@@ -86,9 +126,13 @@ class Matcher {
       if (id == no_node) return "something else than a product gives its scores";
       const Node& node = graph_.node(id);
       nodes_.push_back(id);
-      if (is_op(node, "MatMul")) {
+      if (is_product(node)) {
         product_ = id;
         return {};
+      }
+      if (is_reshape_of_matrix(node)) {
+        value = node.inputs[0];
+        continue;
       }
       if (const ValueId rest = take_factor(node); rest != no_value) {
         value = rest;
@@ -139,6 +183,15 @@ class Matcher {
       }
       nodes_.push_back(id);
     }
+    return found;
+  }
+
+  /// The same for the second operand of a product, which Gemm may transpose.
+  AttentionForm::Operand second_operand(const Node& product, bool scaled) {
+    AttentionForm::Operand found = operand(product.inputs[1], scaled);
+    if (!is_op(product, "Gemm") || product.attributes.integer("transB", 0) == 0) return found;
+    if (found.perm.empty()) found.perm = {0, 1};
+    std::ranges::reverse(found.perm);
     return found;
   }
 

@@ -8,8 +8,9 @@
 
 namespace strata::ir {
 
-/// softmax(scale * Q K^T + mask) V as nodes of a graph spell it. Operands are the values from
-/// outside, in f32; what a permutation (empty: none) makes of Q and V is (..., queries, depth) and
+/// softmax(scale * Q K^T + mask) V as nodes of a graph spell it, with MatMul or Gemm. Operands are
+/// the values from outside, in f32; what a permutation (empty: none) makes of Q and V is (...,
+/// queries, depth) and
 /// (..., keys, columns), of K (..., depth, keys).
 struct AttentionForm {
   struct Operand {

@@ -33,6 +33,6 @@ void run(Graph& graph, const PassOptions&) {
 
 extern const Pass fuse_attention_pass;
 const Pass fuse_attention_pass = {
-    "attention", "joins products and the Softmax between them, as attention spells them", run};
+    "fuse_attention", "joins products and the Softmax between them, as attention spells them", run};
 
 }  // namespace strata::ir

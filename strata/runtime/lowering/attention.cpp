@@ -35,7 +35,7 @@ class ProblemMaker {
  public:
   ProblemMaker(const Transposed& q, const Transposed& k, const Transposed& v)
       : problem_(std::make_unique<AttentionProblem>()), batch_axes_(q.shape.rank() - 2) {
-    const bool fits = (batch_axes_ == 1 || batch_axes_ == 2) && k.shape.rank() == q.shape.rank() &&
+    const bool fits = batch_axes_ >= 0 && batch_axes_ <= 2 && k.shape.rank() == q.shape.rank() &&
                       v.shape.rank() == q.shape.rank() && k.shape[-2] == q.shape[-1] &&
                       v.shape[-2] == k.shape[-1];
     if (!fits) {
@@ -50,8 +50,8 @@ class ProblemMaker {
       for (const Transposed* operand : {&q, &k, &v}) take_extent(axis, operand->shape[axis]);
     }
     if (!problem_) return;
-    problem_->batch_inner = std::max<std::int64_t>(extents_[batch_axes_ - 1], 1);
-    problem_->batch = extents_[0] * (batch_axes_ == 2 ? extents_[1] : 1);
+    problem_->batch_inner = std::max<std::int64_t>(extents_[batch_axes_ == 2 ? 1 : 0], 1);
+    problem_->batch = extents_[0] * extents_[1];
     problem_->q = places(q);
     problem_->k = places(k);
     std::swap(problem_->k.row, problem_->k.column);  // K, not its transpose
@@ -62,16 +62,18 @@ class ProblemMaker {
     if (!problem_) return;
     const Transposed mask(shape, {});
     const int rank = shape.rank();
-    bool fits = rank >= 1 && rank <= batch_axes_ + 2 && shape[-1] == problem_->keys;
+    bool fits = rank >= 1 && shape[-1] == problem_->keys;
     for (int axis = 2; fits && axis <= rank; ++axis) {
-      const std::int64_t whole = axis == 2 ? problem_->queries : extents_[batch_axes_ + 2 - axis];
+      const bool batch = axis > 2 && axis <= batch_axes_ + 2;
+      const std::int64_t whole = axis == 2 ? problem_->queries
+                                 : batch   ? extents_[batch_axes_ + 2 - axis]
+                                           : 1;
       fits = shape[-axis] == 1 || shape[-axis] == whole;
     }
     if (!fits) return refuse();
     problem_->masked = true;
     problem_->zero_if_all_masked = zero_if_all_masked;
     problem_->mask = {mask.stride(-4), mask.stride(-3), mask.stride(-2), 1};
-    if (batch_axes_ == 1) problem_->mask.outer = 0;
   }
 
   /// Y is stored with its axes in this order (empty: as they are).

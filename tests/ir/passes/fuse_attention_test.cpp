@@ -56,7 +56,7 @@ std::string body_of(const Graph& graph, std::string_view name) {
 TEST(FuseAttention, JoinsAllFromTheTransposesToThat) {
   Heads net;
   net.graph.outputs = {net.finish(net.scaled())};
-  run(net.graph, {"attention"});
+  run(net.graph, {"fuse_attention"});
   EXPECT_EQ(nodes_of(net.graph), "strata.Fused:softmax");
   EXPECT_EQ(body_of(net.graph, "softmax"),
             "Transpose:query Transpose:key MatMul:scores Div:scaled Softmax:softmax "
@@ -68,7 +68,7 @@ TEST(FuseAttention, JoinsAllFromTheTransposesToThat) {
 TEST(FuseAttention, ItsPartsAreFusedToo) {
   Heads net;
   net.graph.outputs = {net.finish(net.scaled())};
-  run(net.graph, {"attention", "fuse"});
+  run(net.graph, {"fuse_attention", "fuse"});
   EXPECT_EQ(nodes_of(net.graph), "strata.Fused:softmax");
   EXPECT_EQ(body_of(net.graph, "softmax"),
             "strata.Fused:scores Softmax:softmax strata.Fused:mix Transpose:tokens");
@@ -95,7 +95,7 @@ TEST(FuseAttention, ScalesStandAnywhere) {
     const ValueId product = net.node("MatMul", {net.turned(q, {0, 2, 1, 3}, "query"), k}, "scores");
     net.graph.outputs = {net.finish(product)};
     EXPECT_EQ(scale_of(net), 0.125f);
-    run(net.graph, {"attention"});
+    run(net.graph, {"fuse_attention"});
     EXPECT_EQ(nodes_of(net.graph), "strata.Fused:softmax");
   }
   {
@@ -118,7 +118,7 @@ TEST(FuseAttention, MasksAreOperands) {
     const ValueId sum = first ? net.node("Add", {mask, scaled}, "masked")
                               : net.node("Add", {scaled, mask}, "masked");
     net.graph.outputs = {net.finish(sum)};
-    run(net.graph, {"attention"});
+    run(net.graph, {"fuse_attention"});
     EXPECT_EQ(nodes_of(net.graph), "strata.Fused:softmax");
     EXPECT_EQ(node_named(net.graph, "softmax").inputs.size(), 4u);
   }
@@ -126,8 +126,38 @@ TEST(FuseAttention, MasksAreOperands) {
   Random random{3};
   const ValueId mask = weight(net.graph, random, "mask", {1, 1, 5, 7});
   net.graph.outputs = {net.finish(net.node("Add", {net.scores(), mask}, "masked"))};
-  run(net.graph, {"attention"});
+  run(net.graph, {"fuse_attention"});
   EXPECT_EQ(node_named(net.graph, "softmax").inputs.size(), 4u);
+}
+
+/// As TensorFlow Lite's converter writes a single head.
+TEST(FuseAttention, ProductsMayBeGemmBetweenReshapes) {
+  Heads net;
+  const auto shape = [&](std::vector<std::int64_t> dims, std::string_view name) {
+    return net.graph.add_constant(name,
+                                  Tensor::from<std::int64_t>({std::int64_t(dims.size())}, dims));
+  };
+  const ValueId q = net.graph.add_input("q2", f32({5, 4})),
+                k = net.graph.add_input("k2", f32({7, 4}));
+  const ValueId v = net.graph.add_input("v2", f32({7, 6}));
+  const Attributes turned{{"transB", std::int64_t(1)}};
+  const ValueId scores = net.node("Gemm", {q, k}, "scores", turned);
+  const ValueId scaled = net.node("Mul", {scores, net.number(0.5f, "scale")}, "scaled");
+  const ValueId four = net.node("Reshape", {scaled, shape({1, 1, 5, 7}, "four")}, "whole");
+  const ValueId mask = net.graph.add_input("mask", f32({1, 1, 1, 7}));
+  const ValueId weights = net.node("Softmax", {net.node("Add", {four, mask}, "masked")}, "softmax",
+                                   {{"axis", std::int64_t(3)}});
+  const ValueId two = net.node("Reshape", {weights, shape({5, 7}, "two")}, "flat");
+  const ValueId columns = net.turned(v, {1, 0}, "columns");
+  net.graph.outputs = {net.node("Gemm", {two, columns}, "mix", turned)};
+  Graph other = net.graph;
+  run(net.graph, {"fuse_attention"});
+  EXPECT_EQ(nodes_of(net.graph), "strata.Fused:softmax");
+  EXPECT_EQ(node_named(net.graph, "softmax").inputs.size(), 4u);
+  other.node(*other.find_node("mix")).attributes.set("alpha", 0.5f);
+  const Uses uses(other);
+  EXPECT_EQ(match_attention(other, uses, *other.find_node("softmax")).reason,
+            "what the Softmax gives is scaled");
 }
 
 TEST(FuseAttention, SaysWhyNot) {
@@ -175,6 +205,11 @@ TEST(FuseAttention, SaysWhyNot) {
     EXPECT_EQ(net.reason(), "two things are added to its scores");
   }
   {
+    Heads net;
+    net.graph.outputs = {net.finish(net.node("Sqrt", {net.scaled()}, "rooted"))};
+    EXPECT_EQ(net.reason(), "");  // no candidate
+  }
+  {
     Graph graph;
     const ValueId a = graph.add_input("a", f32({1, 1, 5, 4})),
                   b = graph.add_input("b", f32({4, 7}));
@@ -182,7 +217,7 @@ TEST(FuseAttention, SaysWhyNot) {
     const ValueId c = graph.add_input("c", f32({7, 3}));
     graph.outputs = {
         user_node(graph, "MatMul", {user_node(graph, "Softmax", {product}, "s"), c}, "m")};
-    run(graph, {"attention"});
+    run(graph, {"fuse_attention"});
     EXPECT_EQ(nodes_of(graph), "MatMul:scores Softmax:s MatMul:m");
   }
 }
@@ -192,7 +227,7 @@ TEST(FuseAttention, LeavesWhatIsNoAttention) {
   net.graph.outputs = {
       net.mix(net.node("Softmax", {net.graph.add_input("x", f32({1, 2, 5, 7}))}, "s"))};
   EXPECT_EQ(net.reason(), "");
-  run(net.graph, {"attention"});
+  run(net.graph, {"fuse_attention"});
   EXPECT_EQ(nodes_of(net.graph), "Softmax:s Transpose:value MatMul:mix");
 }
 
