@@ -37,10 +37,35 @@ inline void map_activation(const float* x, float* y, std::int64_t count, const E
   }
 }
 
-/// x/2 (1 + erf(x / sqrt 2)).
+/// x P(x), P the normal distribution function: (x + |x|) / 2 - |x| P(-|x|), within 3 units in the
+/// last place of x. P(-t) is 2 to a polynomial of degree 12 on [0, 8] (weighted minimax, error
+/// 2e-7); beyond, t P(-t) is taken for that at 8, 5e-15.
 inline Vec gelu(Vec x) {
-  const Vec half = broadcast(0.5f) * x;
-  return fma(half, erf(x * broadcast(0.707106781f)), half);
+  const Vec magnitude = abs(x);
+  const Vec t = min(magnitude, broadcast(8.0f));
+  Vec q = broadcast(-8.963960824e-11f);
+  q = fma(q, t, broadcast(4.791991692e-09f));
+  q = fma(q, t, broadcast(-1.141333072e-07f));
+  q = fma(q, t, broadcast(1.591829573e-06f));
+  q = fma(q, t, broadcast(-1.427899406e-05f));
+  q = fma(q, t, broadcast(8.342088404e-05f));
+  q = fma(q, t, broadcast(-0.0002788146085f));
+  q = fma(q, t, broadcast(-3.666146586e-05f));
+  q = fma(q, t, broadcast(0.007024203427f));
+  q = fma(q, t, broadcast(-0.05251223966f));
+  q = fma(q, t, broadcast(-0.4591916203f));
+  q = fma(q, t, broadcast(-1.151108503f));
+  q = fma(q, t, broadcast(-0.9999998808f));
+  const Vec n = round(q);
+  const Vec r = q - n;
+  Vec power = broadcast(0.001340043265f);
+  power = fma(power, r, broadcast(0.009676037356f));
+  power = fma(power, r, broadcast(0.05550327152f));
+  power = fma(power, r, broadcast(0.2402210683f));
+  power = fma(power, r, broadcast(0.6931471825f));
+  power = fma(power, r, broadcast(1.000000119f));
+  const Vec half = broadcast(0.5f);
+  return fma(zero() - t, scale(power, n), fma(half, magnitude, half * x));
 }
 
 inline void map_unary(const UnaryProblem& problem, const float* x, float* y, std::int64_t count) {
