@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "tests/kernels/activation_reference.hpp"
 #include "tests/kernels/harness.hpp"
@@ -38,6 +39,8 @@ double unary_reference(double x, const UnaryProblem& p) {
       return std::ceil(x);
     case Unary::gelu:
       return x / 2 * (1 + std::erf(x / std::sqrt(2.0)));
+    case Unary::gelu_tanh:
+      return x / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
     case Unary::square:
       return x * x;
     case Unary::cube:
@@ -62,6 +65,7 @@ double allowed_units(const UnaryProblem& p) {
     case Unary::square:
       return 1;
     case Unary::gelu:
+    case Unary::gelu_tanh:
     case Unary::neg:
     case Unary::abs:
     case Unary::floor:
@@ -103,15 +107,15 @@ void check_unary(UnaryProblem p, const std::string& what) {
   for (double& e : expected) {
     if (std::abs(e) > largest * (1 + 0x1p-25)) e = std::copysign(HUGE_VAL, e);
   }
+  const bool is_gelu = p.function == Unary::gelu || p.function == Unary::gelu_tanh;
   const auto tolerance = [&](std::size_t i) {
     // What grows with x rather than with the result: sums of x and a bound, products with erf.
-    const bool of_argument =
-        p.function == Unary::gelu ||
-        (p.function == Unary::activation && p.epilogue.activation != Activation::sigmoid &&
-         p.epilogue.activation != Activation::tanh);
+    const bool of_argument = is_gelu || (p.function == Unary::activation &&
+                                         p.epilogue.activation != Activation::sigmoid &&
+                                         p.epilogue.activation != Activation::tanh);
     const double magnitude = of_argument ? std::max(std::abs(double(x[i])), std::abs(expected[i]))
                                          : std::abs(expected[i]);
-    const double units = p.function == Unary::gelu ? activation_units : allowed_units(p);
+    const double units = is_gelu ? activation_units : allowed_units(p);
     if (!std::isfinite(magnitude)) return 0.0;
     const bool sigmoid = p.epilogue.activation == Activation::sigmoid;
     const double absolute = sigmoid ? 1 / largest : smallest;  // 0 where e^-x is no float

@@ -6,14 +6,18 @@
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/ir/passes/rewrite.hpp"
 
-// x * 0.5 * (1 + erf(x / sqrt(2))), in whatever order it is multiplied, is Gelu.
+// x * 0.5 * (1 + erf(x / sqrt(2))), in whatever order it is multiplied, is Gelu; with
+// tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)) in the place of erf it is Gelu by tanh, which few
+// formats have: exported graphs keep its spelling.
 
 namespace strata::ir {
 namespace {
 
+enum class Curve { erf, tanh };
+
 class Recognizer {
  public:
-  explicit Recognizer(Graph& graph) : graph_(graph), uses_(graph) {}
+  Recognizer(Graph& graph, Curve curve) : graph_(graph), uses_(graph), curve_(curve) {}
 
   void run() {
     for (NodeId id : graph_.order()) {
@@ -46,19 +50,63 @@ class Recognizer {
     return is_scalar(node.inputs[0], scalar) ? node.inputs[1] : no_value;
   }
 
-  /// The argument x if the value is 1 + erf(x / sqrt(2)); adds the nodes that compute it.
+  /// The argument x if the value is 1 + the curve; adds the nodes that compute it.
   ValueId gate_argument(ValueId id, std::vector<const Node*>& parts) const {
     const Node* add = inner(id, "Add");
     if (!add) return no_value;
-    const Node* erf = inner(beside(*add, 1), "Erf");
+    parts.push_back(add);
+    const ValueId curve = beside(*add, 1);
+    return curve_ == Curve::erf ? erf_argument(curve, parts) : tanh_argument(curve, parts);
+  }
+
+  /// Of erf(x / sqrt(2)).
+  ValueId erf_argument(ValueId id, std::vector<const Node*>& parts) const {
+    const Node* erf = inner(id, "Erf");
     if (!erf) return no_value;
     const Node* divide = inner(erf->inputs[0], "Div");
     const Node* multiply = inner(erf->inputs[0], "Mul");
     ValueId x = no_value;
     if (divide && is_scalar(divide->inputs[1], std::numbers::sqrt2)) x = divide->inputs[0];
     if (multiply) x = beside(*multiply, 1 / std::numbers::sqrt2);
-    for (const Node* node : {add, erf, divide ? divide : multiply}) parts.push_back(node);
+    for (const Node* node : {erf, divide ? divide : multiply}) parts.push_back(node);
     return x;
+  }
+
+  /// Of tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)).
+  ValueId tanh_argument(ValueId id, std::vector<const Node*>& parts) const {
+    const Node* tanh = inner(id, "Tanh");
+    const Node* scaled = tanh ? inner(tanh->inputs[0], "Mul") : nullptr;
+    const Node* sum =
+        scaled ? inner(beside(*scaled, std::sqrt(2 / std::numbers::pi)), "Add") : nullptr;
+    if (!sum) return no_value;
+    for (const Node* node : {tanh, scaled, sum}) parts.push_back(node);
+    for (const std::size_t at : {1u, 0u}) {
+      const std::size_t used = parts.size();
+      const Node* product = inner(sum->inputs[at], "Mul");
+      const ValueId cube = product ? beside(*product, 0.044715) : no_value;
+      if (cube != no_value && is_cube(cube, sum->inputs[1 - at], parts)) {
+        parts.push_back(product);
+        return sum->inputs[1 - at];
+      }
+      parts.resize(used);
+    }
+    return no_value;
+  }
+
+  /// Whether the value is x * x * x; adds the nodes that compute it.
+  bool is_cube(ValueId id, ValueId x, std::vector<const Node*>& parts) const {
+    if (const Node* power = inner(id, "Pow")) {
+      parts.push_back(power);
+      return power->inputs[0] == x && is_scalar(power->inputs[1], 3);
+    }
+    const Node* product = inner(id, "Mul");
+    if (!product) return false;
+    const std::size_t square_at = product->inputs[0] == x ? 1 : 0;
+    const Node* square = inner(product->inputs[square_at], "Mul");
+    if (!square || product->inputs[1 - square_at] != x) return false;
+    parts.push_back(product);
+    parts.push_back(square);
+    return square->inputs[0] == x && square->inputs[1] == x;
   }
 
   /// The factors of a product of three.
@@ -99,19 +147,28 @@ class Recognizer {
     last.op = &find_op("Gelu");
     last.inputs = {x};
     last.attributes = {};
+    if (curve_ == Curve::tanh) last.attributes.set("approximate", std::string("tanh"));
   }
 
   Graph& graph_;
   const Uses uses_;
+  const Curve curve_;
   std::vector<NodeId> dead_;
 };
 
-void run(Graph& graph, const PassOptions&) { Recognizer(graph).run(); }
+template <Curve curve>
+void run(Graph& graph, const PassOptions&) {
+  Recognizer(graph, curve).run();
+}
 
 }  // namespace
 
-extern const Pass recognize_gelu_pass;
-const Pass recognize_gelu_pass = {
-    "recognize_gelu", "makes one Gelu of the erf, sums and products that spell it", run};
+extern const Pass recognize_gelu_pass, recognize_tanh_gelu_pass;
+const Pass recognize_gelu_pass = {"recognize_gelu",
+                                  "makes one Gelu of the erf, sums and products that spell it",
+                                  run<Curve::erf>};
+const Pass recognize_tanh_gelu_pass = {
+    "recognize_tanh_gelu", "makes one Gelu of the tanh, sums and products that approximate it",
+    run<Curve::tanh>};
 
 }  // namespace strata::ir

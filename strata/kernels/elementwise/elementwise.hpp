@@ -21,6 +21,7 @@ enum class Unary : std::uint8_t {
   floor,
   ceil,
   gelu,
+  gelu_tanh,
   square,
   cube
 };

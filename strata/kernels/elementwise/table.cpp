@@ -45,6 +45,7 @@ double unary_work(const UnaryProblem& problem) {
     case Unary::activation:
       return problem.epilogue.activation >= Activation::sigmoid ? 30 : 4;
     case Unary::exp:
+    case Unary::gelu_tanh:
       return 20;
     case Unary::log:
     case Unary::erf:

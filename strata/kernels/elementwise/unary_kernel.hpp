@@ -68,6 +68,12 @@ inline Vec gelu(Vec x) {
   return fma(zero() - t, scale(power, n), fma(half, magnitude, half * x));
 }
 
+/// x/2 (1 + tanh u) = x / (1 + e^-2u), u = sqrt(2 / pi) (x + 0.044715 x^3).
+inline Vec gelu_tanh(Vec x) {
+  const Vec minus_2u = x * fma(x * x, broadcast(-0.0713548163f), broadcast(-1.59576912f));
+  return x / (broadcast(1.0f) + exp(minus_2u));
+}
+
 inline void map_unary(const UnaryProblem& problem, const float* x, float* y, std::int64_t count) {
   switch (problem.function) {
     case Unary::activation:
@@ -92,6 +98,8 @@ inline void map_unary(const UnaryProblem& problem, const float* x, float* y, std
       return map(x, y, count, [](Vec v) { return broadcast(-0.0f) - floor(broadcast(-0.0f) - v); });
     case Unary::gelu:
       return map(x, y, count, [](Vec v) { return gelu(v); });
+    case Unary::gelu_tanh:
+      return map(x, y, count, [](Vec v) { return gelu_tanh(v); });
     case Unary::square:
       return map(x, y, count, [](Vec v) { return v * v; });
     case Unary::cube:

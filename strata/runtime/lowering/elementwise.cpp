@@ -43,8 +43,8 @@ std::unique_ptr<kernels::Problem> lower_unary(const LowerContext& context, Opera
 }
 
 std::unique_ptr<kernels::Problem> lower_gelu(const LowerContext& context, Operands& operands) {
-  if (context.node().attributes.string("approximate", "none") != "none") return nullptr;
-  return unary(context, operands, Unary::gelu, {});
+  const bool exact = context.node().attributes.string("approximate", "none") == "none";
+  return unary(context, operands, exact ? Unary::gelu : Unary::gelu_tanh, {});
 }
 
 /// Powers of 2 and 3, by products.

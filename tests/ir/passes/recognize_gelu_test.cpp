@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <numbers>
 
 #include "tests/ir/passes/passes.hpp"
@@ -57,6 +58,45 @@ TEST(RecognizeGelu, EverySpelling) {
       EXPECT_TRUE(std::ranges::count(testing::node_named(graph, "y").sources, "erf"));
     }
   }
+}
+
+/// tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)) in the place of erf.
+Graph approximated(bool by_power, bool swapped, float factor = 0.044715f) {
+  Graph graph;
+  const ValueId x = graph.add_input("x", {DType::f32, {Dim::symbol("N"), 7}});
+  const auto scalar = [&](std::string_view name, double value) {
+    return graph.add_constant(name, Tensor::scalar(float(value)));
+  };
+  const auto node = [&](std::string_view op, std::vector<ValueId> inputs, std::string_view name) {
+    if (swapped && op != "Pow" && op != "Tanh") std::ranges::reverse(inputs);
+    return user_node(graph, op, std::move(inputs), name);
+  };
+  const ValueId cube = by_power ? node("Pow", {x, scalar("three", 3)}, "cube")
+                                : node("Mul", {node("Mul", {x, x}, "square"), x}, "cube");
+  const ValueId small = node("Mul", {cube, scalar("factor", double(factor))}, "small");
+  const ValueId sum = node("Add", {x, small}, "sum");
+  const ValueId scaled =
+      node("Mul", {sum, scalar("root", std::sqrt(2 / std::numbers::pi))}, "scaled");
+  const ValueId gate = node("Add", {node("Tanh", {scaled}, "tanh"), scalar("one", 1)}, "gate");
+  graph.outputs = {node("Mul", {node("Mul", {x, scalar("half", 0.5)}, "product"), gate}, "y")};
+  return graph;
+}
+
+TEST(RecognizeGelu, ByTanh) {
+  for (const bool by_power : {false, true}) {
+    for (const bool swapped : {false, true}) {
+      Graph graph = approximated(by_power, swapped);
+      run(graph, {"recognize_tanh_gelu"});
+      ASSERT_EQ(nodes_of(graph), "Gelu:y") << by_power << " " << swapped;
+      const Node& gelu = testing::node_named(graph, "y");
+      EXPECT_EQ(gelu.attributes.string("approximate", "none"), "tanh");
+      EXPECT_TRUE(std::ranges::count(gelu.sources, "cube"));
+    }
+  }
+  Graph other = approximated(true, false, 0.0447f);
+  const std::string before = nodes_of(other);
+  run(other, {"recognize_tanh_gelu"});
+  EXPECT_EQ(nodes_of(other), before);
 }
 
 TEST(RecognizeGelu, LeavesWhatIsAnotherFunctionOrReadElsewhere) {
