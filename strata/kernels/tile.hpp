@@ -49,8 +49,9 @@ constexpr std::size_t tile_prefetch_bytes = 128;
 
 /// Runs one tile; made for its count of rows, columns and vectors.
 using TileFunction = void(const TileShape& shape, const TileOperands& tile) noexcept;
-/// The function for a tile of 1 or 2 rows, their columns, and 1 or 2 vectors.
-using FindTile = TileFunction*(int rows, int columns, int vectors) noexcept;
+/// The function for a tile of 1 or 2 rows, their columns, and as many lanes as have results: one
+/// vector or two, of which the last may be computed as half of one.
+using FindTile = TileFunction*(int rows, int columns, int lanes) noexcept;
 
 namespace avx512 {
 FindTile f32_tile, f16_tile, i8_tile;  // by weight type

@@ -2,8 +2,8 @@
 
 namespace strata::kernels::baseline {
 
-TileFunction* f32_tile(int rows, int columns, int vectors) noexcept {
-  return tiles<float>.find(rows, columns, vectors);
+TileFunction* f32_tile(int rows, int columns, int lanes) noexcept {
+  return tiles<float>.find(rows, columns, lanes);
 }
 
 }  // namespace strata::kernels::baseline

@@ -18,21 +18,32 @@ inline Vec load_weights(const std::int8_t* p) { return load_i8(p); }
 inline Vec load_weights(const Bf16Pair* p) { return load(reinterpret_cast<const float*>(p)); }
 #endif
 
-/// sum += a * b as the type of the weights has it.
+/// Whether there are tiles that compute half of their last vector: processors that take two steps
+/// for a vector of 16 lanes then take one.
 template <class Weight>
+constexpr bool has_half_vectors = std::is_same_v<Weight, float>&& Vec::size == 16;
+
+/// sum += a * b as the type of the weights has it.
+template <class Weight, bool Half = false>
 [[gnu::always_inline]] inline void multiply_add(Vec& sum, Vec a, Vec b) {
 #if defined(__AVX512BF16__)
   if constexpr (std::is_same_v<Weight, Bf16Pair>) return accumulate_pairs(sum, a, b);
+#endif
+#if defined(__AVX512F__)
+  if constexpr (Half) return accumulate_half(sum, a, b);
 #endif
   accumulate(sum, a, b);
 }
 
 /// The same for a broadcast that no other product shares: as an operand of the product, where there
 /// are such, it takes no instruction of its own, of which Zen 4 starts too few per cycle.
-template <class Weight>
+template <class Weight, bool Half>
 [[gnu::always_inline]] inline void multiply_add_once(Vec& sum, const float& a, Vec b) {
 #if defined(__AVX512F__)
-  if constexpr (!std::is_same_v<Weight, Bf16Pair>) {
+  if constexpr (Half) {
+    asm volatile("vfmadd231ps %1%{1to8%}, %t2, %t0" : "+v"(sum.v) : "m"(a), "v"(b.v));
+    return;
+  } else if constexpr (!std::is_same_v<Weight, Bf16Pair>) {
     asm volatile("vfmadd231ps %1%{1to16%}, %2, %0" : "+v"(sum.v) : "m"(a), "v"(b.v));
     return;
   }
@@ -45,7 +56,7 @@ inline const char* offset_by(const void* p, std::ptrdiff_t floats) {
 }
 
 /// One step of the reduction for all positions from P on.
-template <class Weight, int Columns, int N, int V, int Count, int P = 0>
+template <class Weight, int Columns, bool Half, int N, int V, int Count, int P = 0>
 [[gnu::always_inline]] inline void step(Vec (&acc)[N][V], const Vec (&w)[V],
                                         const char* const (&base)[Count], std::ptrdiff_t column,
                                         int offset) {
@@ -53,24 +64,24 @@ template <class Weight, int Columns, int N, int V, int Count, int P = 0>
     const char* at = tile_position<Columns, P>(base, column, offset);
     const float& x = *reinterpret_cast<const float*>(at);
     if constexpr (V == 1) {
-      multiply_add_once<Weight>(acc[P][0], x, w[0]);
+      multiply_add_once<Weight, Half>(acc[P][0], x, w[0]);
     } else {
       const Vec all = broadcast_now(x);
       multiply_add<Weight>(acc[P][0], all, w[0]);
-      multiply_add<Weight>(acc[P][1], all, w[1]);
+      multiply_add<Weight, Half>(acc[P][1], all, w[1]);
     }
-    step<Weight, Columns, N, V, Count, P + 1>(acc, w, base, column, offset);
+    step<Weight, Columns, Half, N, V, Count, P + 1>(acc, w, base, column, offset);
   }
 }
 
-template <int Columns, int N, int V, int Count, class Weight>
+template <int Columns, bool Half = false, int N, int V, int Count, class Weight>
 [[gnu::always_inline]] inline void steps(Vec (&acc)[N][V], const Weight* w,
                                          const char* const (&base)[Count], std::ptrdiff_t column,
                                          int offset) {
   Vec weights[V];
   weights[0] = load_weights(w);
   if constexpr (V == 2) weights[1] = load_weights(w + Vec::size);
-  step<Weight, Columns>(acc, weights, base, column, offset);
+  step<Weight, Columns, Half>(acc, weights, base, column, offset);
 }
 
 template <int N, int V, int P = 0>
@@ -154,7 +165,8 @@ template <bool Scaled>
   }
 }
 
-template <class Weight, int Rows, int Columns, int V>
+/// Half: of the last vector.
+template <class Weight, int Rows, int Columns, int V, bool Half>
 void run_tile(const TileShape& s, const TileOperands& t) noexcept {
   Vec acc[Rows * Columns][V];
   clear(acc);
@@ -176,15 +188,15 @@ void run_tile(const TileShape& s, const TileOperands& t) noexcept {
           __builtin_prefetch(prefetch);
           __builtin_prefetch(prefetch + 64);
           prefetch += tile_prefetch_bytes;
-          steps<Columns>(acc, w, base, column, 0);
-          steps<Columns>(acc, w + V * Vec::size, base, column, 4);
-          steps<Columns>(acc, w + 2 * V * Vec::size, base, column, 8);
-          steps<Columns>(acc, w + 3 * V * Vec::size, base, column, 12);
+          steps<Columns, Half>(acc, w, base, column, 0);
+          steps<Columns, Half>(acc, w + V * Vec::size, base, column, 4);
+          steps<Columns, Half>(acc, w + 2 * V * Vec::size, base, column, 8);
+          steps<Columns, Half>(acc, w + 3 * V * Vec::size, base, column, 12);
           w += 4 * V * Vec::size;
           advance(base, 16);
         }
         for (; i > 0; --i) {
-          steps<Columns>(acc, w, base, column, 0);
+          steps<Columns, Half>(acc, w, base, column, 0);
           w += V * Vec::size;
           advance(base, 4);
         }
@@ -208,31 +220,41 @@ void run_tile(const TileShape& s, const TileOperands& t) noexcept {
   if (!is_bounding(s.epilogue.activation)) activate_tile(s, t, Columns, Rows * Columns, V);
 }
 
-/// run_tile by columns and vectors, for one or two rows.
+/// run_tile by columns, vectors and halves, for one or two rows.
 template <class Weight>
 struct TileTable {
   static constexpr int most = Vec::size == 16  ? avx512_form.positions
                               : Vec::size == 8 ? avx2_form.positions
                                                : baseline_form.positions;
-  TileFunction* one_row[most + 1][3] = {};
-  TileFunction* two_rows[most / 2 + 1][3] = {};
+  TileFunction* one_row[most + 1][3][2] = {};
+  TileFunction* two_rows[most / 2 + 1][3][2] = {};
 
   constexpr TileTable() { fill<1>(); }
 
-  TileFunction* find(int rows, int columns, int vectors) const {
-    return rows == 1 ? one_row[columns][vectors] : two_rows[columns][vectors];
+  TileFunction* find(int rows, int columns, int lanes) const {
+    const int vectors = lanes > Vec::size ? 2 : 1;
+    const bool half = has_half_vectors<Weight> && 2 * lanes <= (2 * vectors - 1) * Vec::size;
+    return rows == 1 ? one_row[columns][vectors][half] : two_rows[columns][vectors][half];
   }
 
  private:
   template <int Columns>
   constexpr void fill() {
-    one_row[Columns][1] = run_tile<Weight, 1, Columns, 1>;
-    one_row[Columns][2] = run_tile<Weight, 1, Columns, 2>;
-    if constexpr (Columns <= most / 2) {
-      two_rows[Columns][1] = run_tile<Weight, 2, Columns, 1>;
-      two_rows[Columns][2] = run_tile<Weight, 2, Columns, 2>;
+    fill_one<Columns, 1, false>();
+    fill_one<Columns, 2, false>();
+    if constexpr (has_half_vectors<Weight>) {
+      fill_one<Columns, 1, true>();
+      fill_one<Columns, 2, true>();
     }
     if constexpr (Columns < most) fill<Columns + 1>();
+  }
+
+  template <int Columns, int V, bool Half>
+  constexpr void fill_one() {
+    one_row[Columns][V][Half] = run_tile<Weight, 1, Columns, V, Half>;
+    if constexpr (Columns <= most / 2) {
+      two_rows[Columns][V][Half] = run_tile<Weight, 2, Columns, V, Half>;
+    }
   }
 };
 

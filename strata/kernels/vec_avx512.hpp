@@ -52,6 +52,10 @@ inline Vec fma(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 inline void accumulate(Vec& sum, Vec a, Vec b) {
   asm volatile("vfmadd231ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
 }
+/// The same for the first half of the lanes; the others become zero.
+inline void accumulate_half(Vec& sum, Vec a, Vec b) {
+  asm volatile("vfmadd231ps %t2, %t1, %t0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
+}
 inline Vec broadcast_now(const float& x) {
   Vec a;
   asm volatile("vbroadcastss %1, %0" : "=v"(a.v) : "m"(x));

@@ -126,7 +126,8 @@ class QueryBlock {
       tile.x = x + row * shape.x_column;
       tile.y = y + row * shape.y_column;
       tile.residual = adds ? tile.y : nullptr;
-      kernels_.tile(1, int(tile_row(t + 1) - tile_row(t)), vectors)(shape, tile);
+      kernels_.tile(1, int(tile_row(t + 1) - tile_row(t)), vectors * plan_.vector.lanes)(shape,
+                                                                                         tile);
     }
   }
 

@@ -81,8 +81,8 @@ void across(const float* first, const float* second, Bf16Pair* to, std::ptrdiff_
   }
 }
 
-TileFunction* find_pair_tile(int rows, int columns, int vectors) noexcept {
-  return tiles<Bf16Pair>.find(rows, columns, vectors);
+TileFunction* find_pair_tile(int rows, int columns, int lanes) noexcept {
+  return tiles<Bf16Pair>.find(rows, columns, lanes);
 }
 
 }  // namespace

@@ -150,7 +150,7 @@ void run_unit(const Bf16Plan& plan, FindTile* find, const Operands& o, const Blo
     t.y = o.y + at;
     t.residual = o.residual ? o.residual + at : nullptr;
     t.prefetch = done < ahead_bytes ? ahead + done : static_cast<const std::byte*>(t.w);
-    find(rows, columns, vectors)(s, t);
+    find(rows, columns, vectors * lanes)(s, t);
     if (++column_tile == plan.column_tiles) {
       column_tile = 0;
       row += plan.tile_rows;

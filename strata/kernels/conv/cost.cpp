@@ -30,10 +30,11 @@ CostEstimate direct_cost(const DirectPlan& plan, const ConvProblem& p, DirectFor
   const double rounds = double(s.count[0]) * s.count[1] * s.count[2];
   const double positions = double(plan.tile_rows) * plan.out_width / std::max(1, plan.column_tiles);
   const double conversions = element == sizeof(float) ? 0 : 2;  // cycles per vector of weights
+  const bool half = element == sizeof(float) && plan.vector.lanes == 16 && plan.last_channels <= 8;
   double cycles = 0;
   for (const bool last : {false, true}) {
     const double panels = last ? 1 : plan.panels - 1;
-    const double vectors = last ? plan.last_vectors : 2;
+    const double vectors = last ? plan.last_vectors - (half ? 0.5 : 0) : 2;
     const double products = positions * vectors / products_per_cycle(plan.vector);
     const double step = std::max(
         {products + conversions * vectors, (positions + vectors) / loads_per_cycle, latency});

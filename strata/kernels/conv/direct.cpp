@@ -85,6 +85,7 @@ void plan_output(DirectPlan& plan, const ConvProblem& p, DirectForm form, const 
   plan.panel_lanes = 2 * lanes;
   plan.panels = (vectors + 1) / 2;
   plan.last_vectors = vectors - 2 * (plan.panels - 1);
+  plan.last_channels = int(channels - std::int64_t(vectors - 1) * lanes);
   plan.bias_count = p.groups * vectors * lanes;
   const std::int64_t pixels = grid.height * grid.width;
   const bool channels_last = form == DirectForm::channels_last || form == DirectForm::windows;
@@ -96,7 +97,7 @@ void plan_output(DirectPlan& plan, const ConvProblem& p, DirectForm form, const 
     plan.y_panel = 2 * lanes;
     plan.y_group = channels;
     plan.y_image = pixels * p.out_channels;
-    plan.last_lanes = int(channels - std::int64_t(vectors - 1) * lanes);
+    plan.last_lanes = plan.last_channels;
   } else {
     s.y_vector = block > lanes ? lanes : pixels * block;
     plan.y_panel = 2 * lanes / block * pixels * block;

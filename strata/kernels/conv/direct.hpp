@@ -19,9 +19,10 @@ struct DirectPlan {
   VectorForm vector{};
   int reduction = 0;  ///< weights per output channel
   int panel_lanes = 0;
-  int panels = 0;        ///< per group
-  int last_vectors = 0;  ///< vectors of a group's last panel
-  int last_lanes = 0;    ///< lanes to write of a group's last vector
+  int panels = 0;         ///< per group
+  int last_vectors = 0;   ///< vectors of a group's last panel
+  int last_lanes = 0;     ///< lanes to write of a group's last vector
+  int last_channels = 0;  ///< lanes of it that are channels; blocks have others, too
   std::int64_t bias_count = 0;
   int out_height = 0, out_width = 0;  ///< a pointwise convolution sees its plane as one row
   int tile_rows = 1;

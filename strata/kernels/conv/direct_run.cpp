@@ -44,6 +44,8 @@ void run_unit(const DirectPlan& plan, FindTile* find, std::size_t element, const
   t.bias = o.bias + lane;
   t.scale = element == 1 ? t.bias + plan.bias_count : nullptr;
   t.last_lanes = last ? plan.last_lanes : plan.vector.lanes;
+  const int computed =
+      (vectors - 1) * plan.vector.lanes + (last ? plan.last_channels : plan.vector.lanes);
   // Each tile fetches its share of the next unit's weights: the next panel's, or the first again.
   const std::byte* ahead = slab(last ? 0 : lane + plan.panel_lanes);
   const std::size_t ahead_bytes = std::size_t(slab(plan.panel_lanes) - slab(0));
@@ -75,7 +77,7 @@ void run_unit(const DirectPlan& plan, FindTile* find, std::size_t element, const
     t.residual = o.residual ? o.residual + at : nullptr;
     const std::size_t done = std::size_t(i - begin) * share;
     t.prefetch = done < ahead_bytes ? ahead + done : static_cast<const std::byte*>(t.w);
-    TileFunction* const run = find(tile.rows, tile.columns, vectors);
+    TileFunction* const run = find(tile.rows, tile.columns, computed);
     if (i + 1 < end) {
       tile = tile_at(i + 1);
       const std::ptrdiff_t next = results_of(tile);

@@ -122,7 +122,7 @@ void multiply(const Im2colPlan& plan, FindTile* find, const Operands& o, const f
       t.residual = o.residual ? o.residual + at : nullptr;
       t.last_lanes = panel + 1 < plan.panels ? plan.vector.lanes : plan.last_lanes;
       t.prefetch = static_cast<const std::byte*>(t.w);
-      find(1, height, vectors)(plan.shape, t);
+      find(1, height, (vectors - 1) * plan.vector.lanes + t.last_lanes)(plan.shape, t);
       w += std::int64_t(plan.reduction) * vectors * plan.vector.lanes;
     }
   }

@@ -97,7 +97,7 @@ void multiply(const Operands& o, int product, int panel, int count, const float*
     t.x = v + first * lanes;
     t.y = sums + first * lanes;
     t.prefetch = part * share < slab ? ahead + part * share : static_cast<const std::byte*>(t.w);
-    o.find(1, columns, vectors)(plan.shape, t);
+    o.find(1, columns, vectors * lanes)(plan.shape, t);
   }
 }
 

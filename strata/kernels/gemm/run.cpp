@@ -90,7 +90,7 @@ void run_block(const GemmPlan& plan, const GemmProblem& p, const GemmKernels& ke
       tile.x = s.a + (row - s.first_row) * plan.a_row;
       tile.y = s.y + row * p.n + column;
       tile.residual = s.residual ? s.residual + row * p.n + column : nullptr;
-      find(1, rows, vectors)(shape, tile);
+      find(1, rows, (vectors - 1) * plan.vector.lanes + tile.last_lanes)(shape, tile);
     }
   }
 }
