@@ -20,6 +20,15 @@ double square_error(const std::vector<float>& values, const Grid& grid) {
   return sum;
 }
 
+TEST(Grid, WeightsUseAllCodesOfFewBits) {
+  EXPECT_EQ(weight_range(8).low, -127);
+  EXPECT_EQ(weight_range(8).high, 127);
+  EXPECT_EQ(weight_range(4).low, -8);
+  EXPECT_EQ(weight_range(4).high, 7);
+  EXPECT_EQ(weight_range(2).low, -2);
+  EXPECT_EQ(weight_range(2).high, 1);
+}
+
 TEST(Grid, HoldsZeroAndBothEnds) {
   for (const int bits : {2, 3, 4, 8}) {
     for (const Interval& interval :

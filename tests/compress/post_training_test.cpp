@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <set>
@@ -170,12 +171,12 @@ TEST(PostTraining, SomeLayersHaveOtherBits) {
   const PostTraining result = quantize(options);
   for (const Unit& unit : result.plan.units) {
     if (!unit.weighted()) continue;
-    int largest = 0;
-    for (const std::int8_t code : result.plan.layers.at(unit.main).codes.data<std::int8_t>()) {
-      largest = std::max(largest, std::abs(int(code)));
-    }
-    EXPECT_LE(largest, unit.name == "conv1" ? 127 : 3) << unit.name;
-    EXPECT_GT(largest, unit.name == "conv1" ? 100 : 1) << unit.name;
+    const auto [low, high] =
+        std::ranges::minmax(result.plan.layers.at(unit.main).codes.data<std::int8_t>());
+    const bool wide = unit.name == "conv1";
+    EXPECT_LE(high, wide ? 127 : 3) << unit.name;
+    EXPECT_GE(low, wide ? -127 : -4) << unit.name;
+    EXPECT_GT(high - low, wide ? 200 : 4) << unit.name;  // more than two bits have
   }
   options.layer_bits = {{"nothing", 8}};
   EXPECT_THROW(quantize(options), Error);

@@ -30,6 +30,7 @@ Case nearest(std::int64_t groups, std::int64_t inputs, std::int64_t channels, In
   result.bias.assign(std::size_t(channels), -0.5);
   SampledLayer& layer = result.layer;
   layer = {.groups = groups, .inputs = inputs, .channels = channels, .positions = positions};
+  layer.first = positions / 2;
   layer.bound = bound;
   for (std::int64_t i = 0; i < groups * inputs * positions; ++i) {
     layer.read.push_back(float(std::abs(random.normal())));
@@ -127,6 +128,7 @@ TEST(Refine, HoldsWhereDataSufficeOnly) {
   for (float& target : c.layer.targets) target = float(50 * random.normal());
   SampledLayer few = c.layer;
   few.positions = 80;
+  few.first = 40;
   few.read.clear();
   few.targets.clear();
   for (std::int64_t row = 0; row < 60; ++row) {
@@ -141,6 +143,14 @@ TEST(Refine, HoldsWhereDataSufficeOnly) {
   std::ranges::fill(nothing.codes, std::int8_t(0));
   std::ranges::fill(c.bias, 20.0);
   EXPECT_FALSE(refining_holds(few, {.range = {-127, 127}}, nothing, c.bias));
+}
+
+TEST(Refine, HoldsOnlyIfThereIsAnotherHalf) {
+  Case c = nearest(1, 9, 6, {0, 6}, {-7, 7});
+  for (const std::int64_t first : {std::int64_t(0), c.layer.positions}) {
+    c.layer.first = first;
+    EXPECT_FALSE(refining_holds(c.layer, {.range = {-7, 7}}, c.rounded, c.bias));
+  }
 }
 
 TEST(Refine, StopsWhenAsked) {

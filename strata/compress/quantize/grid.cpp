@@ -151,9 +151,9 @@ QuantizedRange full_range(int bits) {
   return {-(1 << (bits - 1)), (1 << (bits - 1)) - 1};
 }
 
-QuantizedRange symmetric_range(int bits) {
+QuantizedRange weight_range(int bits) {
   const QuantizedRange range = full_range(bits);
-  return {-range.high, range.high};
+  return bits < 8 ? range : QuantizedRange{-range.high, range.high};
 }
 
 Grid grid_over(Interval interval, int bits) {

@@ -29,8 +29,9 @@ struct Grid {
 
 /// All codes of this many bits, 2 to 8, as two's complement has them.
 QuantizedRange full_range(int bits);
-/// -(2^(bits-1) - 1) to 2^(bits-1) - 1: what symmetric weights use.
-QuantizedRange symmetric_range(int bits);
+/// What weights use, their zero point being 0: -127 to 127, as TensorFlow Lite wants them; of fewer
+/// bits all codes, where one more is a good part of them.
+QuantizedRange weight_range(int bits);
 
 /// The grid of so many bits that covers an interval and holds zero exactly.
 Grid grid_over(Interval interval, int bits);

@@ -18,10 +18,6 @@ using ir::Node;
 using ir::NodeId;
 using ir::ValueId;
 
-// With fewer positions for each input of a channel, the data do not say for certain how far they
-// are to be trusted, and what one half says is held against the other.
-constexpr std::int64_t few_positions_per_input = 32;
-
 /// A tensor for each batch.
 using Stream = std::vector<Tensor>;
 
@@ -92,7 +88,7 @@ class LayerChoice {
 
  private:
   int bits() const { return weight_bits(unit_, options_.weight_bits, options_.layer_bits); }
-  QuantizedRange range() const { return symmetric_range(bits()); }
+  QuantizedRange range() const { return weight_range(bits()); }
   RoundedWeights nearest(const RoundingProblem& problem) const {
     return round_to_nearest(problem, range(), bits() < 8);
   }
@@ -102,10 +98,8 @@ class LayerChoice {
     RoundedWeights rounded;
     if (options_.reconstruct) {
       RoundingOptions rounding{.range = range(), .stopped = [this] { return options_.stopped(); }};
-      if (inputs.positions < few_positions_per_input * problem.inputs) {
-        rounding.damping = choose_damping(with_moments(problem, inputs.halves[0]),
-                                          with_moments(problem, inputs.halves[1]), rounding);
-      }
+      rounding.damping = choose_damping(with_moments(problem, inputs.halves[0]),
+                                        with_moments(problem, inputs.halves[1]), rounding);
       problem = with_moments(std::move(problem), inputs.all);
       rounded = round_by_least_squares(problem, rounding);
     } else {

@@ -37,8 +37,11 @@ class Patches {
       channels_ = weight[1];
       kernel_.assign(weight.begin() + 2, weight.end());
     }
+    std::int64_t items = 0;
     for (const Tensor& output : outputs) {
       starts_.push_back(positions_);
+      items_before_.push_back(items);
+      items += output.shape()[0];
       positions_ += is_conv_ ? output.elements() / output.shape()[1]
                              : output.elements() / output.shape()[output.shape().rank() - 1];
     }
@@ -50,6 +53,14 @@ class Patches {
   std::int64_t outputs() const {  ///< of each group
     const Shape& shape = outputs_[0].shape();
     return (is_conv_ ? shape[1] : shape[shape.rank() - 1]) / groups_;
+  }
+
+  /// Items come along the first axis of what the layer makes, in one batch after the other.
+  std::int64_t item(std::int64_t position) const {
+    const std::size_t batch = batch_of(position);
+    const std::int64_t end = batch + 1 < starts_.size() ? starts_[batch + 1] : positions_;
+    const std::int64_t items = outputs_[batch].shape()[0];
+    return items_before_[batch] + (position - starts_[batch]) * items / (end - starts_[batch]);
   }
 
   /// What a channel made at a position.
@@ -115,7 +126,8 @@ class Patches {
   bool is_conv_ = false;
   std::int64_t groups_ = 1, size_ = 0, channels_ = 0;
   std::vector<std::int64_t> kernel_;
-  std::vector<std::int64_t> starts_;  // first position of each batch
+  std::vector<std::int64_t> starts_;        // first position of each batch
+  std::vector<std::int64_t> items_before_;  // each batch
   std::int64_t positions_ = 0;
 };
 
@@ -131,6 +143,15 @@ std::vector<std::int64_t> sample(std::int64_t positions, std::int64_t inputs) {
     chosen.push_back(begin + std::int64_t(random.below(std::uint64_t(length))));
   }
   return chosen;
+}
+
+/// Moves positions of every other item to the front and returns how many there are: data are often
+/// sorted by what they show, and both halves should show all of it.
+std::size_t divide(const Patches& patches, std::vector<std::int64_t>& chosen) {
+  const auto others = std::ranges::stable_partition(
+      chosen, [&](std::int64_t position) { return patches.item(position) % 2 == 0; });
+  const std::size_t first = chosen.size() - others.size();
+  return first == 0 || others.empty() ? chosen.size() / 2 : first;
 }
 
 Tensor transposed(const Tensor& tensor) {
@@ -208,6 +229,7 @@ class Collector {
         products_(products),
         stopped_(stopped),
         chosen_(sample(patches.positions(), patches.size())),
+        first_(divide(patches, chosen_)),
         rows_before_(Tensor::zeros(DType::f32, Shape{MomentProducts::rows, patches.size()})),
         rows_quantized_(rows_before_.clone()) {}
 
@@ -221,6 +243,7 @@ class Collector {
     samples_.inputs = patches_.size();
     samples_.channels = channels;
     samples_.positions = count;
+    samples_.first = std::int64_t(first_);
     samples_.read.resize(std::size_t(groups * samples_.inputs * count));
     for (std::int64_t c = 0; c < channels; ++c) {
       for (const std::int64_t at : chosen_) samples_.targets.push_back(patches_.made(c, at));
@@ -230,10 +253,8 @@ class Collector {
 
   GroupInputs collect(std::int64_t group) {
     GroupInputs inputs;
-    inputs.positions = std::int64_t(chosen_.size());
-    const std::size_t half = chosen_.size() / 2;
-    Sums first = sums(group, 0, half);
-    Sums all = sums(group, half, chosen_.size());
+    Sums first = sums(group, 0, first_);
+    Sums all = sums(group, first_, chosen_.size());
     if (second_) inputs.halves[1] = Sums(all).moments();
     all.add(first);
     if (second_) inputs.halves[0] = std::move(first).moments();
@@ -280,7 +301,8 @@ class Collector {
   const bool second_;
   MomentProducts& products_;
   const std::function<bool()>& stopped_;
-  const std::vector<std::int64_t> chosen_;
+  std::vector<std::int64_t> chosen_;
+  const std::size_t first_;  // positions of the first half
   Tensor rows_before_, rows_quantized_;
   SampledLayer samples_;
 };

@@ -24,8 +24,7 @@ struct InputMoments {
 /// What one group reads.
 struct GroupInputs {
   InputMoments all;
-  std::int64_t positions = 0;
-  std::array<InputMoments, 2> halves;  ///< of the first and the other half of the items
+  std::array<InputMoments, 2> halves;  ///< of every other item, and of those between
 };
 
 /// What all channels read, and at the sampled positions one by one.

@@ -229,12 +229,11 @@ void refine(const SampledLayer& layer, const RefineOptions& options, RoundedWeig
 
 bool refining_holds(const SampledLayer& layer, const RefineOptions& options,
                     const RoundedWeights& rounded, std::span<const double> bias) {
-  const std::int64_t half = layer.positions / 2;
-  if (half == 0) return false;
+  if (layer.first == 0 || layer.first == layer.positions) return false;
   RoundedWeights refined = rounded;
   std::vector<double> refined_bias(bias.begin(), bias.end());
-  refine(part_of(layer, 0, half), options, refined, refined_bias);
-  const SampledLayer other = part_of(layer, half, layer.positions);
+  refine(part_of(layer, 0, layer.first), options, refined, refined_bias);
+  const SampledLayer other = part_of(layer, layer.first, layer.positions);
   return sampled_error(other, refined, refined_bias) < sampled_error(other, rounded, bias);
 }
 

@@ -13,6 +13,7 @@ namespace strata::compress {
 /// A layer at sampled positions of the data: y = bound(w x + b), channels in equal groups.
 struct SampledLayer {
   std::int64_t groups = 1, inputs = 0, channels = 0, positions = 0;  ///< inputs: of each group
+  std::int64_t first = 0;      ///< so many positions are those of one half of the items
   std::vector<float> read;     ///< (groups, inputs, positions), quantized
   std::vector<float> targets;  ///< (channels, positions), what the layer made before the bound
   Interval bound;              ///< Relu, Clip; infinite where there is none
@@ -32,8 +33,8 @@ struct RefineOptions {
 void refine(const SampledLayer& layer, const RefineOptions& options, RoundedWeights& rounded,
             std::span<double> bias);
 
-/// Whether codes refined on one half of the positions have less error on the other half than those
-/// given: few data are fitted too well. Neighbouring positions should belong to the same items.
+/// Whether codes refined on one half of the items have less error on the other half than those
+/// given: few data are fitted too well. Not if all positions are in one.
 bool refining_holds(const SampledLayer& layer, const RefineOptions& options,
                     const RoundedWeights& rounded, std::span<const double> bias);
 
