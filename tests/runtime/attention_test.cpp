@@ -187,6 +187,23 @@ TEST(Attention, RunsInStepsWhereAPartOfItIsPinned) {
             "attention_f32_streaming_4x8_baseline");
 }
 
+TEST(Attention, RunsInStepsWhereTheyMultiplyOnBf16) {
+  if (!has_isa(detected_isa(), Isa::avx512_bf16)) GTEST_SKIP() << "no bf16";
+  testing::Net net(1);
+  const auto heads = [&](std::string_view name, Perm perm) {
+    return net.op("Transpose", {net.input({1, 128, 8, 64}, name)}, {{"perm", std::move(perm)}});
+  };
+  const auto scores = net.op("MatMul", {heads("q", {0, 2, 1, 3}), heads("k", {0, 2, 3, 1})});
+  net.graph.outputs = {net.op("MatMul", {net.op("Softmax", {scores}), heads("v", {0, 2, 1, 3})})};
+  SessionOptions options;
+  EXPECT_EQ(rows_of(Session(net.graph, options)), "attention ");
+  options.target.precision = kernels::Precision::bf16;
+  Session rounded(net.graph, options);
+  EXPECT_EQ(rows_of(rounded), "gemm softmax gemm ");
+  ASSERT_EQ(rounded.program().apart().size(), 1u);
+  EXPECT_NE(rounded.program().apart()[0].reason.find("one by one"), std::string::npos);
+}
+
 TEST(Attention, RunsInStepsWithoutKeys) {
   testing::Net net(1);
   const Dim s = Dim::symbol("S");
