@@ -31,6 +31,28 @@ bool is_activation(const ir::Node& node) {
   return is_named(node, names);
 }
 
+bool is_arithmetic(const ir::Node& node) {
+  constexpr std::string_view names[] = {
+#define STRATA_ACTIVATION(op, function)
+#define STRATA_BINARY(op, function) op,
+#include "strata/ir/passes/fusible.def"
+#undef STRATA_ACTIVATION
+#undef STRATA_BINARY
+  };
+  return is_named(node, names);
+}
+
+bool is_elementwise(const ir::Node& node) {
+  constexpr std::string_view others[] = {"Abs", "Ceil", "Erf", "Exp",        "Floor", "Gelu",
+                                         "Log", "Neg",  "Pow", "Reciprocal", "Sqrt"};
+  const auto is_one = [&](const ir::Node& each) {
+    return is_activation(each) || is_arithmetic(each) || is_named(each, others);
+  };
+  if (!is_fused(node)) return is_one(node);
+  const ir::Graph& body = node.attributes.graph("body");
+  return std::ranges::all_of(body.order(), [&](ir::NodeId id) { return is_one(body.node(id)); });
+}
+
 bool is_product(const ir::Node& node) {
   constexpr std::string_view names[] = {"Conv", "ConvTranspose", "Gemm", "MatMul"};
   return is_named(node, names);
@@ -50,6 +72,7 @@ class ChainFinder {
         explain_sum(node);
       }
     }
+    find_elementwise();
     find_attention();
     return std::move(found_);
   }
@@ -121,6 +144,41 @@ class ChainFinder {
   bool is_explained(const std::string& name) const {
     return std::ranges::any_of(
         found_, [&](const Apart& apart) { return std::ranges::count(apart.nodes, name) != 0; });
+  }
+
+  /// Element-wise nodes of which each reads what nobody else wants of the one before it.
+  void find_elementwise() {
+    std::vector<Apart> chains;
+    for (const ir::NodeId id : graph_.order()) {
+      const ir::Node& node = graph_.node(id);
+      const ir::Node* before = is_elementwise(node) ? elementwise_before(node) : nullptr;
+      if (!before || is_explained(node.name)) continue;
+      const bool activates = is_activation(node) && (is_fused(*before) || is_arithmetic(*before));
+      const std::string_view reason =
+          activates ? reason_against_activation(node)
+                    : "kernels compute arithmetic and then one activation in one pass";
+      const auto chain = std::ranges::find_if(chains, [&](const Apart& apart) {
+        return apart.nodes.back() == before->name && apart.reason == reason;
+      });
+      if (chain != chains.end()) {
+        chain->nodes.push_back(node.name);
+      } else {
+        chains.push_back({{before->name, node.name}, std::string(reason)});
+      }
+    }
+    found_.insert(found_.end(), chains.begin(), chains.end());
+  }
+
+  const ir::Node* elementwise_before(const ir::Node& node) const {
+    for (const ir::ValueId value : node.inputs) {
+      const ir::Node* before = producer(value);
+      if (before && is_elementwise(*before) && uses_.count(value) == 1 &&
+          graph_.value(value).type == graph_.value(node.outputs[0]).type &&
+          graph_.value(value).type.dtype == DType::f32) {
+        return before;
+      }
+    }
+    return nullptr;
   }
 
   /// Products about a Softmax.

@@ -65,6 +65,19 @@ TEST(Apart, ActivationsAndSums) {
   }
 }
 
+TEST(Apart, ChainsOfArithmetic) {
+  Net net(1);
+  auto x = net.input({1, 8, 9}, "x");
+  const auto y = net.input({1, 8, 9}, "y");
+  x = net.op("Mul", {net.op("Add", {net.op("Exp", {x}), y}), y});
+  net.graph.outputs = {net.relu(x)};
+  Session session(net.graph);
+  const std::vector<Apart> all = chains_apart(session.program());
+  ASSERT_EQ(all.size(), 1u) << reasons(all);
+  EXPECT_EQ(all[0].nodes.size(), 3u);  // the activation is part of the product
+  EXPECT_EQ(all[0].reason, "kernels compute arithmetic and then one activation in one pass");
+}
+
 TEST(Apart, Attention) {
   Net net(1);
   const auto scores = net.op("MatMul", {net.input({2, 5, 8}, "q"), net.input({2, 8, 7}, "k")});
