@@ -93,6 +93,18 @@ template <int N, int V, int P = 0>
   }
 }
 
+/// All positions begin with the same lanes.
+template <int N, int V, int P = 0>
+[[gnu::always_inline]] inline void begin_with(Vec (&acc)[N][V], const Vec (&lanes)[V]) {
+  if constexpr (P < N) {
+    acc[P][0] = lanes[0];
+    if constexpr (V == 2) acc[P][1] = lanes[1];
+    begin_with<N, V, P + 1>(acc, lanes);
+  }
+}
+
+constexpr float no_lanes[2 * Vec::size] = {};
+
 /// Where results go, as copies of a tile's numbers that stay in registers: what is written might
 /// be the tile itself for all that the compiler knows.
 struct Places {
@@ -101,16 +113,19 @@ struct Places {
   std::ptrdiff_t column, next_row, vector;  // floats from one to the next; from a row's end on
 };
 
-/// acc * scale + bias, then what of the epilogue stays in registers: residual, lower, upper bound.
-/// Bias per lane, all lanes written.
-template <bool Scaled, bool Residual, int Columns, int N, int V, int P = 0>
+/// Sums that are not complete: times the scale, with the bias of their lanes added.
+enum class Pending { nothing, bias, scale_and_bias };
+
+/// What is pending, then what of the epilogue stays in registers: residual, lower, upper bound. All
+/// lanes are written.
+template <Pending What, bool Residual, int Columns, int N, int V, int P = 0>
 [[gnu::always_inline]] inline void finish(Vec (&acc)[N][V], Places to, const float* residual,
                                           float* y, EpilogueBounds bounds) {
   if constexpr (P < N * V) {
     constexpr int j = P % V;
     Vec v = acc[P / V][j];
-    if constexpr (Scaled) v = v * load(to.scale + j * Vec::size);
-    v = v + load(to.bias + j * Vec::size);
+    if constexpr (What == Pending::scale_and_bias) v = v * load(to.scale + j * Vec::size);
+    if constexpr (What != Pending::nothing) v = v + load(to.bias + j * Vec::size);
     if constexpr (Residual) v = v + load(residual + j * to.vector);
     store(y + j * to.vector, bounds.apply(v));
     if constexpr (j + 1 == V) {
@@ -123,7 +138,7 @@ template <bool Scaled, bool Residual, int Columns, int N, int V, int P = 0>
         asm volatile("" : "+r"(residual));
       }
     }
-    finish<Scaled, Residual, Columns, N, V, P + 1>(acc, to, residual, y, bounds);
+    finish<What, Residual, Columns, N, V, P + 1>(acc, to, residual, y, bounds);
   }
 }
 
@@ -144,7 +159,8 @@ template <bool Scaled>
     for (int j = 0; j < vectors; ++j) {
       Vec v = load(sums + (p * vectors + j) * Vec::size);
       if constexpr (Scaled) v = v * load(t.scale + j * Vec::size);
-      v = v + (s.bias_per_lane ? load(t.bias + j * Vec::size) : broadcast(t.bias[p]));
+      if (!s.bias_per_lane) v = v + broadcast(t.bias[p]);
+      if (Scaled && s.bias_per_lane) v = v + load(t.bias + j * Vec::size);
       const int lanes = j + 1 < vectors ? Vec::size : t.last_lanes;
       const std::ptrdiff_t at = p / columns * s.y_row + p % columns * s.y_column + j * s.y_vector;
       if (t.residual) v = v + load(t.residual + at, lanes);
@@ -168,8 +184,13 @@ template <bool Scaled>
 /// Half: of the last vector.
 template <class Weight, int Rows, int Columns, int V, bool Half>
 void run_tile(const TileShape& s, const TileOperands& t) noexcept {
+  constexpr bool scaled = sizeof(Weight) == 1;
+  // Sums that begin with the bias of their lanes need no addition for it.
+  const float* first = !scaled && s.bias_per_lane ? t.bias : no_lanes;
+  Vec lanes[V];
+  for (int j = 0; j < V; ++j) lanes[j] = load(first + j * Vec::size);
   Vec acc[Rows * Columns][V];
-  clear(acc);
+  begin_with(acc, lanes);
   const Weight* w = static_cast<const Weight*>(t.w);
   const std::byte* prefetch = t.prefetch;
   const std::ptrdiff_t row = s.x_row * std::ptrdiff_t(sizeof(float));
@@ -203,18 +224,18 @@ void run_tile(const TileShape& s, const TileOperands& t) noexcept {
       }
     }
   }
-  constexpr bool scaled = sizeof(Weight) == 1;
   if (!s.bias_per_lane || t.last_lanes != Vec::size) {
     float sums[Rows * Columns * V * Vec::size];
     spill(acc, sums);
     finish_stored<scaled>(sums, s, t, Columns, Rows * Columns, V);
   } else {
+    constexpr Pending pending = scaled ? Pending::scale_and_bias : Pending::nothing;
     const EpilogueBounds bounds(s.epilogue);
     const Places to{t.bias, t.scale, s.y_column, s.y_row - Columns * s.y_column, s.y_vector};
     if (t.residual) {
-      finish<scaled, true, Columns>(acc, to, t.residual, t.y, bounds);
+      finish<pending, true, Columns>(acc, to, t.residual, t.y, bounds);
     } else {
-      finish<scaled, false, Columns>(acc, to, nullptr, t.y, bounds);
+      finish<pending, false, Columns>(acc, to, nullptr, t.y, bounds);
     }
   }
   if (!is_bounding(s.epilogue.activation)) activate_tile(s, t, Columns, Rows * Columns, V);

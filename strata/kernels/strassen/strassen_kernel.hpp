@@ -83,9 +83,9 @@ template <int Rows, int V>
                                                   EpilogueBounds bounds) {
   const Places to{bias, nullptr, t.y_row, 0, t.y_vector};
   if (t.residual) {
-    finish<false, true, Rows>(acc, to, t.residual + quarter, t.y + quarter, bounds);
+    finish<Pending::bias, true, Rows>(acc, to, t.residual + quarter, t.y + quarter, bounds);
   } else {
-    finish<false, false, Rows>(acc, to, nullptr, t.y + quarter, bounds);
+    finish<Pending::bias, false, Rows>(acc, to, nullptr, t.y + quarter, bounds);
   }
 }
 
