@@ -104,9 +104,12 @@ class Binder {
     bound_step.problem = std::move(lowered.problem);
   }
 
-  /// New sizes that the chosen row rejects: another row with the same layouts takes over.
+  /// New sizes that the chosen row rejects: the cheapest other row with the same layouts takes
+  /// over.
   void choose_again(const Step& step, const Lowered& lowered, BoundStep& bound_step) {
     const Target& target = program_.target();
+    const kernels::Row* best = nullptr;
+    double least = 0;
     for (const kernels::Row* row : target.rows) {
       if (row->kind != lowered.problem->kind || !has_isa(target.isa, row->isa) ||
           row->precision > target.precision || row->rejects(*lowered.problem)) {
@@ -118,8 +121,14 @@ class Binder {
         return option.in == step.layouts.in && option.out == step.layouts.out;
       });
       if (!same) continue;
-      bound_step.row = row;
-      bound_step.packed = target.packed->pack(*row, *lowered.problem,
+      const double seconds = row->cost(*lowered.problem, target.machine).seconds;
+      if (best && seconds >= least) continue;
+      best = row;
+      least = seconds;
+    }
+    if (best) {
+      bound_step.row = best;
+      bound_step.packed = target.packed->pack(*best, *lowered.problem,
                                               pack_sources(program_.graph(), lowered.operands));
       return;
     }

@@ -45,7 +45,7 @@ bool is_sensitive(const kernels::Problem& problem) {
 
 /// How much more than its time a kernel counts: precision is not given up for little.
 double price_of_rounding(const kernels::Row& row, const kernels::Problem& problem) {
-  if (row.precision == kernels::Precision::f32) return 1;
+  if (row.precision == kernels::Precision::f32) return row.rounding > 1 ? 1.02 : 1;
   return is_sensitive(problem) ? 1.5 : 1.1;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "tests/kernels/activation_reference.hpp"
 #include "tests/kernels/harness.hpp"
@@ -140,6 +141,70 @@ TEST(Gemm, TransposesAlphaAndBatches) {
       EXPECT_GT(check(p, seed += 10), 0);
     }
   }
+}
+
+TEST(Gemm, BatchesWithConstantMatrices) {
+  std::uint64_t seed = 2000;
+  for (const auto& [m, n, k] : sizes) {
+    GemmProblem p = product(m, n, k);
+    p.batch = 3;
+    p.a_stride = m * k;
+    p.transpose_b = n % 2 == 0;
+    p.epilogue = {true, true, Activation::leaky_relu, 0.1f};
+    EXPECT_GT(check(p, seed += 10), 0);
+    p.m *= p.batch;  // the same as samples that follow each other
+    p.sample_rows = m;
+    p.batch = 1;
+    p.a_stride = 0;
+    EXPECT_GT(check(p, seed += 10), 0);
+  }
+}
+
+/// Small integers leave nothing to round in any sum: all rows give the same.
+TEST(Gemm, SmallIntegersAreExact) {
+  GemmProblem p = product(61, 96, 64);
+  const auto rounded = [](const Dims& dims, std::uint64_t seed) {
+    const Plain uniform = random_floats(dims, seed);
+    std::vector<float> values;
+    for (const float v : floats(uniform)) values.push_back(std::round(8 * v));
+    return of_floats(dims, values);
+  };
+  const Plain a = rounded({p.m, p.k}, 1), b = rounded({p.k, p.n}, 2);
+  std::vector<double> expected;
+  for (std::int64_t r = 0; r < p.m; ++r) {
+    for (std::int64_t c = 0; c < p.n; ++c) {
+      double sum = 0;
+      for (std::int64_t k = 0; k < p.k; ++k) {
+        sum += double(floats(a)[std::size_t(r * p.k + k)]) *
+               double(floats(b)[std::size_t(k * p.n + c)]);
+      }
+      expected.push_back(sum);
+    }
+  }
+  const int rows = for_each_option(gemm_rows(), p, text_of(p), [&](const Row& row) {
+    const Plain y =
+        run_row(row, p, std::vector<Plain>{a}, {p.m, p.n}, {b.bytes.data(), nullptr, nullptr});
+    expect_close(y, expected, [](std::size_t) { return 0.0; });
+  });
+  EXPECT_GT(rows, 0);
+}
+
+/// Whatever is in one sample, the bits of others stay.
+TEST(Gemm, SamplesDoNotReachEachOther) {
+  GemmProblem p = product(4 * 32, 96, 64);
+  p.sample_rows = 32;
+  const Plain a = random_floats({p.m, p.k}, 1), b = random_floats({p.k, p.n}, 2);
+  std::vector<float> other(floats(a).begin(), floats(a).end());
+  other[0] = std::numeric_limits<float>::infinity();
+  const int rows = for_each_option(gemm_rows(), p, text_of(p), [&](const Row& row) {
+    const auto run = [&](const Plain& x) {
+      const Plain y =
+          run_row(row, p, std::vector<Plain>{x}, {p.m, p.n}, {b.bytes.data(), nullptr, nullptr});
+      return std::vector<float>(floats(y).begin() + 32 * p.n, floats(y).end());
+    };
+    EXPECT_EQ(run(a), run(of_floats({p.m, p.k}, other)));
+  });
+  EXPECT_GT(rows, 0);
 }
 
 /// Operands stored as (outer, rows, inner, columns), as heads of attention are before anybody

@@ -23,6 +23,9 @@ struct GemmProblem : Problem {
   std::int64_t a_stride = 0, b_stride = 0;  ///< along the outer axis, in elements
   std::int64_t a_inner_stride = 0, b_inner_stride = 0;
   std::int64_t a_row = 0, b_row = 0;  ///< elements between stored rows; 0: they lie end to end
+  /// Rows that belong together: what is in others must not change their results, not even by
+  /// rounding. 0: all of a matrix.
+  std::int64_t sample_rows = 0;
   bool transpose_a = false, transpose_b = false;
   bool constant_b = true;
   WeightType weights = WeightType::f32;

@@ -116,7 +116,7 @@ struct Strassen {
     const StrassenPlan s = plan(problem);
     const double batch = double(p.batch), m = double(p.m), n = double(p.n), k = double(p.k);
     double bytes = 4 * batch * m * (k + 2 * n) + double(strassen_packed_bytes(s));
-    if (s.copies) bytes += 8 * batch * m * k * double(s.column_blocks);
+    bytes += (s.copies ? 3.5 : 2) * 4 * batch * m * k;  // sums, and copies of X
     return estimate(isa, 2 * Vector.lanes * strassen_vector_products(s), bytes, machine);
   }
 

@@ -14,12 +14,16 @@ const char* size_rejects(std::int64_t m, std::int64_t k, std::int64_t n, const V
   if (k == 0 || n == 0) return "nothing to multiply";
   // A row that halves share must not be in one tile twice: its activation would be applied twice.
   const bool too_few = m < vector.positions || (m % 2 == 1 && m < 2 * vector.positions);
-  return too_few ? "too few rows" : nullptr;
+  return too_few ? "too few rows of one sample" : nullptr;
+}
+
+std::int64_t rows_of_sample(const GemmProblem& p) {
+  return p.sample_rows > 0 ? p.sample_rows : p.m;
 }
 
 /// Tiles, units and scratch, from sizes and the layout of X.
 void plan_tiles(StrassenPlan& plan, std::int64_t m) {
-  constexpr std::int64_t block_bytes = 1 << 20, most_tiles = 8, enough_units = 8, few_panels = 4;
+  constexpr std::int64_t block_bytes = 1 << 20, most_tiles = 8, enough_units = 8;
   const int most_rows = plan.vector.positions;
   plan.rows = divide_up(m, 2);
   plan.second = m - plan.rows;
@@ -28,16 +32,20 @@ void plan_tiles(StrassenPlan& plan, std::int64_t m) {
   const std::int64_t tile_bytes = 8 * most_rows * plan.k * std::int64_t(sizeof(float));
   const std::int64_t block_tiles =
       std::clamp<std::int64_t>(block_bytes / tile_bytes, 1, most_tiles);
-  // A row of both halves must not be computed by two workers.
-  plan.blocks = m % 2 == 1 ? 1 : divide_up(plan.tiles, block_tiles);
-  plan.block_rows = std::min(plan.rows, divide_up(plan.tiles, plan.blocks) * most_rows);
   const std::int64_t vectors = plan.n / plan.vector.lanes;
   plan.panels = divide_up(vectors, 2);
   plan.last_vectors = int(vectors - 2 * (plan.panels - 1));
-  // Each block of columns makes the sums anew.
-  plan.column_blocks = std::clamp<std::int64_t>(
-      divide_up(enough_units, std::max<std::int64_t>(plan.images * plan.blocks, 1)), 1,
-      std::max<std::int64_t>(plan.panels / few_panels, 1));
+  const auto enough = [&](std::int64_t others) {
+    return divide_up(enough_units, std::max<std::int64_t>(plan.images * others, 1));
+  };
+  // The first block has both tiles of a row that halves share.
+  plan.shares_row = m % 2 == 1;
+  const std::int64_t most_blocks =
+      std::max<std::int64_t>(plan.shares_row ? plan.tiles / 2 : plan.tiles, 1);
+  plan.blocks = std::clamp<std::int64_t>(
+      std::max(divide_up(plan.tiles, block_tiles), enough(plan.panels)), 1, most_blocks);
+  plan.block_rows = std::min(plan.rows, divide_up(plan.tiles, plan.blocks) * most_rows);
+  plan.column_blocks = std::clamp<std::int64_t>(enough(plan.blocks), 1, plan.panels);
   plan.sum_floats = plan.rounds * plan.block_rows * plan.sum_row;
 }
 
@@ -67,7 +75,10 @@ const char* strassen_rejects(const GemmProblem& p, const VectorForm& vector) {
   if (double(p.m) * double(p.k) > most || double(p.n) * double(p.k) > most) {
     return "a size beyond 2^31";
   }
-  return size_rejects(p.m, p.k, p.n, vector);
+  const std::int64_t rows = rows_of_sample(p);
+  if (p.batch > 1 && rows != p.m) return "samples within the matrices of a batch";
+  if (rows == 0 || p.m % rows != 0) return "no whole samples";
+  return size_rejects(rows, p.k, p.n, vector);
 }
 
 StrassenPlan plan_strassen(const ConvProblem& p, const VectorForm& vector) {
@@ -100,20 +111,21 @@ StrassenPlan plan_strassen(const GemmProblem& p, const VectorForm& vector) {
   plan.epilogue = p.epilogue;
   plan.k = p.k / 2;
   plan.n = p.n / 2;
-  plan.images = p.batch;
+  const std::int64_t rows = rows_of_sample(p);
+  plan.images = p.batch * (p.m / rows);
   plan.inner = int(plan.k);
   plan.x_row = p.stored_row_of_a();
-  plan.x_image = p.a_stride;
+  plan.x_image = p.batch > 1 ? p.a_stride : rows * plan.x_row;
   plan.x_k = plan.k;
   plan.y_row = p.n;
   plan.y_vector = vector.lanes;
   plan.y_panel = 2 * vector.lanes;
   plan.y_n = plan.n;
-  plan.y_image = p.m * p.n;
+  plan.y_image = rows * p.n;
   // Rows a multiple of 2 KB apart fall into few sets of the first cache.
   plan.copies = plan.x_row % 512 == 0;
   plan.sum_row = plan.k + 16;
-  plan_tiles(plan, p.m);
+  plan_tiles(plan, rows);
   return plan;
 }
 
@@ -130,7 +142,7 @@ double strassen_vector_products(const StrassenPlan& plan) {
   const double vectors = double(plan.n / plan.vector.lanes), rows = double(plan.rows);
   const double k = double(plan.k);
   const double tiles = double(plan.tiles * plan.panels) * (tile + round * plan.rounds);
-  const double sums = rows * k / plan.vector.lanes * double(plan.column_blocks);
+  const double sums = rows * k / plan.vector.lanes;  // by one worker
   return double(plan.images) * (7 * (rows * vectors * (k + store) + tiles) + sums * sum);
 }
 

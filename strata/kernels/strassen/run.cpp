@@ -11,17 +11,27 @@ std::int64_t tile_row(const StrassenPlan& plan, std::int64_t tile) {
   return tile * plan.rows / plan.tiles;
 }
 
-/// Tiles [begin, end) of both halves, with what their products read at the first of them.
+/// Tiles in the order in which blocks take them: where halves share a row, the two tiles that have
+/// it come first, so that one worker computes both.
+std::int64_t tile_at(const StrassenPlan& plan, std::int64_t place) {
+  return plan.shares_row ? (place + plan.tiles - 1) % plan.tiles : place;
+}
+
+/// Places [begin, end) of tiles of both halves, with the sums that their products read.
 struct Block {
   std::int64_t begin, end;
-  StrassenFactor factors[products];
+  const float* x;
+  float* scratch;
 };
 
-/// Makes the sums of a block.
-Block add_quarters(const StrassenPlan& plan, const StrassenKernels& kernels, const float* x,
-                   std::int64_t begin, std::int64_t end, float* scratch) {
-  const std::int64_t first = tile_row(plan, begin), rows = tile_row(plan, end) - first;
-  const float* x11 = x + first * plan.x_row;
+std::int64_t rows_of(const StrassenPlan& plan, std::int64_t tile) {
+  return tile_row(plan, tile + 1) - tile_row(plan, tile);
+}
+
+/// Makes the sums for rows [first, first + rows) of both halves, the first in row `to` of scratch.
+void add_quarters(const StrassenPlan& plan, const StrassenKernels& kernels, const Block& block,
+                  std::int64_t first, std::int64_t rows, std::int64_t to) {
+  const float* x11 = block.x + first * plan.x_row;
   const std::ptrdiff_t lower = plan.second * plan.x_row;
   const std::ptrdiff_t sum_round = plan.block_rows * plan.sum_row;
   const bool flat = plan.x_row == plan.inner && plan.sum_row == plan.inner;  // rows end to end
@@ -29,24 +39,47 @@ Block add_quarters(const StrassenPlan& plan, const StrassenKernels& kernels, con
   for (int round = 0; round < plan.rounds; ++round) {
     for (std::int64_t step = 0; step < steps; ++step) {
       const float* from = x11 + round * plan.x_round + step * plan.x_row;
-      float* const to = scratch + round * sum_round + step * plan.sum_row;
+      float* const into = block.scratch + round * sum_round + (to + step) * plan.sum_row;
       StrassenSums sums{from, from + plan.x_k, from + lower, from + lower + plan.x_k, {}, {}, 0};
       sums.count = flat ? rows * plan.inner : plan.inner;
-      for (int i = 0; i < 4; ++i) sums.s[i] = to + i * plan.sum_floats;
-      for (int i = 0; i < 3 && plan.copies; ++i) sums.copies[i] = to + (4 + i) * plan.sum_floats;
+      for (int i = 0; i < 4; ++i) sums.s[i] = into + i * plan.sum_floats;
+      for (int i = 0; i < 3 && plan.copies; ++i) sums.copies[i] = into + (4 + i) * plan.sum_floats;
       kernels.sums(sums);
     }
   }
+}
+
+/// Makes the sums of a block: its tiles lie one after the other but for the first.
+void add_quarters(const StrassenPlan& plan, const StrassenKernels& kernels, const Block& block) {
+  const std::int64_t first = tile_at(plan, block.begin);
+  const std::int64_t rows = rows_of(plan, first);
+  add_quarters(plan, kernels, block, tile_row(plan, first), rows, 0);
+  if (block.begin + 1 == block.end) return;
+  const std::int64_t second = tile_row(plan, tile_at(plan, block.begin + 1));
+  const std::int64_t end = tile_row(plan, tile_at(plan, block.end - 1) + 1);
+  add_quarters(plan, kernels, block, second, end - second, rows);
+}
+
+/// What the seven products of a tile read, whose first row is `row`, in scratch row `to`.
+void set_factors(const StrassenPlan& plan, const Block& block, std::int64_t row, std::int64_t to,
+                 StrassenFactor (&factors)[products]) {
   const auto made = [&](int i) {
-    return StrassenFactor{scratch + i * plan.sum_floats, plan.sum_row, sum_round};
+    return StrassenFactor{block.scratch + i * plan.sum_floats + to * plan.sum_row, plan.sum_row,
+                          plan.block_rows * plan.sum_row};
   };
   const auto given = [&](std::ptrdiff_t floats, int copy) {
-    return plan.copies ? made(4 + copy) : StrassenFactor{x11 + floats, plan.x_row, plan.x_round};
+    return plan.copies
+               ? made(4 + copy)
+               : StrassenFactor{block.x + row * plan.x_row + floats, plan.x_row, plan.x_round};
   };
-  return {begin,
-          end,
-          {given(0, 0), made(1), made(2), given(lower + plan.x_k, 2), made(0), made(3),
-           given(plan.x_k, 1)}};
+  const std::ptrdiff_t lower = plan.second * plan.x_row;
+  factors[0] = given(0, 0);
+  factors[1] = made(1);
+  factors[2] = made(2);
+  factors[3] = given(lower + plan.x_k, 2);
+  factors[4] = made(0);
+  factors[5] = made(3);
+  factors[6] = given(plan.x_k, 1);
 }
 
 struct Output {
@@ -55,6 +88,17 @@ struct Output {
   const float* weights;
   const float* bias;
 };
+
+/// Fetches where results of tile `next` go; `tile` is that of the row.
+void fetch_next(const StrassenPlan& plan, const StrassenTile& tile, std::int64_t next,
+                std::int64_t row, int vectors) {
+  const std::ptrdiff_t ahead = (tile_row(plan, next) - row) * plan.y_row;
+  const TilePlaces places{1, int(rows_of(plan, next)), vectors, 0, plan.y_row, plan.y_vector};
+  for (const std::ptrdiff_t quarter : {std::ptrdiff_t(0), tile.y12, tile.y21, tile.y22}) {
+    const std::ptrdiff_t to = quarter + ahead;
+    fetch_results(places, tile.y + to, tile.residual ? tile.residual + to : nullptr);
+  }
+}
 
 /// The tiles of a block with one panel of both halves.
 void run_panel(const StrassenPlan& plan, const StrassenKernels& kernels, const Block& block,
@@ -73,26 +117,17 @@ void run_panel(const StrassenPlan& plan, const StrassenKernels& kernels, const B
   tile.y_row = plan.y_row;
   tile.y_vector = plan.y_vector;
   tile.epilogue = &plan.epilogue;
-  const std::int64_t first_row = tile_row(plan, block.begin);
-  for (std::int64_t t = block.begin; t < block.end; ++t) {
-    const std::int64_t row = tile_row(plan, t);
+  std::int64_t to = 0;
+  for (std::int64_t place = block.begin; place < block.end; ++place) {
+    const std::int64_t t = tile_at(plan, place);
+    const std::int64_t row = tile_row(plan, t), rows = rows_of(plan, t);
     const std::ptrdiff_t at = row * plan.y_row + panel * plan.y_panel;
     tile.y = o.y + at;
     tile.residual = o.residual ? o.residual + at : nullptr;
-    for (int i = 0; i < products; ++i) {
-      tile.factors[i] = block.factors[i];
-      tile.factors[i].x += (row - first_row) * tile.factors[i].row;
-    }
-    if (t + 1 < block.end) {
-      const std::int64_t next = tile_row(plan, t + 1);
-      const int rows = int(tile_row(plan, t + 2) - next);
-      const TilePlaces places{1, rows, vectors, 0, plan.y_row, plan.y_vector};
-      for (const std::ptrdiff_t quarter : {std::ptrdiff_t(0), tile.y12, tile.y21, tile.y22}) {
-        const std::ptrdiff_t to = quarter + (next - row) * plan.y_row;
-        fetch_results(places, tile.y + to, tile.residual ? tile.residual + to : nullptr);
-      }
-    }
-    kernels.tile(int(tile_row(plan, t + 1) - row), vectors)(tile);
+    set_factors(plan, block, row, to, tile.factors);
+    to += rows;
+    if (place + 1 < block.end) fetch_next(plan, tile, tile_at(plan, place + 1), row, vectors);
+    kernels.tile(int(rows), vectors)(tile);
   }
 }
 
@@ -109,8 +144,8 @@ void run_strassen(const StrassenPlan& plan, const StrassenKernels& kernels, cons
     const std::int64_t image = wanted / plan.blocks, part = wanted % plan.blocks;
     if (wanted != made) {
       const float* x = static_cast<const float*>(args.in[0]) + image * plan.x_image;
-      block = add_quarters(plan, kernels, x, part * plan.tiles / plan.blocks,
-                           (part + 1) * plan.tiles / plan.blocks, scratch);
+      block = {part * plan.tiles / plan.blocks, (part + 1) * plan.tiles / plan.blocks, x, scratch};
+      add_quarters(plan, kernels, block);
       made = wanted;
     }
     const std::ptrdiff_t y = image * plan.y_image;

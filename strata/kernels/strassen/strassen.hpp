@@ -71,6 +71,7 @@ struct StrassenPlan {
   std::int64_t k = 0, n = 0;  ///< of a half
   std::int64_t images = 1;
   std::int64_t tiles = 0, blocks = 0;  ///< of a half; a block stays in the second cache
+  bool shares_row = false;             ///< the halves have a row in common: m is odd
   std::int64_t panels = 0, column_blocks = 0;
   int last_vectors = 0;                                         ///< of the last panel
   int rounds = 1, inner = 0;                                    ///< blocks of k and floats of each
@@ -89,8 +90,10 @@ const char* strassen_rejects(const GemmProblem& p, const VectorForm& vector);
 StrassenPlan plan_strassen(const ConvProblem& p, const VectorForm& vector);
 StrassenPlan plan_strassen(const GemmProblem& p, const VectorForm& vector);
 
-/// Any result adds up products whose sizes are at most 9 times those of the plain sum's (18 for
-/// each two), of factors that are sums of four numbers with three roundings each.
+/// What a result adds up is at most 9 times what a plain sum would have of factors as large as the
+/// largest of X and of W (18 for each two products), and factors are sums of four numbers with
+/// three roundings. This bounds errors by the largest numbers of a sample, as Winograd's: a row of
+/// small numbers has the rounding of the largest ones.
 constexpr double strassen_rounding = 2 * 9;
 
 std::int64_t strassen_units(const StrassenPlan& plan);

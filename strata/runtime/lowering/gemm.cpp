@@ -50,6 +50,7 @@ std::unique_ptr<kernels::Problem> lower_gemm(const LowerContext& context, Operan
   problem->alpha = attributes.real("alpha", 1);
   problem->m = y[0];
   problem->n = y[1];
+  problem->sample_rows = 1;  // nothing says that rows are of one sample
   problem->k = problem->transpose_a ? a[0] : a[1];
   problem->epilogue = region->epilogue;
   problem->epilogue.bias = region->has_input(2);
@@ -125,6 +126,7 @@ std::unique_ptr<kernels::Problem> lower_matmul(const LowerContext& context, Oper
   problem->m = a.shape[-2];
   problem->k = a.shape[-1];
   problem->n = b.shape[-1];
+  problem->sample_rows = a.shape.rank() > 2 ? problem->m : 1;
   if (b.shape[-2] != problem->k) return nullptr;
   if (!region->transposed[0].empty() || !region->transposed[1].empty()) {
     if (!has_strides(a, b)) return nullptr;
