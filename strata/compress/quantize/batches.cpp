@@ -24,9 +24,13 @@ std::size_t Batches::size() const {
 
 std::int64_t Batches::items() const { return std::int64_t(items_.size()); }
 
+std::int64_t Batches::items(std::size_t batch) const {
+  return std::min(items() - std::int64_t(batch) * feed_.batch, feed_.batch);
+}
+
 Tensor Batches::read(std::size_t batch) const {
   const std::size_t first = batch * std::size_t(feed_.batch);
-  const std::size_t count = std::min(items_.size() - first, std::size_t(feed_.batch));
+  const auto count = std::size_t(items(batch));
   const Shape& item = dataset_.item_shape();
   std::vector<std::int64_t> extents(item.begin(), item.end());
   if (feed_.has_batch_axis) extents.insert(extents.begin(), std::int64_t(count));

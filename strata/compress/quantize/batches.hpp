@@ -21,6 +21,8 @@ class Batches {
   std::size_t size() const;
   /// Items in the batches together.
   std::int64_t items() const;
+  /// Items in one batch: the last may have fewer.
+  std::int64_t items(std::size_t batch) const;
   Tensor read(std::size_t batch) const;
   const data::Dataset& dataset() const { return dataset_; }
   const std::vector<std::int64_t>& indices() const { return items_; }

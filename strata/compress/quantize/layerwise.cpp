@@ -140,6 +140,7 @@ class Walk {
     const ValueId input = graph_.inputs.front();
     for (std::size_t i = 0; i < usable_batches(batches); ++i) {
       before_[input].push_back(batches.read(i));
+      items_.push_back(batches.items(i));
     }
     quantized_[input] = before_[input];
     for (const NodeId id : graph_.order()) {
@@ -257,8 +258,11 @@ class Walk {
       for (const Tensor& tensor : quantized_.at(node.inputs[0])) {
         inputs.push_back(snapped(node.inputs[0], tensor));
       }
-      read = layer_inputs(graph_, unit, before_.at(node.inputs[0]), inputs,
-                          before_.at(node.outputs[0]), options_.reconstruct, products_,
+      const LayerData data{.before = before_.at(node.inputs[0]),
+                           .quantized = inputs,
+                           .made = before_.at(node.outputs[0]),
+                           .items = items_};
+      read = layer_inputs(graph_, unit, data, options_.reconstruct, products_,
                           [this] { return cancelled(); });
     }
     if (cancelled()) return;
@@ -272,6 +276,7 @@ class Walk {
   std::vector<const Unit*> unit_of_;  // by node
   std::vector<int> left_;             // readers of each value that have not run
   std::map<ValueId, Stream> before_, quantized_;
+  std::vector<std::int64_t> items_;  // in each batch
   Graph extended_;
 };
 

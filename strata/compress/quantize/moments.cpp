@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "strata/base/error.hpp"
 #include "strata/base/random.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/ops/window.hpp"
@@ -26,8 +27,9 @@ constexpr std::int64_t most_samples = std::int64_t(1) << 26;
 /// Where K numbers for one position of the output come from.
 class Patches {
  public:
-  Patches(const ir::Graph& graph, const Unit& unit, std::span<const Tensor> outputs)
-      : node_(graph.node(unit.main)), outputs_(outputs) {
+  Patches(const ir::Graph& graph, const Unit& unit, const LayerData& data)
+      : node_(graph.node(unit.main)), data_(data) {
+    STRATA_ASSERT(data.items.size() == data.made.size());
     const Shape& weight = graph.value(node_.inputs[1]).constant->shape;
     is_conv_ = is_op(node_, "Conv");
     groups_ = is_conv_ ? node_.attributes.integer("group", 1) : 1;
@@ -38,10 +40,11 @@ class Patches {
       kernel_.assign(weight.begin() + 2, weight.end());
     }
     std::int64_t items = 0;
-    for (const Tensor& output : outputs) {
+    for (std::size_t batch = 0; batch < data.made.size(); ++batch) {
+      const Tensor& output = data.made[batch];
       starts_.push_back(positions_);
       items_before_.push_back(items);
-      items += output.shape()[0];
+      items += data.items[batch];
       positions_ += is_conv_ ? output.elements() / output.shape()[1]
                              : output.elements() / output.shape()[output.shape().rank() - 1];
     }
@@ -51,16 +54,16 @@ class Patches {
   std::int64_t groups() const { return groups_; }
   std::int64_t positions() const { return positions_; }
   std::int64_t outputs() const {  ///< of each group
-    const Shape& shape = outputs_[0].shape();
+    const Shape& shape = data_.made[0].shape();
     return (is_conv_ ? shape[1] : shape[shape.rank() - 1]) / groups_;
   }
 
-  /// Items come along the first axis of what the layer makes, in one batch after the other.
+  /// Items share the positions of their batch evenly, one after the other.
   std::int64_t item(std::int64_t position) const {
     const std::size_t batch = batch_of(position);
     const std::int64_t end = batch + 1 < starts_.size() ? starts_[batch + 1] : positions_;
-    const std::int64_t items = outputs_[batch].shape()[0];
-    return items_before_[batch] + (position - starts_[batch]) * items / (end - starts_[batch]);
+    return items_before_[batch] +
+           (position - starts_[batch]) * data_.items[batch] / (end - starts_[batch]);
   }
 
   /// What a channel made at a position.
@@ -68,24 +71,25 @@ class Patches {
     const std::size_t batch = batch_of(position);
     const std::int64_t at = position - starts_[batch];
     const std::int64_t all = groups_ * outputs();
-    const auto data = outputs_[batch].data<float>();
-    if (!is_conv_) return data[std::size_t(at * all + channel)];
-    const Shape& shape = outputs_[batch].shape();
+    const auto numbers = data_.made[batch].data<float>();
+    if (!is_conv_) return numbers[std::size_t(at * all + channel)];
+    const Shape& shape = data_.made[batch].shape();
     const std::int64_t plane = shape.elements(2, shape.rank());
-    return data[std::size_t((at / plane * all + channel) * plane + at % plane)];
+    return numbers[std::size_t((at / plane * all + channel) * plane + at % plane)];
   }
 
   /// Writes what a group reads for a position, (K), of each operand; zeros for padding.
-  void read(std::int64_t group, std::int64_t position, std::span<const Tensor> before,
-            std::span<const Tensor> quantized, float* to_before, float* to_quantized) const {
+  void read(std::int64_t group, std::int64_t position, float* to_before,
+            float* to_quantized) const {
     const std::size_t batch = batch_of(position);
-    const float* from[] = {before[batch].data<float>().data(),
-                           quantized[batch].data<float>().data()};
+    const float* from[] = {data_.before[batch].data<float>().data(),
+                           data_.quantized[batch].data<float>().data()};
     float* to[] = {to_before, to_quantized};
     const std::int64_t at = position - starts_[batch];
     for (int i = 0; i < 2; ++i) {
       if (is_conv_) {
-        read_window(group, at, before[batch].shape(), outputs_[batch].shape(), from[i], to[i]);
+        read_window(group, at, data_.before[batch].shape(), data_.made[batch].shape(), from[i],
+                    to[i]);
       } else {
         std::copy_n(from[i] + at * size_, size_, to[i]);
       }
@@ -122,7 +126,7 @@ class Patches {
   }
 
   const Node& node_;
-  std::span<const Tensor> outputs_;
+  const LayerData& data_;
   bool is_conv_ = false;
   std::int64_t groups_ = 1, size_ = 0, channels_ = 0;
   std::vector<std::int64_t> kernel_;
@@ -219,12 +223,9 @@ struct Sums {
 /// Reads the sampled positions of one group after the other.
 class Collector {
  public:
-  Collector(const Patches& patches, std::span<const Tensor> before,
-            std::span<const Tensor> quantized, bool second, MomentProducts& products,
+  Collector(const Patches& patches, bool second, MomentProducts& products,
             const std::function<bool()>& stopped)
       : patches_(patches),
-        before_(before),
-        quantized_(quantized),
         second_(second),
         products_(products),
         stopped_(stopped),
@@ -280,8 +281,7 @@ class Collector {
       float* to_before = rows_before_.mutable_data<float>().data();
       float* to_quantized = rows_quantized_.mutable_data<float>().data();
       for (std::size_t i = 0; i < count; ++i) {
-        patches_.read(group, chosen_[begin + i], before_, quantized_, to_before + i * k,
-                      to_quantized + i * k);
+        patches_.read(group, chosen_[begin + i], to_before + i * k, to_quantized + i * k);
         if (samples_.positions > 0) keep_sample(group, begin + i, to_quantized + i * k);
       }
       const std::size_t rest = (std::size_t(MomentProducts::rows) - count) * k;
@@ -297,7 +297,6 @@ class Collector {
   }
 
   const Patches& patches_;
-  const std::span<const Tensor> before_, quantized_;
   const bool second_;
   MomentProducts& products_;
   const std::function<bool()>& stopped_;
@@ -328,13 +327,12 @@ void MomentProducts::add(const Tensor& a, const Tensor& b, std::vector<double>& 
   for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += double(elements[i]);
 }
 
-LayerInputs layer_inputs(const ir::Graph& graph, const Unit& unit, std::span<const Tensor> before,
-                         std::span<const Tensor> quantized, std::span<const Tensor> outputs,
+LayerInputs layer_inputs(const ir::Graph& graph, const Unit& unit, const LayerData& data,
                          bool second, MomentProducts& products,
                          const std::function<bool()>& stopped) {
   if (is_op(graph.node(unit.main), "ConvTranspose")) return {};
-  const Patches patches(graph, unit, outputs);
-  Collector collector(patches, before, quantized, second, products, stopped);
+  const Patches patches(graph, unit, data);
+  Collector collector(patches, second, products, stopped);
   if (second && unit.activation != ir::no_node)
     collector.keep_samples(activation_bound(graph, unit));
   LayerInputs layer;

@@ -21,6 +21,14 @@ struct InputMoments {
   std::vector<double> second, cross;
 };
 
+/// What a layer reads and makes on the calibration data, all for each batch.
+struct LayerData {
+  std::span<const Tensor> before, quantized;  ///< operand 0 of the unit
+  std::span<const Tensor> made;               ///< by its main node, before quantizing
+  /// That the batch is of, one after the other in the rows of `made`: axes may have been joined.
+  std::span<const std::int64_t> items;
+};
+
 /// What one group reads.
 struct GroupInputs {
   InputMoments all;
@@ -49,12 +57,9 @@ class MomentProducts {
 };
 
 /// One group for each of a Conv, Gemm or MatMul; none for other units. Positions in the
-/// output are sampled where there are more than suffice. `before` and `quantized`: operand 0 of the
-/// unit; `outputs`: what its main node made before; a tensor for each batch.
-/// `second`: also the second moments, and the samples. `stopped` is asked often; true ends it
-/// early.
-LayerInputs layer_inputs(const ir::Graph& graph, const Unit& unit, std::span<const Tensor> before,
-                         std::span<const Tensor> quantized, std::span<const Tensor> outputs,
+/// output are sampled where there are more than suffice. `second`: also the second moments, and the
+/// samples. `stopped` is asked often; true ends it early.
+LayerInputs layer_inputs(const ir::Graph& graph, const Unit& unit, const LayerData& data,
                          bool second, MomentProducts& products,
                          const std::function<bool()>& stopped);
 
