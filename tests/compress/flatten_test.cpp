@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -54,6 +55,12 @@ std::vector<Tensor> outputs(const Graph& graph, const Tensor& x) {
   return ir::interpret(graph, inputs);
 }
 
+double largest(const Tensor& tensor) {
+  double result = 0;
+  for (const float x : tensor.data<float>()) result = std::max(result, std::abs(double(x)));
+  return result;
+}
+
 TEST(FlattenProducts, ComputesTheSame) {
   const Graph given = products({Dim(2)});
   Graph flat = given;
@@ -68,10 +75,12 @@ TEST(FlattenProducts, ComputesTheSame) {
   const auto reads = [&](const char* name) { return flat.node(*flat.find_node(name)).inputs[0]; };
   EXPECT_EQ(reads("up"), reads("side"));
   const Tensor x = normal_tensor({2, tokens, width}, 9);
+  const auto constant = [&](const char* name) {
+    return largest(given.value(*given.find_value(name)).constant->decode());
+  };
   // The bias is added before the sum is rounded, or after; the next product carries that on.
-  constexpr double largest = 4;  // of these normal numbers
-  constexpr double sum = width * largest * largest + largest;
-  constexpr double rounding = 2 * std::numeric_limits<float>::epsilon() * sum * hidden * largest;
+  const double sum = width * largest(x) * constant("w") + constant("b");
+  const double rounding = 2 * std::numeric_limits<float>::epsilon() * sum * hidden * constant("v");
   const auto before = outputs(given, x), after = outputs(flat, x);
   ASSERT_EQ(before.size(), after.size());
   for (std::size_t i = 0; i < before.size(); ++i) {
@@ -97,12 +106,16 @@ TEST(FlattenProducts, OneExtentMayBeOpen) {
 
 TEST(FlattenProducts, LetPostTrainingComputeThemOnIntegers) {
   const NormalData items(24, {tokens, width});
-  const PostTraining result =
-      quantize_post_training(products({Dim::symbol("N")}), items, eval::all_items(items), {});
-  const Graph graph = result.graph();
-  ir::verify(graph);
-  for (const char* name : {"up", "down", "side"}) {
-    EXPECT_EQ(op_of(graph, name), "QLinearGemm") << name;
+  for (const bool reconstruct : {false, true}) {
+    PostTrainingOptions options;
+    options.reconstruct = reconstruct;
+    const PostTraining result = quantize_post_training(products({Dim::symbol("N")}), items,
+                                                       eval::all_items(items), options);
+    const Graph graph = result.graph();
+    ir::verify(graph);
+    for (const char* name : {"up", "down", "side"}) {
+      EXPECT_EQ(op_of(graph, name), "QLinearGemm") << name;
+    }
   }
 }
 

@@ -5,6 +5,17 @@
 #include "strata/ir/builder.hpp"
 
 namespace strata::compress {
+namespace {
+
+/// With open extents that tensors tell: given alone, (N * 128, 512) does not say what N is.
+ir::TensorType with_symbols(ir::TensorType type) {
+  for (Dim& dim : type.shape) {
+    if (!dim.is_constant() && !dim.as_symbol()) dim = Dim::symbol(to_string(dim));
+  }
+  return type;
+}
+
+}  // namespace
 
 NodeRunner::NodeRunner(const ir::Graph& graph, ir::NodeId id, int threads,
                        const std::map<std::size_t, Tensor>& replaced) {
@@ -24,7 +35,8 @@ NodeRunner::NodeRunner(const ir::Graph& graph, ir::NodeId id, int threads,
     } else {
       auto [at, added] = placed.emplace(operand, ir::no_value);
       if (added) {
-        at->second = single.add_input(graph.value(operand).name, graph.value(operand).type);
+        const ir::Value& value = graph.value(operand);
+        at->second = single.add_input(value.name, with_symbols(value.type));
         inputs_.push_back(operand);
       }
       operands.push_back(at->second);
