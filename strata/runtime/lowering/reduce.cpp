@@ -1,5 +1,7 @@
 #include "strata/kernels/reduce/reduce.hpp"
 
+#include <algorithm>
+
 #include "strata/kernels/arg/arg.hpp"
 #include "strata/kernels/norm/norm.hpp"
 #include "strata/runtime/lowering.hpp"
@@ -79,10 +81,23 @@ std::unique_ptr<kernels::Problem> lower_arg(const LowerContext& context, Operand
   return problem;
 }
 
+/// Extents from an axis on, without ones before them.
+std::span<const std::int64_t> extents_from(const Shape& shape, int axis) {
+  while (axis < shape.rank() && shape[axis] == 1) ++axis;
+  return shape.dims().subspan(std::size_t(axis));
+}
+
+/// What kernels keep in f32 may be asked for in f16 and bf16, not in f64.
+bool is_stash_f32(std::int64_t type) {
+  constexpr std::int64_t f32 = 1, f16 = 10, bf16 = 16;  // as ONNX numbers types
+  return type == f32 || type == f16 || type == bf16;
+}
+
 /// Scales of the shape of what is normalised, one result.
 template <bool centred>
 std::unique_ptr<kernels::Problem> lower_norm(const LowerContext& context, Operands& operands) {
-  if (!context.all_f32()) return nullptr;
+  const bool in_f32 = is_stash_f32(context.node().attributes.integer("stash_type", 1));
+  if (!in_f32 || !context.all_f32()) return nullptr;
   const auto& outputs = context.node().outputs;
   for (std::size_t i = 1; i < outputs.size(); ++i) {
     if (outputs[i] != ir::no_value) return nullptr;
@@ -99,7 +114,8 @@ std::unique_ptr<kernels::Problem> lower_norm(const LowerContext& context, Operan
   operands.in = {context.input(0), context.input(1)};
   if (problem->bias) operands.in.push_back(context.input(2));
   for (std::size_t i = 1; i < operands.in.size(); ++i) {
-    if (context.shape(operands.in[i]).elements() != problem->size) return nullptr;
+    const Shape& given = context.shape(operands.in[i]);
+    if (!std::ranges::equal(extents_from(given, 0), extents_from(shape, int(axis)))) return nullptr;
   }
   operands.out = {context.output()};
   return problem;
