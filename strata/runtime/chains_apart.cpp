@@ -88,7 +88,7 @@ class ChainFinder {
   const ir::Node* product_of(ir::ValueId value) const {
     const ir::Node* node = producer(value);
     if (!node || is_product(*node)) return node;
-    if (!is_fused(*node) || has_parts(*node)) return nullptr;
+    if (!is_fused(*node) || ir::has_parts(*node)) return nullptr;
     const ir::Graph& body = node->attributes.graph("body");
     const bool any =
         std::ranges::any_of(body.order(), [&](ir::NodeId id) { return is_product(body.node(id)); });

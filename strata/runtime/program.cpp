@@ -7,6 +7,7 @@
 #include "strata/base/error.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/op.hpp"
+#include "strata/ir/passes/attention_form.hpp"
 #include "strata/kernels/packing_version.hpp"
 #include "strata/runtime/apart.hpp"
 #include "strata/runtime/choice.hpp"
@@ -65,7 +66,7 @@ class ProgramBuilder {
     const ir::Node& node = graph().node(id);
     if (!node.op->decompose) return false;
     if (node.op->reference && !is_fused(node)) return false;
-    if (has_parts(node)) {
+    if (ir::has_parts(node)) {
       const std::string reason = reason_to_take_apart(graph(), id, shapes, program_.target_);
       if (!reason.empty()) program_.apart_.push_back({{node.name}, reason});
       return !reason.empty();

@@ -11,7 +11,7 @@ namespace {
 class Matcher {
  public:
   Matcher(const Graph& graph, const Uses& uses, NodeId softmax)
-      : graph_(graph), uses_(uses), softmax_(graph.node(softmax)), nodes_{softmax} {}
+      : graph_(graph), uses_(uses), id_(softmax), softmax_(graph.node(softmax)) {}
 
   AttentionMatch match() {
     AttentionMatch match;
@@ -20,16 +20,15 @@ class Matcher {
     if (!match.candidate) return match;
     match.reason = read();
     if (!match.reason.empty()) return match;
-    for (NodeId id : graph_.order()) {
-      if (std::ranges::count(nodes_, id) != 0) form_.nodes.push_back(id);
-    }
+    form_.nodes = std::move(nodes_);
     form_.scale = float(scale_);
     match.form = std::move(form_);
     return match;
   }
 
  private:
-  static constexpr int most_between = 4;  ///< nodes between product and Softmax of a candidate
+  /// Nodes between either product and the Softmax of a candidate.
+  static constexpr int most_between = 4;
 
   const TensorType& type(ValueId id) const { return graph_.value(id).type; }
   bool read_once(ValueId id) const { return uses_.count(id) == 1; }
@@ -56,12 +55,14 @@ class Matcher {
 
   /// The product that the weights, maybe reshaped, are the first factor of.
   NodeId product_after(ValueId weights) const {
-    for (NodeId id : uses_.of(weights)) {
-      const Node& node = graph_.node(id);
-      if (is_product(node) && node.inputs[0] == weights) return id;
-      if (!is_reshape_of_matrix(node)) continue;
-      const NodeId after = product_after(node.outputs[0]);
-      if (after != no_node) return after;
+    for (int steps = 0; steps <= most_between && weights != no_value; ++steps) {
+      ValueId reshaped = no_value;
+      for (NodeId id : uses_.of(weights)) {
+        const Node& node = graph_.node(id);
+        if (is_product(node) && node.inputs[0] == weights) return id;
+        if (is_reshape_of_matrix(node)) reshaped = node.outputs[0];
+      }
+      weights = reshaped;
     }
     return no_node;
   }
@@ -77,7 +78,7 @@ class Matcher {
                                [&](ValueId id) { return leads_to_product(id, steps - 1); });
   }
 
-  /// Why it is none; empty: it is one.
+  /// Why it is none; empty: it is one. Nodes are found from the last to the first.
   std::string_view read() {
     const ValueId weights = softmax_.outputs[0];
     const auto axes = std::int64_t(type(weights).shape.size());
@@ -85,7 +86,10 @@ class Matcher {
     const std::int64_t axis = softmax_.attributes.integer("axis", -1);
     if (axis != -1 && axis != axes - 1) return "the Softmax is not along the keys";
     const Node& mix = graph_.node(mix_);
+    nodes_.push_back(mix_);
+    form_.v = second_operand(mix, false);
     if (!read_weights(mix.inputs[0])) return "what the Softmax gives is wanted elsewhere";
+    nodes_.push_back(id_);
     const auto reason = read_scores();
     if (!reason.empty()) return reason;
     const Node& product = graph_.node(product_);
@@ -98,9 +102,9 @@ class Matcher {
       return "what the Softmax gives is scaled";
     }
     if (is_op(product, "Gemm")) scale_ *= double(product.attributes.real("alpha", 1));
-    form_.q = operand(product.inputs[0], true);
     form_.k = second_operand(product, true);
-    form_.v = second_operand(mix, false);
+    form_.q = operand(product.inputs[0], true);
+    std::ranges::reverse(nodes_);
     if (!is_attention_scale(scale_)) return "the scale makes scores larger, or next to nothing";
     read_result(mix.outputs[0]);
     return {};
@@ -198,7 +202,6 @@ class Matcher {
   /// A Transpose that leaves rows of the result whole says where they are written.
   void read_result(ValueId result) {
     form_.result = result;
-    nodes_.push_back(mix_);
     if (!read_once(result) || uses_.of(result).empty()) return;
     const NodeId id = uses_.of(result)[0];
     const Node& node = graph_.node(id);
@@ -212,6 +215,7 @@ class Matcher {
 
   const Graph& graph_;
   const Uses& uses_;
+  const NodeId id_;
   const Node& softmax_;
   NodeId product_ = no_node, mix_ = no_node;
   double scale_ = 1;
@@ -220,6 +224,13 @@ class Matcher {
 };
 
 }  // namespace
+
+bool has_parts(const Node& node) {
+  if (node.op->domain != "strata" || node.op->name != "Fused") return false;
+  const Graph& body = node.attributes.graph("body");
+  return std::ranges::any_of(body.order(),
+                             [&](NodeId id) { return is_op(body.node(id), "Softmax"); });
+}
 
 bool is_attention_scale(double scale) { return std::abs(scale) >= 0x1p-20 && std::abs(scale) <= 1; }
 

@@ -9,9 +9,8 @@
 namespace strata::ir {
 
 /// softmax(scale * Q K^T + mask) V as nodes of a graph spell it, with MatMul or Gemm. Operands are
-/// the values from outside, in f32; what a permutation (empty: none) makes of Q and V is (...,
-/// queries, depth) and
-/// (..., keys, columns), of K (..., depth, keys).
+/// the values from outside, in f32; what a permutation (empty: none) makes of Q and V is
+/// (..., queries, depth) and (..., keys, columns), of K (..., depth, keys).
 struct AttentionForm {
   struct Operand {
     ValueId value = no_value;
@@ -22,8 +21,12 @@ struct AttentionForm {
   float scale = 1;
   std::vector<std::int64_t> result_perm;  ///< of the product with V; its last axis stays last
   ValueId result = no_value;
-  std::vector<NodeId> nodes;  ///< in order
+  std::vector<NodeId> nodes;  ///< each after those it reads
 };
+
+/// A strata.Fused node whose body holds a Softmax, which no kernel computes but as attention: where
+/// none takes the whole, the nodes of the body are steps of their own.
+bool has_parts(const Node& node);
 
 /// Queries are multiplied by the scale, so that it must not make numbers larger, or next to
 /// nothing.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "strata/ir/passes/attention_form.hpp"
 #include "strata/ir/passes/fused_body.hpp"
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/ir/passes/rewrite.hpp"
@@ -249,7 +250,7 @@ class Fuser {
   std::vector<Region> regions_;
 };
 
-/// What is joined already may have parts that kernels run by themselves if none takes the whole.
+/// Kernels may run such parts by themselves, each with what follows it, if none takes the whole.
 void fuse_within(Node& fused) {
   Graph body = fused.attributes.graph("body");
   Fuser(body).run();
@@ -262,7 +263,7 @@ void fuse_within(Node& fused) {
 void run(Graph& graph, const PassOptions&) {
   for (NodeId id : graph.order()) {
     Node& node = graph.node(id);
-    if (node.op->domain == "strata" && node.op->name == "Fused") fuse_within(node);
+    if (has_parts(node)) fuse_within(node);
   }
   Fuser(graph).run();
 }

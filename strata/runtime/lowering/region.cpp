@@ -6,6 +6,7 @@
 
 #include "strata/ir/inline.hpp"
 #include "strata/ir/op.hpp"
+#include "strata/ir/passes/attention_form.hpp"
 #include "strata/ir/passes/rewrite.hpp"
 
 namespace strata::runtime {
@@ -189,20 +190,13 @@ bool is_fused(const ir::Node& node) {
   return node.op->domain == "strata" && node.op->name == "Fused";
 }
 
-bool has_parts(const ir::Node& node) {
-  if (!is_fused(node)) return false;
-  const ir::Graph& body = node.attributes.graph("body");
-  return std::ranges::any_of(body.order(),
-                             [&](ir::NodeId id) { return is_op(body.node(id), "Softmax"); });
-}
-
 ir::Graph flattened(const ir::Graph& graph) {
   ir::Graph flat = graph;
   std::vector<ir::NodeId> fused;
   std::vector<std::pair<ir::ValueId, ir::ValueId>> replaced;
   for (const ir::NodeId id : graph.order()) {
     const ir::Node& node = graph.node(id);
-    if (!is_fused(node) || has_parts(node)) continue;
+    if (!is_fused(node) || ir::has_parts(node)) continue;
     const auto values = ir::inline_graph(flat, node.attributes.graph("body"), node.inputs);
     for (std::size_t i = 0; i < values.size(); ++i) {
       replaced.emplace_back(node.outputs[i], values[i]);

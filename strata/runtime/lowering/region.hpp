@@ -10,10 +10,8 @@
 namespace strata::runtime {
 
 bool is_fused(const ir::Node& node);
-/// A fused node made of others that are steps where no kernel takes the whole: attention.
-bool has_parts(const ir::Node& node);
 
-/// The graph with the bodies of its fused nodes in their place, but for those that has_parts.
+/// The graph with the bodies of its fused nodes in their place, but for those that ir::has_parts.
 ir::Graph flattened(const ir::Graph& graph);
 
 /// A head node with what follows it in a strata.Fused body: head [bias] [residual] [activation];

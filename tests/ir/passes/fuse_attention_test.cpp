@@ -222,6 +222,42 @@ TEST(FuseAttention, SaysWhyNot) {
   }
 }
 
+/// Files may hold them.
+TEST(FuseAttention, ManyReshapesAreNoAttention) {
+  Heads net;
+  const ValueId q = net.graph.add_input("q2", f32({5, 4})),
+                k = net.graph.add_input("k2", f32({4, 7}));
+  const ValueId shape = net.graph.add_constant("shape", Tensor::from<std::int64_t>({2}, {5, 7}));
+  ValueId weights = net.node("Softmax", {net.node("MatMul", {q, k}, "scores")}, "softmax");
+  constexpr int many = 200'000;
+  for (int i = 0; i < many; ++i) {
+    weights = net.node("Reshape", {weights, shape}, "reshape" + std::to_string(i));
+  }
+  const ValueId v = net.graph.add_input("v2", f32({7, 6}));
+  net.graph.outputs = {net.node("MatMul", {weights, v}, "mix")};
+  const Uses uses(net.graph);
+  EXPECT_FALSE(match_attention(net.graph, uses, *net.graph.find_node("softmax")).candidate);
+}
+
+/// Nodes of other heads lie between those of one, and operands are made late.
+TEST(FuseAttention, OrdersNodesOfHeadsThatAreInterleaved) {
+  Heads net;
+  const ValueId scaled = net.scaled();
+  const Perm perm{0, 2, 1, 3};
+  const ValueId other = net.turned(net.q, perm, "other_query");
+  const ValueId other_key = net.turned(net.k, {0, 2, 3, 1}, "other_key");
+  const ValueId other_value = net.turned(net.v, perm, "other_value");
+  const ValueId first = net.finish(scaled);
+  const ValueId scores = net.node("MatMul", {other, other_key}, "other_scores");
+  const ValueId weights = net.node("Softmax", {scores}, "other_softmax");
+  net.graph.outputs = {first, net.node("MatMul", {weights, other_value}, "other_mix")};
+  run(net.graph, {"fuse_attention"});
+  EXPECT_EQ(nodes_of(net.graph), "strata.Fused:softmax strata.Fused:other_softmax");
+  EXPECT_EQ(body_of(net.graph, "other_softmax"),
+            "Transpose:other_query Transpose:other_key MatMul:other_scores Softmax:other_softmax "
+            "Transpose:other_value MatMul:other_mix");
+}
+
 TEST(FuseAttention, LeavesWhatIsNoAttention) {
   Heads net;
   net.graph.outputs = {

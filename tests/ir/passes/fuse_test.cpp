@@ -171,6 +171,69 @@ TEST(Fuse, LeavesWhatOthersReadAndBroadcasts) {
   EXPECT_EQ(nodes_of(net.graph), "Conv:conv1 Relu:relu Conv:conv2 Add:add");
 }
 
+/// Nodes, and those of their bodies in brackets.
+std::string all_nodes_of(const Graph& graph) {
+  std::string text;
+  for (NodeId id : graph.order()) {
+    const Node& node = graph.node(id);
+    text += qualified_name(*node.op) + " ";
+    if (node.attributes.has("body"))
+      text += "[" + all_nodes_of(node.attributes.graph("body")) + "]";
+  }
+  return text;
+}
+
+/// What is joined already stays as it is: kernels know bodies of single ops only.
+void expect_same_when_run_again(Graph graph, std::vector<std::string_view> passes) {
+  run(graph, passes);
+  const std::string once = all_nodes_of(graph);
+  EXPECT_NE(once.find('['), std::string::npos) << once;
+  run(graph, passes);
+  EXPECT_EQ(all_nodes_of(graph), once);
+}
+
+TEST(Fuse, LeavesWhatIsFused) {
+  for (const char* op : {"Relu", "HardSwish", "Clip"}) {
+    Net net;
+    const ValueId sum = net.node("Add", {net.conv(net.x), net.x}, "sum");
+    const ValueId product = net.node("Mul", {net.x, net.node(op, {sum}, "act")}, "product");
+    net.graph.outputs = {net.node(op, {product}, "act2")};
+    expect_same_when_run_again(net.graph, {"fuse"});
+  }
+  for (const char* op : {"Sigmoid", "HardSigmoid"}) {
+    Net net;
+    const ValueId c = net.conv(net.x);
+    Attributes attributes;
+    if (op[0] == 'H') attributes = {{"alpha", 1.0f / 6}, {"beta", 0.5f}};
+    const ValueId gate = net.node(op, {c}, "gate", attributes);
+    net.graph.outputs = {net.node("Mul", {c, gate}, "gated")};
+    expect_same_when_run_again(net.graph, {"fuse"});
+  }
+  for (const bool residual : {false, true}) {
+    Product net;
+    ValueId sum = net.add(net.y, weight(net.graph, net.random, "bias", {5}), "biased");
+    if (residual) {
+      sum = net.add(sum, net.graph.add_input("other", f32({Dim::symbol("N"), 3, 5})), "sum");
+    }
+    net.graph.outputs = {user_node(net.graph, "Relu", {sum}, "relu")};
+    expect_same_when_run_again(net.graph, {"fuse"});
+  }
+  Heads net;
+  const ValueId query = net.node("Transpose", {net.a}, "query", {0, 2, 1, 3});
+  const ValueId key = net.node("Transpose", {net.b}, "key", {0, 2, 3, 1});
+  const ValueId root = net.graph.add_constant("root", Tensor::scalar(2.0f));
+  const ValueId scaled =
+      net.node("Div", {net.node("MatMul", {query, key}, "scores"), root}, "scaled");
+  Graph scores = net.graph;
+  scores.outputs = {scaled};
+  expect_same_when_run_again(scores, {"fuse"});
+  const ValueId values = net.graph.add_input("c", f32({Dim::symbol("N"), 9, 2, 4}));
+  const ValueId value = net.node("Transpose", {values}, "value", {0, 2, 1, 3});
+  net.graph.outputs = {
+      net.node("MatMul", {net.node("Softmax", {scaled}, "softmax"), value}, "mix")};
+  expect_same_when_run_again(net.graph, {"fuse_attention", "fuse"});
+}
+
 TEST(Fuse, JoinsActivationsToArithmetic) {
   Net net;
   const ValueId sum = net.node("Add", {net.x, net.node("Sigmoid", {net.x}, "s")}, "add");
