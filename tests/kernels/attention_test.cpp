@@ -195,6 +195,30 @@ TEST(Attention, LargeScoresDoNotOverflow) {
   check(p, operands(p, 99, 300));
 }
 
+TEST(Attention, NothingToComputeTakesNoMemory) {
+  constexpr std::int64_t many = std::int64_t(1) << 45;
+  for (const auto& [batch, queries, columns] :
+       {std::array<std::int64_t, 3>{many, 0, 64}, {many, 5, 0}, {0, 5, 64}}) {
+    AttentionProblem p = problem(batch, 1, queries, 64, 64, columns);
+    p.k.outer = p.v.outer = 0;
+    for (const Row& row : attention_rows()) {
+      EXPECT_EQ(row.rejects(p), nullptr);
+      EXPECT_EQ(row.scratch_bytes(p), 0u);
+      EXPECT_EQ(row.units(p, 0) + row.units(p, 1), 0);
+    }
+  }
+}
+
+TEST(Attention, RejectsWhatNoMemoryHoldsPacked) {
+  constexpr std::int64_t many = std::int64_t(1) << 45;
+  for (AttentionProblem p : {problem(many, 1, 1, 64, 64, 1), problem(1, 1, 1, many, 1 << 20, 1),
+                             problem(1, 1, 1, INT64_MAX, 0, 1)}) {
+    for (const Row& row : attention_rows()) {
+      EXPECT_STREQ(row.rejects(p), "keys and values take more than 2^40 bytes packed");
+    }
+  }
+}
+
 TEST(Attention, NeedsKeys) {
   AttentionProblem p = problem(1, 1, 5, 0, 4, 8);
   for (const Row& row : attention_rows()) EXPECT_STREQ(row.rejects(p), "there are no keys");

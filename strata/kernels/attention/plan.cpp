@@ -15,6 +15,7 @@ AttentionPlan plan_attention(const AttentionProblem& p, const VectorForm& vector
   AttentionPlan plan;
   const std::int64_t lanes = vector.lanes, panel = 2 * lanes;
   plan.vector = vector;
+  if (p.batch == 0 || p.queries == 0 || p.columns == 0) return plan;
   plan.tiles = divide_up(p.queries, vector.positions);
   plan.row_blocks = divide_up(plan.tiles, std::max<std::int64_t>(1, most_rows / vector.positions));
   plan.block_rows =

@@ -58,7 +58,8 @@ struct AttentionKernels {
 /// How attention runs; worked out anew at each call, from sizes only. Phase 0 packs K^T and V of
 /// every matrix of the batch into panels of two vectors of columns. A unit of phase 1 is a block of
 /// queries: its scores with a block of keys, the powers of them, and those times V stay in the
-/// near caches, then come the next keys. Scores never reach memory.
+/// near caches, then come the next keys. Scores never reach memory. Without results there is
+/// nothing to pack either: all counts are 0.
 struct AttentionPlan {
   VectorForm vector{};
   std::int64_t tiles = 0, row_blocks = 0;  ///< of the queries

@@ -24,6 +24,13 @@ struct Streaming {
     const AttentionProblem& p = attention(problem);
     if (p.keys == 0) return "there are no keys";
     if (p.depth > 0x7fffffff) return "more than 2^31 products in a sum";
+    // Matrices of a batch may share keys and values, so that these are small.
+    const double lanes = Vector.lanes, keys = double(p.keys) + lanes;
+    const double packed = keys * double(p.depth) + keys * (double(p.columns) + lanes);
+    const bool empty = p.batch == 0 || p.queries == 0 || p.columns == 0;
+    if (!empty && sizeof(float) * double(p.batch) * packed > 0x1p40) {
+      return "keys and values take more than 2^40 bytes packed";
+    }
     return nullptr;
   }
 

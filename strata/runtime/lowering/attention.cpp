@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "strata/ir/builder.hpp"
 #include "strata/ir/op.hpp"
 #include "strata/ir/passes/attention_form.hpp"
 #include "strata/ir/passes/rewrite.hpp"
@@ -16,9 +17,15 @@ namespace {
 using kernels::AttentionProblem;
 using kernels::BatchPlaces;
 
-/// What the body computes, if that is attention and nothing else.
-std::optional<ir::AttentionForm> read_form(const ir::Graph& body) {
-  const ir::Graph flat = flattened(body);
+/// What the body computes for the node's operands, if that is attention and nothing else. Types
+/// that the body says are those of an example.
+std::optional<ir::AttentionForm> read_form(const LowerContext& context, const ir::Graph& body) {
+  std::vector<ir::TensorType> types;
+  for (const ir::ValueId id : context.node().inputs) {
+    const Shape& shape = context.shape(id);
+    types.push_back({context.dtype(id), {shape.begin(), shape.end()}});
+  }
+  const ir::Graph flat = flattened(ir::with_input_types(body, types));
   const ir::Uses uses(flat);
   for (const ir::NodeId id : flat.order()) {
     if (!ir::is_op(flat.node(id), "Softmax")) continue;
@@ -120,9 +127,9 @@ class ProblemMaker {
 
 std::unique_ptr<kernels::Problem> lower_fused(const LowerContext& context, Operands& operands) {
   const ir::Node& node = context.node();
-  if (!has_parts(node) || node.outputs.size() != 1 || !context.all_f32()) return nullptr;
+  if (!ir::has_parts(node) || node.outputs.size() != 1 || !context.all_f32()) return nullptr;
   const ir::Graph& body = node.attributes.graph("body");
-  const auto form = read_form(body);
+  const auto form = read_form(context, body);
   if (!form) return nullptr;
   const auto outer = [&](ir::ValueId id) {
     const auto input = std::ranges::find(body.inputs, id);
