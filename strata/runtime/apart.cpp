@@ -22,20 +22,30 @@ std::optional<double> least_price(const NodeCandidates& found) {
   return least;
 }
 
-/// Of the nodes of the body one by one; nothing if one of them has no kernel.
+/// What the node decomposes into, as a graph of its own.
+ir::Graph parts_of(const ir::Graph& graph, const ir::Node& node, std::span<const Shape> shapes) {
+  ir::Graph parts;
+  ir::Node whole = node;
+  for (ir::ValueId& id : whole.inputs) {
+    if (id == ir::no_value) continue;
+    const Shape& shape = shapes[ir::index(id)];
+    id = parts.add_input(graph.value(id).name,
+                         {graph.value(id).type.dtype, {shape.begin(), shape.end()}});
+  }
+  ir::Builder builder(parts);
+  parts.outputs = node.op->decompose(builder, whole).value_or(std::vector<ir::ValueId>{});
+  return parts;
+}
+
+/// Of the nodes that it decomposes into one by one; nothing if one of them has no kernel.
 std::optional<double> price_of_parts(const ir::Graph& graph, const ir::Node& node,
                                      std::span<const Shape> shapes, const Target& target) {
-  std::vector<ir::TensorType> types;
-  for (const ir::ValueId id : node.inputs) {
-    const Shape& shape = shapes[ir::index(id)];
-    types.push_back({graph.value(id).type.dtype, {shape.begin(), shape.end()}});
-  }
-  const ir::Graph body = ir::with_input_types(node.attributes.graph("body"), types);
-  const std::vector<Shape> body_shapes = value_shapes(body, {});
+  const ir::Graph parts = parts_of(graph, node, shapes);
+  const std::vector<Shape> part_shapes = value_shapes(parts, {});
   double sum = 0;
-  for (const ir::NodeId id : body.order()) {
-    if (is_view(body.node(id))) continue;
-    const auto price = least_price(find_candidates(body, id, body_shapes, target));
+  for (const ir::NodeId id : parts.order()) {
+    if (is_view(parts.node(id))) continue;
+    const auto price = least_price(find_candidates(parts, id, part_shapes, target));
     if (!price) return std::nullopt;
     sum += *price;
   }

@@ -21,8 +21,8 @@ struct Apart {
 
 /// Why no kernel takes a fused node, in words.
 std::string reason_of(const NodeCandidates& found);
-/// Why the parts of a fused node that ir::has_parts run better one by one than as one step, in
-/// words; empty if they do not. `shapes` by value id.
+/// Why the parts that a node decomposes into (a fused one that ir::has_parts, or Attention) run
+/// better one by one than as one step, in words; empty if they do not. `shapes` by value id.
 std::string reason_to_take_apart(const ir::Graph& graph, ir::NodeId node,
                                  std::span<const Shape> shapes, const Target& target);
 

@@ -8,6 +8,7 @@
 #include "strata/ir/builder.hpp"
 #include "strata/ir/op.hpp"
 #include "strata/ir/passes/attention_form.hpp"
+#include "strata/ir/passes/rewrite.hpp"
 #include "strata/kernels/packing_version.hpp"
 #include "strata/runtime/apart.hpp"
 #include "strata/runtime/choice.hpp"
@@ -66,15 +67,17 @@ class ProgramBuilder {
     const ir::Node& node = graph().node(id);
     if (!node.op->decompose) return false;
     if (node.op->reference && !is_fused(node)) return false;
-    if (ir::has_parts(node)) {
-      const std::string reason = reason_to_take_apart(graph(), id, shapes, program_.target_);
-      if (!reason.empty()) program_.apart_.push_back({{node.name}, reason});
-      return !reason.empty();
-    }
+    if (ir::has_parts(node)) return runs_better_apart(id, shapes);
     const NodeCandidates found = find_candidates(graph(), id, shapes, program_.target_);
     const bool impossible = std::ranges::none_of(found.candidates, is_kernel);
     if (impossible && is_fused(node)) program_.apart_.push_back({{node.name}, reason_of(found)});
-    return impossible;
+    return impossible || (ir::is_op(node, "Attention") && runs_better_apart(id, shapes));
+  }
+
+  bool runs_better_apart(ir::NodeId id, std::span<const Shape> shapes) {
+    const std::string reason = reason_to_take_apart(graph(), id, shapes, program_.target_);
+    if (!reason.empty()) program_.apart_.push_back({{graph().node(id).name}, reason});
+    return !reason.empty();
   }
 
   void decompose(ir::NodeId id, std::vector<std::pair<ir::ValueId, ir::ValueId>>& replaced) {

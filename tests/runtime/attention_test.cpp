@@ -205,6 +205,35 @@ TEST(Attention, RunsInStepsWhereTheyMultiplyOnBf16) {
   EXPECT_NE(rounded.program().apart()[0].reason.find("one by one"), std::string::npos);
 }
 
+TEST(Attention, TheOpAsksWhetherItsPartsAreFasterToo) {
+  if (!has_isa(detected_isa(), Isa::avx512_bf16)) GTEST_SKIP() << "no bf16";
+  testing::Net net(1);
+  const auto heads = [&](std::string_view name) { return net.input({1, 8, 512, 64}, name); };
+  net.graph.outputs = {net.op("Attention", {heads("q"), heads("k"), heads("v")})};
+  SessionOptions options;
+  EXPECT_EQ(rows_of(Session(net.graph, options)), "attention ");
+  options.target.precision = kernels::Precision::bf16;
+  Session rounded(net.graph, options);
+  EXPECT_EQ(rows_of(rounded), "binary strided gemm softmax gemm ");
+  ASSERT_GE(rounded.program().apart().size(), 1u);
+  EXPECT_NE(rounded.program().apart()[0].reason.find("one by one"), std::string::npos);
+}
+
+/// Products of few rows read keys and values as they lie; attention packs them.
+TEST(Attention, FewQueriesRunInSteps) {
+  for (const std::int64_t queries : {1, 3, 40}) {
+    testing::Net net(1);
+    const auto q = net.input({1, 12, queries, 64}, "q"), k = net.input({1, 12, 512, 64}, "k");
+    const auto v = net.input({1, 12, 512, 64}, "v");
+    const auto turned = net.op("Transpose", {k}, {{"perm", Perm{0, 1, 3, 2}}});
+    net.graph.outputs = {net.op("MatMul", {net.op("Softmax", {net.op("MatMul", {q, turned})}), v})};
+    EXPECT_EQ(rows_of(Session(net.graph)), queries == 40 ? "attention " : "gemm softmax gemm ");
+    net.graph.outputs = {net.op("Attention", {q, k, v})};
+    EXPECT_EQ(rows_of(Session(net.graph)),
+              queries == 40 ? "attention " : "binary strided gemm softmax gemm ");
+  }
+}
+
 TEST(Attention, RunsInStepsWithoutKeys) {
   testing::Net net(1);
   const Dim s = Dim::symbol("S");

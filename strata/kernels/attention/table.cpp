@@ -49,11 +49,14 @@ struct Streaming {
         double(s.padded_keys) * double(p.depth) + double(p.keys) * double(s.padded_columns);
     constexpr double per_power = 30;  // as in a Softmax alone
     const double packed = double(s.packed_keys(p) + s.packed_values(p));
-    // Products of few rows read V as it lies; of more, they pack it as this does.
-    const double packing = p.queries <= most_few_rows ? 2 * packed : 0;
+    // Products of few rows read both as they lie; of more, they pack them as this does. Packed ones
+    // are read once more, and to turn keys takes as long as to copy them twice.
+    const bool few = p.queries <= most_few_rows;
+    const double packing = few ? 2 * packed : 0;
+    const double moving = few ? packed + 2 * double(s.packed_keys(p)) : 0;
     return estimate(
         isa, batch * (queries * (2 * products * slowdown + per_power * double(p.keys)) + packing),
-        4 * batch * (packed * 2 + queries * double(p.depth + p.columns)), machine);
+        4 * batch * (packed * 2 + moving + queries * double(p.depth + p.columns)), machine);
   }
 
   static std::size_t scratch_bytes(const Problem& problem) {
