@@ -4,6 +4,7 @@
 
 #include "strata/ir/op.hpp"
 #include "strata/ir/passes/attention_form.hpp"
+#include "strata/ir/passes/fusible.hpp"
 #include "strata/ir/passes/rewrite.hpp"
 #include "strata/runtime/apart.hpp"
 #include "strata/runtime/lowering/region.hpp"
@@ -20,33 +21,12 @@ bool is_named(const ir::Node& node, std::span<const std::string_view> names) {
   return node.op->domain.empty() && std::ranges::count(names, node.op->name) != 0;
 }
 
-bool is_activation(const ir::Node& node) {
-  constexpr std::string_view names[] = {
-#define STRATA_ACTIVATION(op, function) op,
-#define STRATA_BINARY(op, function)
-#include "strata/ir/passes/fusible.def"
-#undef STRATA_ACTIVATION
-#undef STRATA_BINARY
-  };
-  return is_named(node, names);
-}
-
-bool is_arithmetic(const ir::Node& node) {
-  constexpr std::string_view names[] = {
-#define STRATA_ACTIVATION(op, function)
-#define STRATA_BINARY(op, function) op,
-#include "strata/ir/passes/fusible.def"
-#undef STRATA_ACTIVATION
-#undef STRATA_BINARY
-  };
-  return is_named(node, names);
-}
-
 bool is_elementwise(const ir::Node& node) {
   constexpr std::string_view others[] = {"Abs", "Ceil", "Erf", "Exp",        "Floor", "Gelu",
                                          "Log", "Neg",  "Pow", "Reciprocal", "Sqrt"};
   const auto is_one = [&](const ir::Node& each) {
-    return is_activation(each) || is_arithmetic(each) || is_named(each, others);
+    return ir::is_fusible_activation(each) || ir::is_fusible_arithmetic(each) ||
+           is_named(each, others);
   };
   if (!is_fused(node)) return is_one(node);
   const ir::Graph& body = node.attributes.graph("body");
@@ -66,7 +46,7 @@ class ChainFinder {
   std::vector<Apart> find() {
     for (const ir::NodeId id : graph_.order()) {
       const ir::Node& node = graph_.node(id);
-      if (is_activation(node)) {
+      if (ir::is_fusible_activation(node)) {
         explain(node, node.inputs[0], reason_against_activation(node));
       } else if (is_op(node, "Add")) {
         explain_sum(node);
@@ -98,7 +78,7 @@ class ChainFinder {
   bool ends_in_activation(const ir::Node& node) const {
     if (!is_fused(node)) return false;
     const ir::Graph& body = node.attributes.graph("body");
-    return is_activation(body.node(body.order().back())) ||
+    return ir::is_fusible_activation(body.node(body.order().back())) ||
            is_op(body.node(body.order().back()), "Mul");
   }
 
@@ -153,7 +133,8 @@ class ChainFinder {
       const ir::Node& node = graph_.node(id);
       const ir::Node* before = is_elementwise(node) ? elementwise_before(node) : nullptr;
       if (!before || is_explained(node.name)) continue;
-      const bool activates = is_activation(node) && (is_fused(*before) || is_arithmetic(*before));
+      const bool activates = ir::is_fusible_activation(node) &&
+                             (is_fused(*before) || ir::is_fusible_arithmetic(*before));
       const std::string_view reason =
           activates ? reason_against_activation(node)
                     : "kernels compute arithmetic and then one activation in one pass";

@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <cmath>
 
 #include "strata/ir/passes/attention_form.hpp"
 #include "strata/ir/passes/fused_body.hpp"
+#include "strata/ir/passes/fusible.hpp"
 #include "strata/ir/passes/pipeline.hpp"
 #include "strata/ir/passes/rewrite.hpp"
 
@@ -20,32 +20,11 @@ bool is_linear(const Node& node) {
   return is_op(node, "Conv") || is_op(node, "ConvTranspose") || is_op(node, "Gemm") ||
          is_op(node, "MatMul");
 }
-bool is_binary(const Node& node) {
-  constexpr std::string_view names[] = {
-#define STRATA_ACTIVATION(op, function)
-#define STRATA_BINARY(op, function) op,
-#include "strata/ir/passes/fusible.def"
-#undef STRATA_ACTIVATION
-#undef STRATA_BINARY
-  };
-  return node.op->domain.empty() && node.inputs.size() == 2 &&
-         std::ranges::count(names, node.op->name) != 0;
-}
-bool is_activation(const Node& node) {
-  constexpr std::string_view names[] = {
-#define STRATA_ACTIVATION(op, function) op,
-#define STRATA_BINARY(op, function)
-#include "strata/ir/passes/fusible.def"
-#undef STRATA_ACTIVATION
-#undef STRATA_BINARY
-  };
-  return node.op->domain.empty() && std::ranges::count(names, node.op->name) != 0;
-}
+bool is_binary(const Node& node) { return node.inputs.size() == 2 && is_fusible_arithmetic(node); }
 
-/// Kernels multiply an operand by it, so that it must not make numbers larger, or next to nothing.
+/// Kernels multiply an operand by it, as attention does.
 bool is_fusible_factor(float number, bool divides) {
-  const double factor = std::abs(divides ? 1 / double(number) : double(number));
-  return factor >= 0x1p-20 && factor <= 1;
+  return is_attention_scale(divides ? 1 / double(number) : double(number));
 }
 
 struct Region {
@@ -197,7 +176,9 @@ class Fuser {
     if (const auto next = only_reader(value)) {
       const Node& node = graph_.node(*next);
       const bool first = !node.inputs.empty() && node.inputs[0] == value;
-      if (first && is_activation(node) && has_known_bounds(node)) region.nodes.push_back(*next);
+      if (first && is_fusible_activation(node) && has_known_bounds(node)) {
+        region.nodes.push_back(*next);
+      }
       return;
     }
     append_gate(region, value);
