@@ -111,11 +111,15 @@ TEST(Rounding, FewDataAskForMoreDamping) {
   EXPECT_GT(choose_damping(one, other, options), choose_damping(same, same, options));
 }
 
-TEST(Rounding, IsDeterministic) {
-  const RoundingProblem problem = layer(30, 4, 41);
-  const RoundedWeights a = round_by_least_squares(problem), b = round_by_least_squares(problem);
-  EXPECT_EQ(a.codes, b.codes);
-  EXPECT_EQ(a.scales, b.scales);
+TEST(Rounding, IsTheSameForAnyNumberOfThreads) {
+  const RoundingProblem problem = layer(30, 29, 41);
+  const RoundedWeights one = round_by_least_squares(problem, {.range = {-7, 7}});
+  for (const int threads : {1, 3, 64}) {
+    const RoundedWeights many =
+        round_by_least_squares(problem, {.range = {-7, 7}, .threads = threads});
+    EXPECT_EQ(one.codes, many.codes) << threads;
+    EXPECT_EQ(one.scales, many.scales) << threads;
+  }
 }
 
 TEST(Rounding, TakesChannelsAndInputsOfZeros) {

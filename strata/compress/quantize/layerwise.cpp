@@ -74,9 +74,7 @@ class LayerChoice {
     }
     if (has_bias_ && read.samples.positions > 0) {
       const RefineOptions refining{
-          .range = range(),
-          .threads = options_.threads ? options_.threads : usable_threads(),
-          .stopped = [this] { return options_.stopped(); }};
+          .range = range(), .threads = threads(), .stopped = [this] { return options_.stopped(); }};
       if (refining_holds(read.samples, refining, all, codes.bias)) {
         refine(read.samples, refining, all, codes.bias);
       }
@@ -89,6 +87,7 @@ class LayerChoice {
  private:
   int bits() const { return weight_bits(unit_, options_.weight_bits, options_.layer_bits); }
   QuantizedRange range() const { return weight_range(bits()); }
+  int threads() const { return options_.threads ? options_.threads : usable_threads(); }
   RoundedWeights nearest(const RoundingProblem& problem) const {
     return round_to_nearest(problem, range(), bits() < 8);
   }
@@ -97,7 +96,8 @@ class LayerChoice {
                               std::span<double> bias) const {
     RoundedWeights rounded;
     if (options_.reconstruct) {
-      RoundingOptions rounding{.range = range(), .stopped = [this] { return options_.stopped(); }};
+      RoundingOptions rounding{
+          .range = range(), .threads = threads(), .stopped = [this] { return options_.stopped(); }};
       rounding.damping = choose_damping(with_moments(problem, inputs.halves[0]),
                                         with_moments(problem, inputs.halves[1]), rounding);
       problem = with_moments(std::move(problem), inputs.all);

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "strata/base/error.hpp"
+#include "strata/base/thread_pool.hpp"
 
 namespace strata::compress {
 namespace {
@@ -22,6 +23,9 @@ double ratio(int i) { return 1 - (1 - least_ratio) * i / (ratios - 1); }
 constexpr double dampings[] = {0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10};
 constexpr std::int64_t least_damped_inputs = 16, most_damped_inputs = 1200;
 constexpr std::int64_t damped_channels = 12;
+
+// Of each worker, before it is asked whether to stop.
+constexpr std::size_t channels_between_looks = 4;
 
 // Times that codes and scale are bettered in turn.
 constexpr int rounds = 4;
@@ -59,25 +63,46 @@ Vector cholesky(Vector matrix, std::size_t n, const RoundingOptions& options) {
 }
 
 /// One layer in the order in which columns are rounded, last first: those whose errors weigh most.
+struct Ordered {
+  std::size_t inputs;
+  std::vector<std::size_t> order;
+  double damping = 0;
+  Vector second, factor;  // in that order, damped; factor * factor^T = second
+
+  Ordered(const RoundingProblem& problem, const RoundingOptions& options)
+      : inputs(std::size_t(problem.inputs)), order(inputs), second(inputs * inputs) {
+    double trace = 0;
+    for (std::size_t i = 0; i < inputs; ++i) trace += problem.second[i * inputs + i];
+    damping = trace > 0 ? options.damping * trace / double(inputs) : 1;
+    std::iota(order.begin(), order.end(), std::size_t(0));
+    std::ranges::stable_sort(order, {},
+                             [&](std::size_t i) { return problem.second[i * inputs + i]; });
+    for (std::size_t i = 0; i < inputs; ++i) {
+      for (std::size_t j = 0; j < inputs; ++j) {
+        second[i * inputs + j] = problem.second[order[i] * inputs + order[j]];
+      }
+      second[i * inputs + i] += damping;
+    }
+    factor = cholesky(second, inputs, options);
+  }
+};
+
+/// Rounds one channel of it at a time.
 class LeastSquares {
  public:
-  LeastSquares(const RoundingProblem& problem, const RoundingOptions& options)
-      : options_(options), n_(std::size_t(problem.inputs)), order_(n_) {
-    double trace = 0;
-    for (std::size_t i = 0; i < n_; ++i) trace += problem.second[i * n_ + i];
-    const double damping = trace > 0 ? options.damping * trace / double(n_) : 1;
-    std::iota(order_.begin(), order_.end(), std::size_t(0));
-    std::ranges::stable_sort(order_, {}, [&](std::size_t i) { return problem.second[i * n_ + i]; });
-    second_.resize(n_ * n_);
-    for (std::size_t i = 0; i < n_; ++i) {
-      for (std::size_t j = 0; j < n_; ++j) {
-        second_[i * n_ + j] = problem.second[order_[i] * n_ + order_[j]];
-      }
-      second_[i * n_ + i] += damping;
-    }
-    factor_ = cholesky(second_, n_, options);
-    damping_ = damping;
-  }
+  LeastSquares(const Ordered& layer, const RoundingOptions& options)
+      : options_(options),
+        n_(layer.inputs),
+        order_(layer.order),
+        damping_(layer.damping),
+        second_(layer.second),
+        factor_(layer.factor),
+        best_(n_),
+        right_(n_),
+        carried_(n_),
+        slope_(n_),
+        tried_(n_),
+        kept_(n_) {}
 
   /// Writes the codes of one channel; returns its scale.
   float round(const RoundingProblem& problem, std::size_t channel, std::int8_t* codes) {
@@ -88,23 +113,23 @@ class LeastSquares {
       return 0;
     }
     double least = std::numeric_limits<double>::infinity();
-    Vector codes_at(n_), kept(n_);
+    std::ranges::fill(kept_, 0.0);
     double scale = 1;
     for (int i = 0; i < ratios; ++i) {
       const double tried = double(float(reach / options_.range.high * ratio(i)));
-      const double error = round_in_turn(tried, codes_at);
+      const double error = round_in_turn(tried, tried_);
       if (error >= least) continue;
       least = error;
       scale = tried;
-      kept = codes_at;
+      std::swap(kept_, tried_);
     }
     for (int i = 0; i < rounds; ++i) {
-      descend(scale, kept);
-      const double fitted = fit_scale(kept, scale);
+      descend(scale, kept_);
+      const double fitted = fit_scale(kept_, scale);
       if (fitted == scale) break;
       scale = fitted;
     }
-    for (std::size_t i = 0; i < n_; ++i) codes[order_[i]] = std::int8_t(kept[i]);
+    for (std::size_t i = 0; i < n_; ++i) codes[order_[i]] = std::int8_t(kept_[i]);
     return float(scale);
   }
 
@@ -112,14 +137,13 @@ class LeastSquares {
   /// The real weights w that suit the quantized inputs best:
   /// w (second + damping) = w_0 (cross + damping).
   void find_best(const RoundingProblem& problem, std::span<const double> weights) {
-    Vector right(n_);
+    std::ranges::fill(right_, 0.0);
     for (std::size_t i = 0; i < n_; ++i) {
       const double* row = &problem.cross[i * n_];
-      for (std::size_t j = 0; j < n_; ++j) right[j] += weights[i] * row[j];
+      for (std::size_t j = 0; j < n_; ++j) right_[j] += weights[i] * row[j];
     }
-    best_.resize(n_);
     for (std::size_t i = 0; i < n_; ++i) {
-      best_[i] = right[order_[i]] + damping_ * weights[order_[i]];
+      best_[i] = right_[order_[i]] + damping_ * weights[order_[i]];
     }
     for (std::size_t i = 0; i < n_; ++i) {
       const double* row = &factor_[i * n_];
@@ -135,7 +159,7 @@ class LeastSquares {
 
   /// |L^T (w - best)|^2 with each code nearest to what the errors so far leave to be done.
   double round_in_turn(double scale, Vector& codes) {
-    carried_.assign(n_, 0);
+    std::ranges::fill(carried_, 0.0);
     double sum = 0;
     for (std::size_t i = n_; i-- > 0;) {
       const double* row = &factor_[i * n_];
@@ -149,25 +173,25 @@ class LeastSquares {
   }
 
   void descend(double scale, Vector& codes) {
-    Vector slope(n_);  // second * (w - best)
+    std::ranges::fill(slope_, 0.0);
     for (std::size_t i = 0; i < n_; ++i) {
       const double error = codes[i] * scale - best_[i];
-      for (std::size_t j = 0; j < n_; ++j) slope[j] += second_[i * n_ + j] * error;
+      for (std::size_t j = 0; j < n_; ++j) slope_[j] += second_[i * n_ + j] * error;
     }
     for (int sweep = 0; sweep < options_.sweeps; ++sweep) {
       bool changed = false;
       for (std::size_t i = 0; i < n_; ++i) {
         const double* row = &second_[i * n_];
-        const double code = std::clamp(codes[i] - std::nearbyint(slope[i] / (scale * row[i])),
+        const double code = std::clamp(codes[i] - std::nearbyint(slope_[i] / (scale * row[i])),
                                        double(options_.range.low), double(options_.range.high));
         const double step = (code - codes[i]) * scale;
         // Ends for certain: the sum of squares falls by more than rounding each time.
-        if (step == 0 || step * (step * row[i] + 2 * slope[i]) > -1e-12 * step * step * row[i]) {
+        if (step == 0 || step * (step * row[i] + 2 * slope_[i]) > -1e-12 * step * step * row[i]) {
           continue;
         }
         codes[i] = code;
         changed = true;
-        for (std::size_t j = 0; j < n_; ++j) slope[j] += row[j] * step;
+        for (std::size_t j = 0; j < n_; ++j) slope_[j] += row[j] * step;
       }
       if (!changed) return;
     }
@@ -191,11 +215,14 @@ class LeastSquares {
     return fitted > 0 ? double(float(fitted)) : scale;
   }
 
-  const RoundingOptions options_;
+  const RoundingOptions& options_;
   const std::size_t n_;
-  std::vector<std::size_t> order_;
-  double damping_ = 0;
-  Vector second_, factor_, best_, carried_;
+  const std::vector<std::size_t>& order_;
+  const double damping_;
+  const Vector &second_, &factor_;
+  Vector best_, right_, carried_;
+  Vector slope_;  // second * (w - best)
+  Vector tried_, kept_;
 };
 
 float nearest_scale(std::span<const double> weights, QuantizedRange range, bool clip) {
@@ -266,13 +293,31 @@ RoundedWeights round_by_least_squares(const RoundingProblem& problem,
   const auto inputs = std::size_t(problem.inputs), channels = std::size_t(problem.channels);
   STRATA_ASSERT(problem.second.size() == inputs * inputs &&
                 problem.cross.size() == inputs * inputs);
-  LeastSquares layer(problem, options);
+  const Ordered layer(problem, options);
   RoundedWeights rounded;
   rounded.codes.resize(channels * inputs);
-  for (std::size_t c = 0; c < channels && !stopped(options); ++c) {
-    rounded.scales.push_back(layer.round(problem, c, &rounded.codes[c * inputs]));
-  }
   rounded.scales.resize(channels, 1.0f);
+  struct Work {
+    const RoundingProblem& problem;
+    RoundedWeights& rounded;
+    std::size_t first = 0;
+    std::vector<LeastSquares> workers;
+  };
+  ThreadPool pool(int(std::clamp<std::int64_t>(problem.channels, 1, options.threads)));
+  Work work{problem, rounded, 0, {}};
+  for (int i = 0; i < pool.size(); ++i) work.workers.emplace_back(layer, options);
+  const auto body = [](void* context, std::int64_t begin, std::int64_t end, int worker) noexcept {
+    Work& all = *static_cast<Work*>(context);
+    const auto n = std::size_t(all.problem.inputs);
+    for (auto c = all.first + std::size_t(begin); c < all.first + std::size_t(end); ++c) {
+      all.rounded.scales[c] =
+          all.workers[std::size_t(worker)].round(all.problem, c, &all.rounded.codes[c * n]);
+    }
+  };
+  const auto at_once = channels_between_looks * std::size_t(pool.size());
+  for (; work.first < channels && !stopped(options); work.first += at_once) {
+    pool.run(std::int64_t(std::min(at_once, channels - work.first)), body, &work);
+  }
   bound_scales(rounded, inputs);
   return rounded;
 }

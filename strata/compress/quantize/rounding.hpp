@@ -25,6 +25,7 @@ struct RoundingOptions {
   /// Of the mean of the diagonal of the second moments, added to it: how far the data are trusted.
   double damping = 0.01;
   int sweeps = 20;  ///< of coordinate descent, at most
+  int threads = 1;  ///< at least 1; the result is the same for any number
   /// Asked often; true stops early, with codes that are not to be used.
   std::function<bool()> stopped;
 };
