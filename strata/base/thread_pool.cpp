@@ -73,7 +73,8 @@ class Entered {
   Frame frame_;
 };
 
-enum : int { idle, parked, working, stopping };
+/// `working`: a range was posted; `taken`: and its worker has begun it.
+enum : int { idle, parked, taken, working, stopping };
 
 }  // namespace
 
@@ -113,11 +114,15 @@ void ThreadPool::Shared::serve(int number) noexcept {
   for (;;) {
     const auto posted = [&] { return self.state.load(std::memory_order_acquire) >= working; };
     if (!spin(spin_limit, posted)) {
-      int expected = idle;
-      self.state.compare_exchange_strong(expected, parked);
-      while (!posted()) self.state.wait(parked);
+      while (!posted()) {
+        int expected = idle;
+        self.state.compare_exchange_strong(expected, parked);
+        self.state.wait(parked);
+      }
     }
     if (self.state.load(std::memory_order_acquire) == stopping) return;
+    int expected = working;
+    if (!self.state.compare_exchange_strong(expected, taken)) continue;  // the caller was faster
     body(context, self.begin, self.end, number);
     self.state.store(idle, std::memory_order_relaxed);
     if (pending.fetch_sub(1) == 1) pending.notify_one();
@@ -177,6 +182,15 @@ void ThreadPool::run(std::int64_t units, Body body, void* context) noexcept {
     shared.post(worker, working);
   }
   body(context, 0, each + (0 < longer), 0);
+
+  // What a worker has not begun, because others use its processor, need not wait for it.
+  for (int i = 1; i < ranges; ++i) {
+    Shared::Worker& worker = shared.workers[std::size_t(i)];
+    int expected = working;
+    if (!worker.state.compare_exchange_strong(expected, idle)) continue;
+    body(context, worker.begin, worker.end, 0);
+    shared.pending.fetch_sub(1);
+  }
 
   const auto done = [&] { return shared.pending.load(std::memory_order_acquire) == 0; };
   if (spin(shared.spin_limit, done)) return;

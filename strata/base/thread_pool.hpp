@@ -7,10 +7,11 @@ namespace strata {
 
 /// A fixed set of workers that share out numbered, independent work units.
 /// The caller is worker 0. Units are dealt in contiguous ranges; which worker runs a unit never
-/// changes what the unit computes. One `run` at a time; `run` allocates nothing. A `run` from
-/// inside a body of the same pool executes there and then, as that body's worker. After a fork the
-/// child keeps a pool that works with its caller alone; do not fork while another thread is in
-/// `run`.
+/// changes what the unit computes. Ranges that workers have not begun when the caller is done with
+/// its own, because other programs use their processors, the caller runs too. One `run` at a time;
+/// `run` allocates nothing. A `run` from inside a body of the same pool executes there and then, as
+/// that body's worker. After a fork the child keeps a pool that works with its caller alone; do not
+/// fork while another thread is in `run`.
 class ThreadPool {
  public:
   /// Body of a parallel loop: executes units [begin, end) as worker `worker`.
