@@ -159,6 +159,21 @@ TEST(Convert, TellsWhatTheFileDoesNotHold) {
             std::string::npos);
 }
 
+TEST(Convert, DoesNotReplaceItsModel) {
+  const std::filesystem::path folder = TempDir();
+  const std::string copy = (folder / "copy.onnx").string();
+  std::filesystem::copy_file(model, copy);
+  const auto size = std::filesystem::file_size(copy);
+  for (const std::string command :
+       {"convert " + copy + " " + copy, "convert " + copy + " " + folder.string() + "/./copy.onnx",
+        "quantize " + copy + " --weights i8_channel -o " + copy}) {
+    const Outcome refused = strata(command);
+    EXPECT_EQ(refused.code, 2) << command;
+    EXPECT_NE(refused.text.find("give it another name"), std::string::npos) << refused.text;
+  }
+  EXPECT_EQ(std::filesystem::file_size(copy), size);
+}
+
 TEST(Convert, RefusesWhatItCannotWrite) {
   const std::string output = (std::filesystem::path(TempDir()) / "out").string();
   expect_failure(2, "the name tells the format", "convert " + model + " " + output + ".pb");

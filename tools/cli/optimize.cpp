@@ -123,8 +123,7 @@ void check_outputs(const study::OptimizeOptions& job) {
       fail(ErrorCode::usage, "{}: {} is a folder, a file expected", option, path.string());
     }
     for (std::size_t j = 0; j < i; ++j) {
-      if (std::filesystem::weakly_canonical(path, ignored) ==
-          std::filesystem::weakly_canonical(files[j].second, ignored)) {
+      if (same_file(path, files[j].second)) {
         fail(ErrorCode::usage, "{} and {} are the same file, {}", files[j].first, option,
              path.string());
       }

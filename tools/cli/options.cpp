@@ -127,6 +127,22 @@ void ModelOptions::add_to(CommandLine& command) const {
   for (const std::string& dim : dims) command.option("--dim", dim);
 }
 
+bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
+  std::error_code ignored;
+  return std::filesystem::weakly_canonical(a, ignored) ==
+         std::filesystem::weakly_canonical(b, ignored);
+}
+
+void check_output_is_another(const std::filesystem::path& model,
+                             const std::filesystem::path& output) {
+  if (same_file(model, output)) {
+    fail(ErrorCode::usage,
+         "{}: what is written would replace the model it is made from; give it "
+         "another name",
+         output.string());
+  }
+}
+
 void add_plan_options(CLI::App& app, PlanOptions& options) {
   app.add_option("--threads", options.threads,
                  "threads; 0: all that this process may use (default: what the file says, else 1)")

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -74,6 +75,11 @@ struct PlanOptions {
   void add_to(CommandLine& command) const;
 };
 void add_plan_options(CLI::App& app, PlanOptions& options);
+
+bool same_file(const std::filesystem::path& a, const std::filesystem::path& b);
+/// Throws usage if the output would replace the model it is made from.
+void check_output_is_another(const std::filesystem::path& model,
+                             const std::filesystem::path& output);
 
 /// Options that say how bytes and pixels become numbers.
 struct InputOptions {

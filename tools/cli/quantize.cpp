@@ -365,6 +365,7 @@ ExitCode quantize_all(const Options& options) {
 
 ExitCode quantize(const Options& options) {
   check_output(options);
+  if (!options.list) check_output_is_another(options.model.path, options.output);
   options.post_training.check();
   if (options.post_training.given()) return quantize_all(options);
   if (options.list) {
