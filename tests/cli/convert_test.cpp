@@ -162,9 +162,9 @@ TEST(Convert, TellsWhatTheFileDoesNotHold) {
 TEST(Convert, DoesNotReplaceItsModel) {
   const std::filesystem::path folder = TempDir();
   const std::string copy = (folder / "copy.onnx").string();
-  std::filesystem::copy_file(model, copy);
+  std::filesystem::copy_file(model, copy, std::filesystem::copy_options::overwrite_existing);
   const auto size = std::filesystem::file_size(copy);
-  for (const std::string command :
+  for (const std::string& command :
        {"convert " + copy + " " + copy, "convert " + copy + " " + folder.string() + "/./copy.onnx",
         "quantize " + copy + " --weights i8_channel -o " + copy}) {
     const Outcome refused = strata(command);

@@ -78,19 +78,6 @@ TEST(Quantize, WritesTensorFlowLite) {
   EXPECT_FALSE(std::filesystem::exists(folder.file("no.tflite")));
 }
 
-TEST(Quantize, SaysTheSizeOfTheFileItReplaces) {
-  const std::filesystem::path file = std::filesystem::path(TempDir()) / "replaced.onnx";
-  std::filesystem::copy_file(model, file, std::filesystem::copy_options::overwrite_existing);
-  const std::string name = file.string();
-  const Outcome outcome = strata("quantize --weights i8_channel -o " + name + " " + name);
-  ASSERT_EQ(outcome.code, 0) << outcome.text;
-  const std::size_t at = outcome.text.find("written ");
-  ASSERT_NE(at, std::string::npos) << outcome.text;
-  const std::string line = outcome.text.substr(at, outcome.text.find('\n', at) - at);
-  const std::string after = line.substr(line.find(", ") + 2, line.find(';') - line.find(", ") - 2);
-  EXPECT_FALSE(line.ends_with(after)) << line;
-}
-
 TEST(Quantize, ListsWhatEachEncodingCosts) {
   const nlohmann::json document = json_of("quantize --list --json " + model);
   ASSERT_GT(document.size(), 20u);
