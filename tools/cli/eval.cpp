@@ -326,9 +326,8 @@ std::function<ExitCode()> declare(CLI::App& app) {
   add_plan_options(app, options->plan);
   app.get_option("--threads")
       ->description(
-          "items that are computed at the same time, each by one thread; 0: as many as this "
-          "process "
-          "may use threads (the default)");
+          "how many items are computed at the same time, by a thread each; 0: as many as this "
+          "process may use (default)");
   app.add_option("--metric", options->metrics,
                  "what is measured, may be repeated: " + metric_names() +
                      " (default: top1, and top5 where there are many classes)")
