@@ -8,7 +8,9 @@ namespace strata::cli::testing {
 namespace {
 
 TEST(Compare, TellsWhetherAndWhereSidesPart) {
-  EXPECT_EQ(strata("compare " + model).code, 0);
+  const Outcome rounding = strata("compare " + model);
+  EXPECT_EQ(rounding.code, 0);
+  EXPECT_TRUE(rounding.text.ends_with("agree: what differs is rounding\n")) << rounding.text;
   EXPECT_EQ(strata("compare --samples 1 --b-isa baseline " + model + " " + model).code, 0);
   const auto same = json_of("compare --json --a-off fuse " + model);
   EXPECT_EQ(same["agree"], true);

@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include <cmath>
 #include <memory>
@@ -197,11 +198,22 @@ std::string verdict(const Options& options, const check::Comparison& comparison)
         report::printable(names_of(*first)), first->op, first->kernel_a, first->kernel_b,
         number(first->local.max_abs), number(first->tolerance));
   }
-  if (agree(options, comparison)) {
-    return text + (options.tolerance < 0 ? "agree: what differs is rounding\n"
-                                         : "agree: outputs are within the tolerance\n");
+  if (!agree(options, comparison)) return text + "differ\n";
+  if (options.tolerance >= 0) return text + "agree: outputs are within the tolerance\n";
+  double largest = 0;
+  for (const check::OutputDifference& output : comparison.outputs) {
+    largest = std::max(largest, output.difference.relative());
   }
-  return text + "differ\n";
+  text += "agree: what differs is rounding\n";
+  // What rounding to codes of few bits explains may be more than anybody wants.
+  constexpr double worth_saying = 0.01;
+  if (largest > worth_saying) {
+    text += fmt::format(
+        "It is up to {:.2g} % of the largest output, as rounding to codes of few bits brings; "
+        "--tolerance sets a limit of your own, 'eval --reference' counts answers that change.\n",
+        100 * largest);
+  }
+  return text;
 }
 
 void print_text(const Options& options, const check::Comparison& comparison,
