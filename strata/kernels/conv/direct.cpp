@@ -3,14 +3,15 @@
 #include <algorithm>
 
 namespace strata::kernels {
-namespace {
-
-constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 bool is_pointwise(const ConvProblem& p) {
   return p.kernel_h == 1 && p.kernel_w == 1 && p.stride_h == 1 && p.stride_w == 1 &&
          p.out_height == p.height && p.out_width == p.width && p.pad_top == 0 && p.pad_left == 0;
 }
+
+namespace {
+
+constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 /// Input rows and columns, padding included, that the output reads.
 void plan_padding(DirectPlan& plan, const ConvProblem& p) {

@@ -40,6 +40,9 @@ struct DirectPlan {
   int padded_height = 0, padded_width = 0;
 };
 
+/// One tap and no padding: every position of the output is made of the same one of the input.
+bool is_pointwise(const ConvProblem& p);
+
 DirectPlan plan_direct(const ConvProblem& p, DirectForm form, VectorForm vector);
 DirectPlan plan_direct(const ConvProblem& p, DirectForm form, VectorForm vector,
                        const OutputGrid& grid);

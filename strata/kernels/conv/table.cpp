@@ -39,6 +39,13 @@ bool fits_im2win(const ConvProblem& p) {
   return fits_int(p) && fits_int(copied);
 }
 
+/// One layout for all operands.
+void offer(const Layout& layout, const Problem& problem, std::vector<OperandLayouts>& options) {
+  OperandLayouts option{{layout}, {layout}};
+  if (conv(problem).epilogue.residual) option.in.push_back(layout);
+  options.push_back(option);
+}
+
 /// The functions of a direct row.
 template <DirectForm Form, const VectorForm& Vector, std::size_t Element, FindTile* Find>
 struct Direct {
@@ -130,9 +137,7 @@ struct Depthwise {
   static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
     const Layout layout =
         ChannelsLast ? channels_last_layout : channel_blocked_layout(Vector.block);
-    OperandLayouts option{{layout}, {layout}};
-    if (conv(problem).epilogue.residual) option.in.push_back(layout);
-    options.push_back(option);
+    offer(layout, problem, options);
   }
 
   static CostEstimate cost(const Problem& problem, const Machine&) {
@@ -222,9 +227,7 @@ struct Im2win {
   }
 
   static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
-    OperandLayouts option{{channels_last_layout}, {channels_last_layout}};
-    if (conv(problem).epilogue.residual) option.in.push_back(channels_last_layout);
-    options.push_back(option);
+    offer(channels_last_layout, problem, options);
   }
 
   static CostEstimate cost(const Problem& problem, const Machine&) {
@@ -275,10 +278,7 @@ struct Winograd {
   }
 
   static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
-    const Layout blocked = channel_blocked_layout(Vector.block);
-    OperandLayouts option{{blocked}, {blocked}};
-    if (conv(problem).epilogue.residual) option.in.push_back(blocked);
-    options.push_back(option);
+    offer(channel_blocked_layout(Vector.block), problem, options);
   }
 
   static CostEstimate cost(const Problem& problem, const Machine&) {
@@ -327,10 +327,7 @@ struct Strassen {
   }
 
   static void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
-    const Layout blocked = channel_blocked_layout(Vector.block);
-    OperandLayouts option{{blocked}, {blocked}};
-    if (conv(problem).epilogue.residual) option.in.push_back(blocked);
-    options.push_back(option);
+    offer(channel_blocked_layout(Vector.block), problem, options);
   }
 
   static CostEstimate cost(const Problem& problem, const Machine&) {

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "strata/kernels/conv/direct.hpp"
 #include "strata/kernels/strassen/strassen.hpp"
 
 namespace strata::kernels {
@@ -55,10 +56,7 @@ const char* strassen_rejects(const ConvProblem& p, const VectorForm& vector) {
   if (!p.constant_weights) return "weights are not constant";
   if (p.weights != WeightType::f32) return "weights are not f32";
   if (is_part(p)) return "a part";
-  if (p.kernel_h != 1 || p.kernel_w != 1 || p.stride_h != 1 || p.stride_w != 1 ||
-      p.out_height != p.height || p.out_width != p.width || p.pad_top != 0 || p.pad_left != 0) {
-    return "not pointwise";
-  }
+  if (!is_pointwise(p)) return "not pointwise";
   if (p.groups != 1) return "grouped";
   if (!fits_int(p)) return "a size beyond 2^31";
   return size_rejects(p.height * p.width, p.channels, p.out_channels, vector);
