@@ -72,7 +72,7 @@ SavedChoices saved_choices(const Metadata& metadata) {
     if (key == threads_key) choices.threads = parse_threads(value);
     if (key == precision_key) {
       choices.precision = with_context([] { return std::string("in the file's metadata"); },
-                                       [&] { return parse_precision(value); });
+                                       [&value = value] { return parse_precision(value); });
     }
     if (key == off_key) choices.off = parse_passes(value);
     if (key == machine_key) choices.machine = value;

@@ -62,7 +62,7 @@ SavedChoices saved_choices(const Configuration& configuration) {
   SavedChoices saved;
   for (const auto& [name, value] : configuration.execution) {
     const auto room =
-        std::ranges::find_if(rooms, [&](const Room& row) { return row.choice({}).name == name; });
+        std::ranges::find(rooms, name, [](const Room& row) { return row.choice({}).name; });
     if (room != std::end(rooms)) {
       room->apply(value, saved);
     } else if (std::ranges::count(switches(), name) > 0) {

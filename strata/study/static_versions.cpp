@@ -101,8 +101,9 @@ ir::Graph StaticVersions::version(const ir::Graph& model,
   }
   compress::StaticPlan plan = base.plan;
   for (const auto& [name, scheme] : layers) {
-    const auto unit = std::ranges::find_if(
-        plan.units, [&](const compress::Unit& u) { return u.weighted() && u.name == name; });
+    const auto unit = std::ranges::find_if(plan.units, [&name = name](const compress::Unit& u) {
+      return u.weighted() && u.name == name;
+    });
     if (unit == plan.units.end()) {
       fail(ErrorCode::unsupported, "layer {} cannot be computed on integers", name);
     }

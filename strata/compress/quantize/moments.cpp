@@ -152,10 +152,11 @@ std::vector<std::int64_t> sample(std::int64_t positions, std::int64_t inputs) {
 /// Moves positions of every other item to the front and returns how many there are: data are often
 /// sorted by what they show, and both halves should show all of it.
 std::size_t divide(const Patches& patches, std::vector<std::int64_t>& chosen) {
-  const auto others = std::ranges::stable_partition(
-      chosen, [&](std::int64_t position) { return patches.item(position) % 2 == 0; });
-  const std::size_t first = chosen.size() - others.size();
-  return first == 0 || others.empty() ? chosen.size() / 2 : first;
+  const auto others =
+      std::stable_partition(chosen.begin(), chosen.end(),
+                            [&](std::int64_t position) { return patches.item(position) % 2 == 0; });
+  const std::size_t first = std::size_t(others - chosen.begin());
+  return first == 0 || first == chosen.size() ? chosen.size() / 2 : first;
 }
 
 Tensor transposed(const Tensor& tensor) {

@@ -212,12 +212,11 @@ void run_grouped(const IntegerTileShape& s, const IntegerTile& t) noexcept {
 }
 #endif
 
-/// run_tile by columns and vectors, for one or two rows.
+/// run_tile by columns and vectors, for one or two rows. Clang evaluates only what it has seen, so
+/// constructors of tables stand last.
 struct TileTable {
   IntegerTileFunction* one_row[tile_positions + 1][3] = {};
   IntegerTileFunction* two_rows[tile_positions / 2 + 1][3] = {};
-
-  constexpr TileTable() { fill<1>(); }
 
  private:
   template <int Columns>
@@ -230,6 +229,9 @@ struct TileTable {
     }
     if constexpr (Columns < tile_positions) fill<Columns + 1>();
   }
+
+ public:
+  constexpr TileTable() { fill<1>(); }
 };
 constexpr TileTable tiles;
 
@@ -238,8 +240,6 @@ constexpr TileTable tiles;
 struct FusedTable {
   IntegerFusedFunction* one_row[tile_positions + 1][3] = {};
   IntegerFusedFunction* two_rows[tile_positions / 2 + 1][3] = {};
-
-  constexpr FusedTable() { fill<1>(); }
 
  private:
   template <int Columns>
@@ -252,6 +252,9 @@ struct FusedTable {
     }
     if constexpr (Columns < tile_positions) fill<Columns + 1>();
   }
+
+ public:
+  constexpr FusedTable() { fill<1>(); }
 };
 constexpr FusedTable fused_tiles;
 
@@ -264,8 +267,6 @@ struct GroupedTable {
   IntegerTileFunction* one_row[tile_positions + 1] = {};
   IntegerTileFunction* two_rows[tile_positions / 2 + 1] = {};
 
-  constexpr GroupedTable() { fill<1>(); }
-
  private:
   template <int Columns>
   constexpr void fill() {
@@ -273,6 +274,9 @@ struct GroupedTable {
     if constexpr (Columns <= tile_positions / 2) two_rows[Columns] = run_grouped<2, Columns>;
     if constexpr (Columns < tile_positions) fill<Columns + 1>();
   }
+
+ public:
+  constexpr GroupedTable() { fill<1>(); }
 };
 constexpr GroupedTable grouped_tiles;
 
