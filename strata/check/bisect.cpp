@@ -154,7 +154,7 @@ class ModelBlame {
 
   Blame find() const {
     const Comparison comparison = differing(a_, b_, "both models, plain");
-    if (comparison.agree) return {};
+    if (comparison.agree) return undecided(comparison);
     const std::string node = node_of(comparison);
     std::string constant = guilty_constant(a_, b_, node);
     if (constant.empty()) constant = guilty_constant(folded(a_), folded(b_), node);
@@ -169,6 +169,19 @@ class ModelBlame {
   }
 
  private:
+  /// Each side is true to its model, and the models agree where they can be held together.
+  static Blame undecided(const Comparison& comparison) {
+    const std::size_t matched = comparison.layers.size();
+    Blame blame;
+    blame.reason = fmt::format(
+        "each side computes what its own model says, and the models, plain, agree within rounding; "
+        "{} of {} results could be matched by name, {}",
+        matched, matched + comparison.unmatched,
+        matched == 0 ? "so that no more can be said than of the outputs"
+                     : "and of what lies between them no more can be said");
+    return blame;
+  }
+
   Comparison differing(const Side& a, const Side& b, const std::string& trial) const {
     if (progress_) progress_(trial);
     return compare(a, b, inputs_);

@@ -192,6 +192,16 @@ class Comparer {
   std::vector<double> errors_, output_errors_;   // how far A's may be off
 };
 
+/// Whether sizes that are known agree.
+bool fits(const Shape& shape, const SymbolicShape& wanted) {
+  if (std::size_t(shape.rank()) != wanted.size()) return false;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const auto extent = wanted[i].as_constant();
+    if (extent && *extent != shape[int(i)]) return false;
+  }
+  return true;
+}
+
 double ratio(double error, double tolerance) {
   if (error == 0) return 0;
   return tolerance > 0 ? error / tolerance : std::numeric_limits<double>::infinity();
@@ -223,6 +233,13 @@ std::vector<Tensor> reordered_inputs(const ir::Graph& from, const ir::Graph& to,
     if (from.value(from.inputs[at]).type.dtype != wanted.type.dtype) {
       fail(ErrorCode::usage, "input {} is {} in A and {} in B", wanted.name,
            to_string(from.value(from.inputs[at]).type), to_string(wanted.type));
+    }
+    if (!fits(inputs[at].shape(), wanted.type.shape)) {
+      fail(ErrorCode::usage,
+           "input {} is {} in A and {} in B, and both get the same numbers; models with other "
+           "sizes or layouts are compared on data, which 'strata eval B --reference A --data DATA' "
+           "prepares for each",
+           wanted.name, to_string(from.value(from.inputs[at]).type), to_string(wanted.type));
     }
     list.push_back(inputs[at]);
   }

@@ -24,6 +24,7 @@ Candidate read_candidate(const JsonView& view) {
   if (candidate.failed()) return candidate;
   candidate.accuracy = view.estimate("accuracy");
   candidate.latency_s = view.estimate("latency_s");
+  if (view.has("latency_ratio")) candidate.latency_ratio = view.estimate("latency_ratio");
   candidate.file_bytes = view.number("file_bytes");
   candidate.peak_bytes = view.number("peak_bytes");
   return candidate;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct Candidate {
   std::string name, phase, status, note;
   std::vector<std::string> changes;
   Estimate accuracy, latency_s;
+  std::optional<Estimate> latency_ratio;  ///< to the baseline
   double file_bytes = 0, peak_bytes = 0;
   std::optional<double> at_s;
   bool front = false;

@@ -23,6 +23,18 @@ std::string compared(double before, double after, const char* less, const char* 
   return same;
 }
 
+/// "1.13× faster"; what the interval of the ratio leaves open is said to be open.
+std::string compared_speed(const Candidate& before, const Candidate& after) {
+  constexpr double tolerance = 0.01;  // differences below it do not count
+  if (after.latency_ratio) {
+    const Estimate& ratio = *after.latency_ratio;
+    const double low = ratio.low.value_or(ratio.value), high = ratio.high.value_or(ratio.value);
+    const bool open = low <= 1 && high >= 1;
+    if (open && (low < 1 - tolerance || high > 1 + tolerance)) return "speed undecided";
+  }
+  return compared(before.latency_s.value, after.latency_s.value, "faster", "slower", "same speed");
+}
+
 std::string plural(std::int64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", format_count(count), noun, count == 1 ? "" : "s");
 }
@@ -209,9 +221,7 @@ std::string headline_section(const OptimizeDocument& document) {
   if (document.chosen != document.baseline) {
     title = compared(document.baseline->file_bytes, document.chosen->file_bytes, "smaller",
                      "larger", "Same size") +
-            ", " +
-            compared(document.baseline->latency_s.value, document.chosen->latency_s.value, "faster",
-                     "slower", "same speed");
+            ", " + compared_speed(*document.baseline, *document.chosen);
   }
   std::string change = "the same as the original";
   if (const std::string points = format_points(std::abs(drop.value)); points != "0.00") {

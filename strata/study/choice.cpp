@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+
 namespace strata::study {
 namespace {
 
@@ -9,23 +12,26 @@ bool is_slower(const Measured& measured, const Limits& limits) {
   return measured.ratio.low > 1 + limits.latency_tolerance;
 }
 
-/// Small and fast: the product of bytes and time decides where it differs clearly, else the bytes.
-bool is_better(const Measured& a, const Measured& b) {
-  const double bytes_a = double(a.file_bytes), bytes_b = double(b.file_bytes);
-  if (bytes_a * a.ratio.high < bytes_b * b.ratio.low) return true;
-  if (bytes_a * a.ratio.low > bytes_b * b.ratio.high) return false;
-  return a.file_bytes < b.file_bytes;
-}
+/// The ends of the interval of bytes times time.
+double least_product(const Measured& m) { return double(m.file_bytes) * m.ratio.low; }
+double largest_product(const Measured& m) { return double(m.file_bytes) * m.ratio.high; }
 
 template <class Eligible>
-const Candidate* best_of(std::span<const Candidate> candidates, Eligible eligible) {
-  const Candidate* best = nullptr;
+Choice best_of(std::span<const Candidate> candidates, Eligible eligible) {
+  const auto counts = [&](const Candidate& c) { return c.rejected.empty() && eligible(c); };
+  double bound = std::numeric_limits<double>::infinity();  // beyond it another is clearly better
   for (const Candidate& candidate : candidates) {
-    if (!candidate.rejected.empty() || !eligible(candidate)) continue;
-    const Measured& measured = candidate.measured;
-    if (!best || is_better(measured, best->measured)) best = &candidate;
+    if (counts(candidate)) bound = std::min(bound, largest_product(candidate.measured));
   }
-  return best;
+  Choice choice;
+  for (const Candidate& candidate : candidates) {
+    if (!counts(candidate) || least_product(candidate.measured) > bound) continue;
+    ++choice.contenders;
+    const bool is_smaller =
+        !choice.best || candidate.measured.file_bytes < choice.best->measured.file_bytes;
+    if (is_smaller) choice.best = &candidate;
+  }
+  return choice;
 }
 
 }  // namespace
@@ -44,20 +50,28 @@ std::string reason_against(const Measured& measured, const Limits& limits) {
                        100 * measured.drop(), 100 * limits.max_drop);
   }
   if (!limits.may_be_slower && is_slower(measured, limits)) {
-    return fmt::format("takes {:.3f} times as long as the float default", measured.ratio.median);
+    return fmt::format("takes {:.3f} times as long as the model as given", measured.ratio.median);
   }
   return {};
 }
 
 bool clearly_faster(const Measured& a, const Measured& b) { return a.ratio.high < b.ratio.low; }
 
+std::string describe_ratio(const tune::Timing& ratio, const Limits& limits) {
+  const double tolerance = limits.latency_tolerance;
+  const bool same = ratio.low >= 1 - tolerance && ratio.high <= 1 + tolerance;
+  const bool decided = ratio.high < 1 || ratio.low > 1 || same;
+  return fmt::format("{:.3f} ({:.3f} to {:.3f}{})", ratio.median, ratio.low, ratio.high,
+                     decided ? "" : ": whether it is faster is undecided");
+}
+
 std::optional<eval::Warning> noise_warning(const tune::Timing& ratio) {
   constexpr double telling = 0.2;  // versions that differ by less are what a search is about
   if (ratio.high - ratio.low <= telling) return std::nullopt;
   return eval::Warning{
       "noisy_latency",
-      fmt::format("the chosen version takes between {:.3f} and {:.3f} times as long as the float "
-                  "default, which says little: something else kept this machine busy meanwhile",
+      fmt::format("the chosen version takes between {:.3f} and {:.3f} times as long as the model "
+                  "as given, which says little: something else kept this machine busy meanwhile",
                   ratio.low, ratio.high)};
 }
 
@@ -75,11 +89,11 @@ std::vector<double> objective_values(const Measured& measured, const Limits& lim
   return {measured.accuracy(), latency, double(measured.file_bytes)};
 }
 
-const Candidate* choose(std::span<const Candidate> candidates) {
+Choice choose(std::span<const Candidate> candidates) {
   return best_of(candidates, [](const Candidate&) { return true; });
 }
 
-const Candidate* choose_confirmed(std::span<const Candidate> candidates) {
+Choice choose_confirmed(std::span<const Candidate> candidates) {
   return best_of(candidates, [](const Candidate& candidate) { return candidate.confirmed; });
 }
 

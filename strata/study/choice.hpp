@@ -42,6 +42,10 @@ std::string reason_against(const Measured& measured, const Limits& limits);
 /// Whether the measured ratios to the default leave no doubt: the intervals do not overlap.
 bool clearly_faster(const Measured& a, const Measured& b);
 
+/// "0.432 (0.429 to 0.434)" of a ratio to the default, and in words where the interval leaves open
+/// which of the two is faster.
+std::string describe_ratio(const tune::Timing& ratio, const Limits& limits);
+
 /// "noisy_latency": the interval of the ratio is so wide that it says little.
 std::optional<eval::Warning> noise_warning(const tune::Timing& ratio);
 
@@ -51,11 +55,17 @@ std::vector<search::Objective> objectives();
 /// to 1, and exactly 1 within the tolerance of it. Noise makes no front.
 std::vector<double> objective_values(const Measured& measured, const Limits& limits);
 
+/// What the rule makes of some candidates.
+struct Choice {
+  const Candidate* best = nullptr;  ///< null if none is within the limits
+  std::size_t contenders = 0;       ///< that may have the smallest product, the best one included
+};
+
 /// The rule: of the candidates that are within the limits, the one with the smallest product of
-/// file size and time; where products do not differ clearly the smallest file, else the one
-/// measured first. Null if there is none.
-const Candidate* choose(std::span<const Candidate> candidates);
+/// file size and time; of those whose products the measurements cannot tell from the smallest, the
+/// smallest file, else the one measured first.
+Choice choose(std::span<const Candidate> candidates);
 /// The same, among those that are confirmed.
-const Candidate* choose_confirmed(std::span<const Candidate> candidates);
+Choice choose_confirmed(std::span<const Candidate> candidates);
 
 }  // namespace strata::study

@@ -1,5 +1,7 @@
 #include "strata/study/execution_choices.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "strata/base/error.hpp"
@@ -73,6 +75,37 @@ SavedChoices saved_choices(const Configuration& configuration) {
   }
   for (const auto& [node, row] : configuration.kernels) saved.pins.push_back({node, row});
   return saved;
+}
+
+std::string describe(const SavedChoices& choices, std::size_t most_kernels) {
+  std::vector<std::string> parts;
+  if (choices.threads != 1) parts.push_back(fmt::format("{} threads", choices.threads));
+  if (choices.precision != kernels::Precision::f32) {
+    parts.push_back(fmt::format("precision {}", to_string(choices.precision)));
+  }
+  for (const std::string& pass : choices.off) parts.push_back("without pass " + pass);
+  if (choices.pins.size() > most_kernels) {
+    parts.push_back(fmt::format("{} kernels pinned", choices.pins.size()));
+  } else {
+    for (const runtime::Pin& pin : choices.pins) {
+      parts.push_back(fmt::format("{} by {}", pin.node, pin.row));
+    }
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::optional<eval::Warning> unsaid_warning(const SavedChoices& choices, formats::Format format) {
+  if (format == formats::Format::onnx || format == formats::Format::container || !choices.any()) {
+    return std::nullopt;
+  }
+  constexpr std::size_t worth_naming = 2;
+  return eval::Warning{
+      "unsaid_choices",
+      fmt::format("the model is best run with {}, which such a file cannot say, and its latency "
+                  "is that of these: give them when it runs (--threads, --precision, --off, "
+                  "--kernel), or write *{} or *{}, which say it",
+                  describe(choices, worth_naming), formats::onnx_suffix,
+                  formats::container_suffix)};
 }
 
 }  // namespace strata::study

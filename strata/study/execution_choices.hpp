@@ -1,9 +1,12 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "strata/base/cpu.hpp"
+#include "strata/eval/warnings.hpp"
+#include "strata/formats/text_suffix.hpp"
 #include "strata/runtime/saved_choices.hpp"
 #include "strata/study/configuration.hpp"
 
@@ -28,5 +31,12 @@ std::vector<ExecutionChoice> execution_choices(const ExecutionLimits& limits);
 /// How the configuration runs, as a file can say it. Throws usage for names that are not in the
 /// list.
 runtime::SavedChoices saved_choices(const Configuration& configuration);
+
+/// "2 threads, precision bf16, conv1 by ROW", with so many kernels by name at most; empty for the
+/// default.
+std::string describe(const runtime::SavedChoices& choices, std::size_t most_kernels);
+/// "unsaid_choices": a file of the format cannot say how it is best run.
+std::optional<eval::Warning> unsaid_warning(const runtime::SavedChoices& choices,
+                                            formats::Format format);
 
 }  // namespace strata::study

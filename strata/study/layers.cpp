@@ -124,7 +124,7 @@ class Describer {
       layer->integers_lose = share > Limits().latency_tolerance;
       layer->others.push_back(
           {"(floats)", fmt::format("measured: the layer takes {:.3f} times as long on integers as "
-                                   "in the float default",
+                                   "in the model as given",
                                    seconds / float_seconds)});
     }
   }

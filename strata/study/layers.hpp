@@ -23,7 +23,7 @@ struct LayerInfo {
   std::string encoding;              ///< of its weights; empty: none
   std::string row;
   double seconds = 0;  ///< median of one run
-  /// Of a layer on integers: the same in the float default, 0 where not known. Both with the
+  /// Of a layer on integers: the same in the model as given, 0 where not known. Both with the
   /// reorders around it, so that `seconds` of such a layer counts them too.
   double float_seconds = 0;
   bool integers_lose = false;  ///< floats would save more of the whole than the tolerance

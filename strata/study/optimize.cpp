@@ -139,6 +139,7 @@ class Job {
       outcome_.interrupted = is_interrupted();
       outcome_.layers = describe_layers(evaluator, outcome_.search, layer_seconds());
       tell_slow_integers();
+      tell_unsaid();
       write_model(options_, outcome_, evaluator, file);
       write_reports(options_, outcome_);
     }
@@ -232,6 +233,11 @@ class Job {
     if (layers.empty()) return;
     warn({"slow_integers", "on this machine integers take longer than floats would in: " + layers +
                                "; the version is chosen for its size and time as a whole"});
+  }
+
+  void tell_unsaid() {
+    const runtime::SavedChoices choices = saved_choices(outcome_.chosen().configuration);
+    if (const auto warning = unsaid_warning(choices, format_of(options_.output))) warn(*warning);
   }
 
   void judge(ModelEvaluator& evaluator) {

@@ -89,7 +89,7 @@ class Search {
   const Candidate& default_candidate() const { return result_.candidates.front(); }
   bool default_fits() const { return default_candidate().rejected.empty(); }
   const Candidate& best() const {
-    const Candidate* chosen = choose(result_.candidates);
+    const Candidate* chosen = choose(result_.candidates).best;
     return chosen ? *chosen : default_candidate();
   }
 
@@ -110,7 +110,8 @@ class Search {
                        std::string_view phase) {
     Candidate candidate;
     candidate.id = int(result_.candidates.size());
-    candidate.name = candidate.id == 0 ? "float" : short_name(configuration, space_.layers.size());
+    candidate.name =
+        candidate.id == 0 ? "as given" : short_name(configuration, space_.layers.size());
     candidate.phase = phase;
     candidate.configuration = configuration;
     candidate.measured = measured;
@@ -382,7 +383,7 @@ class Search {
     expect_fitting();
     // Memory and accuracy need no confirmation: where nothing else fits, better so than a model
     // that does not.
-    const Candidate* confirmed = choose_confirmed(result_.candidates);
+    const Candidate* confirmed = choose_confirmed(result_.candidates).best;
     const Candidate& chosen = best().confirmed || !confirmed ? best() : *confirmed;
     result_.chosen = chosen.id;
     result_.reason = explain(chosen);
@@ -399,9 +400,24 @@ class Search {
 
   std::string limits_text() const {
     return fmt::format(
-        "accuracy within {:.2f} points of the float default on the search records{}",
+        "accuracy within {:.2f} points of the model as given on the search records, {}",
         100 * limits_.max_drop,
-        limits_.may_be_slower ? ", and fits the memory; the default does not" : " and not slower");
+        limits_.may_be_slower ? "and fits the memory; the model as given does not"
+                              : "and not found slower");
+  }
+
+  /// Why the chosen one, of those within the limits or of those that are confirmed too.
+  std::string rule_text(bool of_all) const {
+    const Choice choice =
+        of_all ? choose(result_.candidates) : choose_confirmed(result_.candidates);
+    const char* of = of_all ? "Of these" : "Of those that were measured a second time";
+    if (choice.contenders == 1) {
+      return fmt::format("{}, this one has the least bytes times time", of);
+    }
+    return fmt::format(
+        "{}, {} may have the least bytes times time as far as measurements can tell, and this one "
+        "is the smallest file among them",
+        of, choice.contenders);
   }
 
   std::string explain(const Candidate& chosen) const {
@@ -414,10 +430,11 @@ class Search {
       const auto eligible = std::ranges::count_if(
           result_.candidates, [](const Candidate& c) { return c.rejected.empty(); });
       text = fmt::format(
-          "{} of {} candidates are within the limits ({}). Of these, this one has the least bytes "
-          "times time: {:.3f} of the original's bytes, at {:.3f} of its latency.",
-          eligible, result_.candidates.size(), limits_text(),
-          double(chosen.measured.file_bytes) / original_bytes, chosen.measured.ratio.median);
+          "{} of {} candidates are within the limits ({}). {}: {:.3f} of the original's bytes, at "
+          "{} of its latency.",
+          eligible, result_.candidates.size(), limits_text(), rule_text(&wanted == &chosen),
+          double(chosen.measured.file_bytes) / original_bytes,
+          describe_ratio(chosen.measured.ratio, limits_));
       if (!chosen.confirmed) text += " It was measured only once: its latency is not confirmed.";
     } else if (&wanted == &chosen) {
       text = fmt::format("None of {} candidates is smaller or faster and within the limits ({}).",

@@ -38,6 +38,32 @@ TEST(Compare, TellsWhetherAndWhereSidesPart) {
          "  %y: f32[1,3] = Add \"add\" (%x, %z)\n  output %y\n}\n";
   expect_failure(2, "A takes 1 inputs, B 2",
                  "compare " + folder.file("a.strata.txt") + " " + folder.file("c.strata.txt"));
+  std::ofstream(folder.file("d.strata.txt"))
+      << "graph \"other sizes\" {\n  input %x: f32[3,1]\n"
+         "  %y: f32[3,1] = Tanh \"squash\" (%x)\n  output %y\n}\n";
+  const Outcome sizes =
+      strata("compare " + folder.file("a.strata.txt") + " " + folder.file("d.strata.txt"));
+  EXPECT_EQ(sizes.code, 2) << sizes.text;
+  EXPECT_NE(in_one_line(sizes.text).find("input x is f32[1,3] in A and f32[3,1] in B"),
+            std::string::npos)
+      << sizes.text;
+  EXPECT_NE(in_one_line(sizes.text).find("eval B --reference A"), std::string::npos) << sizes.text;
+}
+
+// "Nothing" never stands alone: few results may have had a counterpart.
+TEST(Compare, SaysWhyNothingIsToBlame) {
+  const Folder folder;
+  const std::string small = folder.file("small.tflite");
+  ASSERT_EQ(strata("quantize --activations i8 --calibrate " + source + "/demo/kws -o " + small +
+                   " " + model)
+                .code,
+            0);
+  const Outcome outcome = strata("compare --bisect " + small + " " + model, false);
+  ASSERT_EQ(outcome.code, 1) << outcome.text;
+  const std::string text = in_one_line(outcome.text);
+  const bool found = text.find("to blame: nothing") == std::string::npos;
+  EXPECT_NE(text.find(found ? "to blame: " : "results could be matched by name"), std::string::npos)
+      << outcome.text;
 }
 
 }  // namespace

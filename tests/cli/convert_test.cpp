@@ -103,7 +103,12 @@ TEST(Convert, KeepsHowAModelIsBestRun) {
       << metadata_entry("strata.threads", "2") << metadata_entry("strata.off", "fuse")
       << metadata_entry("strata.kernel.block1_pw", row);
   ASSERT_EQ(strata("convert " + said + " " + box).code, 0);
-  for (const std::string& file : {said, box}) {
+  const std::string copy = folder.file("copy.onnx");
+  ASSERT_EQ(strata("convert " + box + " " + copy).code, 0);
+  const Outcome unsaid = strata("convert " + said + " " + folder.file("unsaid.tflite"));
+  EXPECT_EQ(unsaid.code, 0) << unsaid.text;
+  EXPECT_NE(unsaid.text.find("which such a file cannot say"), std::string::npos) << unsaid.text;
+  for (const std::string& file : {said, box, copy}) {
     const auto choices = json_of("inspect --json " + file)["choices"];
     EXPECT_EQ(choices["threads"], 2);
     EXPECT_EQ(choices["off"], nlohmann::json::array({"fuse"}));

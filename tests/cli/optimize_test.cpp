@@ -46,7 +46,8 @@ TEST(Optimize, WritesModelReportAndFront) {
        {"accuracy may fall by 2.00 points at most; done within 1.00 s; memory within 64.0 KiB",
         "for the verdict", "Pareto front:", "chosen", " held-out records right",
         "small.front.json"}) {
-    EXPECT_NE(outcome.text.find(part), std::string::npos) << part << "\n" << outcome.text;
+    EXPECT_NE(in_one_line(outcome.text).find(part), std::string::npos) << part << "\n"
+                                                                       << outcome.text;
   }
   for (const char* file : {"small.onnx", "small.html", "small.front.json"}) {
     EXPECT_TRUE(std::filesystem::exists(folder.path / file)) << file;

@@ -55,6 +55,16 @@ TEST(html, shows_the_verdict) {
   EXPECT_EQ(count(page, "<span class=\"status "), document["candidates"].size());
 }
 
+TEST(html, leaves_open_what_the_interval_leaves_open) {
+  Json document = sample();
+  for (Json& candidate : document["candidates"]) {
+    if (candidate["id"] != document["verdict"]["chosen"]) continue;
+    candidate["latency_ratio"] = {{"value", 1.6}, {"low", 0.9}, {"high", 2.5}};
+  }
+  EXPECT_NE(markup(render_optimize_report(document)).find("smaller, speed undecided"),
+            std::string::npos);
+}
+
 TEST(html, shows_warnings_and_believes_the_verdict) {
   Json document = sample();
   EXPECT_EQ(markup(render_optimize_report(document)).find("class=\"warnings\""), std::string::npos);

@@ -157,7 +157,7 @@ TEST(Optimizer, TheFirstCandidateIsTheDefaultAndNoneIsMeasuredTwice) {
   options.strategy = "staged";
   const SearchResult result = search_versions(network.space(), network, options);
   EXPECT_EQ(result.candidates[0].configuration, Configuration());
-  EXPECT_EQ(result.candidates[0].name, "float");
+  EXPECT_EQ(result.candidates[0].name, "as given");
   std::set<Configuration> seen;
   for (const Candidate& candidate : result.candidates) {
     EXPECT_TRUE(seen.insert(candidate.configuration).second) << candidate.name;
@@ -253,10 +253,60 @@ TEST(Optimizer, SlowerVersionsAreNotChosen) {
   TableEvaluator network = three_layers();
   const Configuration slow{.execution = {{"fuse", "off"}}};
   EXPECT_EQ(reason_against(network.result(slow), {}),
-            "takes 1.200 times as long as the float default");
+            "takes 1.200 times as long as the model as given");
   Measured fragile = network.result({.encodings = {{"c", "i8_tensor"}}});
   EXPECT_EQ(reason_against(fragile, {}),
             "accuracy on the search records falls by 6.00 points, the limit is 1.00");
+}
+
+// Words follow from the interval: what it leaves open is not decided.
+TEST(Optimizer, SaysWhatMeasurementsLeaveOpen) {
+  EXPECT_EQ(describe_ratio({0.432, 0.429, 0.434, 9}, {}), "0.432 (0.429 to 0.434)");
+  EXPECT_EQ(describe_ratio({1.001, 0.995, 1.004, 9}, {}), "1.001 (0.995 to 1.004)");
+  EXPECT_EQ(describe_ratio({1.6, 0.9, 2.5, 9}, {}),
+            "1.600 (0.900 to 2.500: whether it is faster is undecided)");
+  TableEvaluator network = three_layers();
+  network.noise = 0.4;
+  const SearchResult result = search_versions(network.space(), network, {});
+  EXPECT_NE(result.chosen, 0);
+  EXPECT_NE(result.reason.find("and not found slower"), std::string::npos) << result.reason;
+  EXPECT_NE(result.reason.find("may have the least bytes times time as far as measurements can "
+                               "tell, and this one is the smallest file among them"),
+            std::string::npos)
+      << result.reason;
+  EXPECT_NE(result.reason.find("undecided"), std::string::npos) << result.reason;
+}
+
+// What is clearly beaten in bytes times time is not taken for its bytes, whatever lies between.
+TEST(Optimizer, TakesTheSmallestFileOfThoseThatMayHaveTheLeastProduct) {
+  const auto make = [](int id, std::int64_t bytes, double low, double high) {
+    Candidate candidate;
+    candidate.id = id;
+    candidate.measured.file_bytes = bytes;
+    candidate.measured.ratio = {(low + high) / 2, low, high, 9};
+    return candidate;
+  };
+  const std::vector<Candidate> candidates = {make(0, 1000, 0.50, 0.51), make(1, 900, 0.50, 0.60),
+                                             make(2, 800, 0.66, 0.67)};
+  const Choice choice = choose(candidates);
+  ASSERT_NE(choice.best, nullptr);
+  EXPECT_EQ(choice.best->id, 1);
+  EXPECT_EQ(choice.contenders, 2u);
+}
+
+TEST(Optimizer, SaysWhatAFileCannotSay) {
+  runtime::SavedChoices choices;
+  EXPECT_FALSE(unsaid_warning(choices, formats::Format::tflite));
+  choices.threads = 2;
+  choices.off = {"fuse"};
+  choices.pins = {{"a", "direct"}, {"b", "direct"}, {"c", "direct"}};
+  EXPECT_FALSE(unsaid_warning(choices, formats::Format::onnx));
+  EXPECT_FALSE(unsaid_warning(choices, formats::Format::container));
+  const auto warning = unsaid_warning(choices, formats::Format::tflite);
+  ASSERT_TRUE(warning);
+  EXPECT_NE(warning->text.find("best run with 2 threads, without pass fuse, 3 kernels pinned"),
+            std::string::npos)
+      << warning->text;
 }
 
 // Precision is a choice like any other: it is taken where it is faster and accurate enough.
@@ -464,7 +514,8 @@ TEST(Optimizer, KeepsToTheMemory) {
     EXPECT_TRUE(chosen(result).configuration.encodings.contains("a"));
     EXPECT_EQ(result.candidates[0].rejected, "needs 1024 bytes");
     for (const int id : result.front) EXPECT_NE(id, 0);
-    EXPECT_NE(result.reason.find("the default does not"), std::string::npos) << result.reason;
+    EXPECT_NE(result.reason.find("the model as given does not"), std::string::npos)
+        << result.reason;
   }
 }
 

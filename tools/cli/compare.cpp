@@ -225,7 +225,9 @@ void print_text(const Options& options, const check::Comparison& comparison,
                             comparison.layers.size(), comparison.unmatched));
   print_wrapped(verdict(options, comparison));
   if (!blame) return;
-  std::string text = fmt::format("to blame: {}", to_string(blame->kind));
+  const bool found = blame->kind != check::Blame::Kind::nothing;
+  std::string text =
+      fmt::format("to blame: {}", found ? to_string(blame->kind) : "nothing could be found");
   if (!blame->name.empty()) text += " " + report::printable(blame->name);
   if (blame->side) text += fmt::format(" of side {}", blame->side);
   if (!blame->node.empty()) text += ", first at " + report::printable(blame->node);

@@ -14,6 +14,7 @@
 #include "strata/report/numbers.hpp"
 #include "strata/report/text.hpp"
 #include "strata/runtime/program.hpp"
+#include "strata/study/execution_choices.hpp"
 #include "strata/study/tflite_form.hpp"
 #include "tools/cli/command.hpp"
 #include "tools/cli/losses.hpp"
@@ -40,10 +41,11 @@ struct Options {
   std::optional<std::string> precision;
 };
 
-formats::SaveOptions save_options(const Options& options) {
+formats::SaveOptions save_options(const Options& options, const runtime::SavedChoices& choices) {
   formats::SaveOptions save;
   save.sources = true;
   save.external_data = options.external_data;
+  runtime::save_choices(save.info.metadata, choices);
   if (options.opset == 0) return save;
   save.opset = options.opset;
   save.raise_opset = false;
@@ -97,11 +99,13 @@ void convert(const Options& options) {
   if (options.packed) packed = pack(loaded, options);
   ir::Graph& graph = loaded.graph;
   if (options.optimize && !options.packed) ir::optimize(graph);
+  const runtime::SavedChoices choices = runtime::saved_choices(loaded.info.metadata);
   tell_losses(graph, format);
+  if (const auto unsaid = study::unsaid_warning(choices, format)) note(unsaid->text);
   std::size_t nodes = graph.order().size();
   switch (format) {
     case Format::onnx:
-      formats::save_onnx(graph, options.output, save_options(options));
+      formats::save_onnx(graph, options.output, save_options(options, choices));
       break;
     case Format::text:
       write_file(options.output, ir::to_text(graph));

@@ -20,6 +20,7 @@
 #include "strata/runtime/packing.hpp"
 #include "strata/runtime/saved_choices.hpp"
 #include "strata/runtime/sizes.hpp"
+#include "strata/study/execution_choices.hpp"
 #include "tools/cli/command.hpp"
 #include "tools/cli/options.hpp"
 #include "tools/cli/output.hpp"
@@ -268,14 +269,7 @@ std::string packed_text(const PackedFacts& packed) {
 /// How the file says that it is best run.
 std::string choices_text(const runtime::SavedChoices& choices) {
   if (!choices.any()) return "";
-  std::string text;
-  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
-  if (choices.threads != 1) add(fmt::format("{} threads", choices.threads));
-  if (choices.precision != kernels::Precision::f32) {
-    add(fmt::format("precision {}", to_string(choices.precision)));
-  }
-  for (const std::string& pass : choices.off) add("without pass " + pass);
-  for (const runtime::Pin& pin : choices.pins) add(fmt::format("{} by {}", pin.node, pin.row));
+  std::string text = study::describe(choices, choices.pins.size());
   if (!choices.machine.empty()) text += fmt::format(" (found on {})", choices.machine);
   return report::printable("best    " + text) + '\n';
 }

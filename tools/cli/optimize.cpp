@@ -237,9 +237,14 @@ class Watcher {
   }
 
  private:
+  static std::string layers_text(std::size_t count) {
+    if (count == 0) return "no layer has float weights, so only how it runs is varied";
+    return fmt::format("{} layer{} with float weights", count, count == 1 ? "" : "s");
+  }
+
   void tell_start(const study::OptimizeStart& start) {
-    say(fmt::format("{} layers with weights; {} records to search with, {} for the verdict{}",
-                    start.layers, format_count(std::int64_t(start.search_records)),
+    say(fmt::format("{}; {} records to search with, {} for the verdict{}",
+                    layers_text(start.layers), format_count(std::int64_t(start.search_records)),
                     format_count(std::int64_t(start.verdict_records)),
                     start.unused_records
                         ? fmt::format(", {} left out to keep to the time", start.unused_records)
@@ -253,7 +258,7 @@ class Watcher {
                     estimate.strategy, format_count(std::int64_t(estimate.candidates)),
                     format_seconds(estimate.seconds)));
     show("");
-    show(live_line("at", "new on the Pareto front", "accuracy", "× float", "file"));
+    show(live_line("at", "new on the Pareto front", "accuracy", "× given", "file"));
     if (default_) show(live_line(*default_));
     bar_ = std::make_unique<report::ProgressBar>("searching", estimate.candidates);
   }
@@ -275,7 +280,7 @@ class Watcher {
 void print_front(const study::OptimizeOutcome& outcome) {
   report::Table table({{"candidate", "", report::Align::left, true},
                        {"accuracy"},
-                       {"× float"},
+                       {"× given"},
                        {"latency"},
                        {"file"},
                        {"memory"},
@@ -362,10 +367,9 @@ void print_outcome(const study::OptimizeOptions& job, const study::OptimizeOutco
   text += field("file", fmt::format("{}, {} of {}", format_bytes(bytes),
                                     format_ratio(bytes / double(outcome.original_bytes)),
                                     format_bytes(double(outcome.original_bytes))));
-  text +=
-      field("latency", fmt::format("{}, {:.3f} of the float default ({:.3f} to {:.3f})",
-                                   format_seconds(measured.latency.median), measured.ratio.median,
-                                   measured.ratio.low, measured.ratio.high));
+  text += field("latency",
+                fmt::format("{}, {} of the model as given", format_seconds(measured.latency.median),
+                            study::describe_ratio(measured.ratio, {})));
   text += field("memory", format_bytes(double(measured.peak_bytes)));
   std::string_view label = "written";
   for (const auto& path : {job.output, job.report, job.front}) {
