@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -24,6 +25,22 @@ TEST(Bench, ReportsFiguresAndChoices) {
   EXPECT_FALSE(document["device"]["fingerprint"].get<std::string>().empty());
   EXPECT_EQ(document["command"], "strata bench " + model + " --seconds 0 --explain --json");
   expect_failure(2, "", "bench --memory-budget 1K " + model);
+}
+
+TEST(Bench, ExplainsEqualDecisionsOnce) {
+  const auto lines = [](const std::string& text) { return std::ranges::count(text, '\n'); };
+  const Outcome each = strata("bench --explain-each --seconds 0 " + model);
+  const Outcome grouped = strata("bench --explain --seconds 0 " + model);
+  EXPECT_EQ(grouped.code, 0) << grouped.text;
+  EXPECT_LT(2 * lines(grouped.text), lines(each.text)) << grouped.text;
+  // Its four blocks are alike.
+  EXPECT_NE(grouped.text.find(" steps: "), std::string::npos) << grouped.text;
+  EXPECT_NE(grouped.text.find("    could run too: "), std::string::npos) << grouped.text;
+  EXPECT_NE(each.text.find("possible: modelled"), std::string::npos) << each.text;
+  for (const nlohmann::json& step :
+       json_of("bench --json --explain --seconds 0 " + model)["steps"]) {
+    EXPECT_NE(in_one_line(grouped.text).find(step["name"].get<std::string>()), std::string::npos);
+  }
 }
 
 TEST(Bench, TellsTheErrorOfLessPrecisionBesideTheTime) {

@@ -22,6 +22,7 @@
 #include "strata/study/environment.hpp"
 #include "strata/tune/float_twins.hpp"
 #include "tools/cli/command.hpp"
+#include "tools/cli/explain.hpp"
 #include "tools/cli/interrupt.hpp"
 #include "tools/cli/options.hpp"
 #include "tools/cli/output.hpp"
@@ -39,6 +40,7 @@ struct Options {
   double seconds = 1.0;
   bool json = false;
   bool explain = false;
+  bool explain_each = false;  // and so explain
   bool counters = false;
 };
 
@@ -258,16 +260,6 @@ std::string apart_text(const Measured& measured) {
   return text;
 }
 
-/// The kernel of a step, and why it is none of the others.
-std::string choice_text(const runtime::Step& step) {
-  std::string text =
-      fmt::format("  {}\n    {}: taken\n", report::printable(step.name), step.row->name);
-  for (const runtime::Rejection& rejection : step.rejections) {
-    text += fmt::format("    {}: {}\n", rejection.row, rejection.reason);
-  }
-  return text;
-}
-
 /// Where this machine computes a product on floats as fast as the model does on integers.
 std::string integers_text(const runtime::Program& program) {
   std::string text;
@@ -285,14 +277,13 @@ std::string integers_text(const runtime::Program& program) {
                      twins.size(), losing, text);
 }
 
-void print_steps(const Measured& measured) {
+void print_steps(const Measured& measured, bool each) {
   report::Table table({{"step", "", report::Align::left, true, 20},
                        {"op", "", report::Align::left, true, 10},
                        {"kernel", "", report::Align::left, true, 12},
                        {"weights"},
                        {"time"},
                        {"modelled"}});
-  std::string choices = "\nkernels\n";
   std::size_t at = 0;
   for (const runtime::Program* program : measured.programs) {
     for (const runtime::Step& step : program->steps()) {
@@ -301,11 +292,11 @@ void print_steps(const Measured& measured) {
                      timed ? report::format_seconds(measured.step_seconds[at]) : "–",
                      report::format_seconds(step.estimate)});
       ++at;
-      choices += choice_text(step);
     }
   }
   print("\n");
   print(table, 80);
+  std::string choices = kernels_text(measured.programs, each);
   for (const runtime::Program* program : measured.programs) choices += integers_text(*program);
   print_wrapped(choices + blocks_text(measured) + apart_text(measured));
 }
@@ -374,7 +365,7 @@ void print_text(const Options& options, const Measured& measured) {
   if (options.counters) text += counters_text(measured);
   if (measured.interrupted) text += "interrupted: these are the figures until then\n";
   print_wrapped(text);
-  if (options.explain) print_steps(measured);
+  if (options.explain) print_steps(measured, options.explain_each);
 }
 
 /// Runs the model on one set of inputs again and again.
@@ -515,6 +506,9 @@ std::function<ExitCode()> declare(CLI::App& app) {
       ->check(CLI::Range(0.0, 3600.0));
   app.add_flag("--explain", options->explain,
                "also show each step's kernel, its time, and why other kernels were not taken");
+  app.add_flag("--explain-each", options->explain_each,
+               "the same, each step by itself, with the modelled time of every kernel that could "
+               "run it (as --json has it)");
   app.add_flag("--counters", options->counters,
                "also count cycles, instructions, cache misses and energy of a run, where the "
                "machine lets one read them");
@@ -525,7 +519,10 @@ std::function<ExitCode()> declare(CLI::App& app) {
       "sizes depend on data, whole runs are timed, and memory is the largest sum of the "
       "segments' arenas. Counters are those of this program in user mode, energy that of all "
       "processors. Ctrl-C ends early with what was measured (exit code 130).");
-  return [options] { return bench(*options); };
+  return [options] {
+    options->explain |= options->explain_each;
+    return bench(*options);
+  };
 }
 
 }  // namespace
