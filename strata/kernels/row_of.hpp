@@ -25,6 +25,7 @@ constexpr Row row_of(std::string_view name, ProblemKind kind, Isa isa) {
     row.worker_scratch_bytes = Functions::worker_scratch_bytes;
   }
   if constexpr (requires { &Functions::phases; }) row.phases = Functions::phases;
+  if constexpr (requires { &Functions::in_place; }) row.in_place = Functions::in_place;
   return row;
 }
 

@@ -81,6 +81,7 @@ struct Bf16Conv {
   static std::size_t worker_scratch_bytes(const Problem& problem) {
     return bf16_staged_bytes(plan_bf16(conv(problem)));
   }
+  static std::uint32_t in_place(const Problem& problem) { return residual_in_place(conv(problem)); }
   static std::int64_t units(const Problem& problem, int) {
     return bf16_units(plan_bf16(conv(problem)), conv(problem));
   }

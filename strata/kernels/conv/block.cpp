@@ -198,6 +198,10 @@ struct Block {
     }
     return block_window_bytes(b) + scratch;
   }
+  static std::uint32_t in_place(const Problem& problem) {
+    const BlockStage& last = block(problem).stages.back();
+    return last.row->in_place ? last.row->in_place(last.problem) : 0;
+  }
   static std::int64_t units(const Problem& problem, int) {
     return block(problem).batch * block(problem).bands;
   }

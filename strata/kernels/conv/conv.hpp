@@ -40,6 +40,11 @@ struct OutputGrid {
 /// Whether operands are some rows of larger tensors.
 inline bool is_part(const ConvProblem& p) { return p.in_plane_rows > 0 || p.out_plane_rows > 0; }
 
+/// Row::in_place of kernels that read a residual once only, right before they write its place.
+inline std::uint32_t residual_in_place(const ConvProblem& p) {
+  return p.constant_weights && p.epilogue.residual ? 1u << 1 : 0;
+}
+
 /// Whether all that is counted in ints stays below 2^31: elements of operands, and of padded ones.
 bool fits_int(const ConvProblem& p);
 

@@ -98,6 +98,7 @@ struct Direct {
   static std::int64_t units(const Problem& problem, int phase) {
     return direct_units(plan(problem), conv(problem), phase);
   }
+  static std::uint32_t in_place(const Problem& problem) { return residual_in_place(conv(problem)); }
 
   static const char* run(const Args& args, int phase, std::int64_t begin,
                          std::int64_t end) noexcept {
@@ -153,6 +154,9 @@ struct Depthwise {
   static std::int64_t units(const Problem& problem, int) {
     return depthwise_units(plan(problem), conv(problem));
   }
+  static std::uint32_t in_place(const Problem& problem) {
+    return ChannelsLast ? 0 : residual_in_place(conv(problem));  // there, vectors may overlap
+  }
   static const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
     run_depthwise(plan(*args.problem), Vector, Rows, args, begin, end);
     return nullptr;
@@ -198,6 +202,7 @@ struct Im2col {
   static std::int64_t units(const Problem& problem, int) {
     return im2col_units(plan(problem), conv(problem));
   }
+  static std::uint32_t in_place(const Problem& problem) { return residual_in_place(conv(problem)); }
   static const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
     run_im2col(plan(*args.problem), Find, args, begin, end);
     return nullptr;
@@ -245,6 +250,7 @@ struct Im2win {
   static std::int64_t units(const Problem& problem, int) {
     return im2win_units(plan(problem), conv(problem));
   }
+  static std::uint32_t in_place(const Problem& problem) { return residual_in_place(conv(problem)); }
   static const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
     run_im2win(plan(*args.problem), Find, args, begin, end);
     return nullptr;
@@ -303,6 +309,7 @@ struct Winograd {
   static std::int64_t units(const Problem& problem, int phase) {
     return winograd_units(plan(problem), phase);
   }
+  static std::uint32_t in_place(const Problem& problem) { return residual_in_place(conv(problem)); }
   static const char* run(const Args& args, int phase, std::int64_t begin,
                          std::int64_t end) noexcept {
     run_winograd(plan(*args.problem), Kernels, Find, args, phase, begin, end);
@@ -344,6 +351,9 @@ struct Strassen {
     return strassen_worker_scratch_bytes(plan(problem));
   }
   static std::int64_t units(const Problem& problem, int) { return strassen_units(plan(problem)); }
+  static std::uint32_t in_place(const Problem& problem) {
+    return plan(problem).shares_row ? 0 : residual_in_place(conv(problem));
+  }
   static const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
     run_strassen(plan(*args.problem), Kernels, args, begin, end);
     return nullptr;

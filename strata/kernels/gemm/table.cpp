@@ -17,6 +17,12 @@ void layouts(const Problem& problem, std::vector<OperandLayouts>& options) {
   options.push_back({std::vector<Layout>(inputs, plain_layout), {plain_layout}});
 }
 
+/// Each of a residual's elements is read once, right before its place is written.
+std::uint32_t in_place(const Problem& problem) {
+  const GemmProblem& p = gemm(problem);
+  return p.epilogue.residual ? (p.constant_b ? 1u << 1 : 1u << 2) : 0;
+}
+
 std::uint64_t packed_form(const Problem& problem) { return gemm(problem).transpose_b; }
 
 /// The functions of a row.
@@ -97,7 +103,8 @@ constexpr Row row(std::string_view name) {
           .worker_scratch_bytes = Functions::worker_scratch_bytes,
           .phases = Functions::phases,
           .units = Functions::units,
-          .run = Functions::run};
+          .run = Functions::run,
+          .in_place = in_place};
 }
 
 /// The functions of a row of Strassen's algorithm.
@@ -130,6 +137,9 @@ struct Strassen {
   }
   static std::size_t worker_scratch_bytes(const Problem& problem) {
     return strassen_worker_scratch_bytes(plan(problem));
+  }
+  static std::uint32_t in_place(const Problem& problem) {
+    return plan(problem).shares_row ? 0 : kernels::in_place(problem);
   }
   static std::int64_t units(const Problem& problem, int) { return strassen_units(plan(problem)); }
   static const char* run(const Args& args, int, std::int64_t begin, std::int64_t end) noexcept {
