@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "strata/compress/quantize/factors.hpp"
 #include "strata/ir/interpreter.hpp"
 #include "tests/compress/net.hpp"
 
@@ -104,16 +105,17 @@ TEST(Equalize, ChannelsOfSmallNumbersFillTheGrid) {
   EXPECT_LT(ratio(reaches(graph, "a")), before / 2);
 }
 
-TEST(Equalize, ChannelsThatReachTheBoundKeepTheirScale) {
+TEST(Equalize, ChannelsThatReachTheBoundMoveLittle) {
   const ir::Graph before = chain(6);
   ir::Graph after = before;
   equalize_on_data(after);
   const std::vector<float> old = reaches(before, "b"), now = reaches(after, "b");
+  const auto least = float(6 * factor_of(-largest_bounded_exponent));
   bool reached = false;
   for (std::size_t c = 0; c < old.size(); ++c) {
     EXPECT_LE(now[c], 6.0f);
     if (old[c] < 6) continue;
-    EXPECT_EQ(now[c], 6.0f) << c;
+    EXPECT_GE(now[c], least) << c;
     reached = true;
   }
   EXPECT_TRUE(reached);

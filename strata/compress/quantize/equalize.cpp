@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <vector>
 
 #include "strata/compress/quantize/expose.hpp"
+#include "strata/compress/quantize/factors.hpp"
 #include "strata/compress/quantize/joints.hpp"
 #include "strata/ir/passes/channels.hpp"
 #include "strata/runtime/session.hpp"
@@ -17,40 +19,60 @@ using ir::Node;
 using ir::ValueId;
 using Vector = std::vector<double>;
 
-constexpr double largest_factor = 64;
 // Other data reach further than those at hand.
 constexpr double headroom = 1.1;
-// Factors that are tried: the reach of the grid over that of the channel, to one of these powers,
-// times the size of the weights that read it, to another.
-constexpr double reach_powers[] = {0, 0.25, 0.5, 0.75, 1};
-constexpr double weight_powers[] = {0, 0.25, 0.5};
-
-/// What the channels of a value held.
-struct ChannelStatistics {
-  Vector largest;  ///< magnitude
-  Vector squares;  ///< mean
-};
 
 Tensor constant(const Graph& graph, ValueId id) {
   return graph.value(id).constant->decode().clone();
 }
 
-/// Value (N, C, ...): of each channel.
-void add(const Tensor& tensor, ChannelStatistics& to, Vector& counts) {
+/// What the channels of a value held.
+struct ChannelStatistics {
+  Vector largest;         ///< magnitude
+  Vector means, squares;  ///< of numbers and of their squares
+  /// Of each channel and factor: as FactorProblem has it.
+  std::vector<Vector> bounded;
+};
+
+/// Calls f(channel, number) for a value (N, C, ...).
+void for_channels(const Tensor& tensor, auto&& f) {
   const Shape& shape = tensor.shape();
   const auto channels = std::size_t(shape[1]);
   const auto inner = std::size_t(shape.elements(2, shape.rank()));
+  const auto elements = tensor.data<float>();
+  for (std::size_t i = 0; i < elements.size(); ++i) f(i / inner % channels, double(elements[i]));
+}
+
+/// Adds sums to means.
+void add(const Tensor& tensor, ChannelStatistics& to, Vector& counts) {
+  const auto channels = std::size_t(tensor.shape()[1]);
   to.largest.resize(channels);
+  to.means.resize(channels);
   to.squares.resize(channels);
   counts.resize(channels);
-  const auto elements = tensor.data<float>();
-  for (std::size_t i = 0; i < elements.size(); ++i) {
-    const std::size_t c = i / inner % channels;
-    const auto x = double(elements[i]);
+  for_channels(tensor, [&](std::size_t c, double x) {
     to.largest[c] = std::max(to.largest[c], std::abs(x));
+    to.means[c] += x;
     to.squares[c] += x * x;
     ++counts[c];
+  });
+}
+
+/// Adds sums of squares of what a bound at another number changes in this, which is not bounded.
+void add_bounded(const Tensor& tensor, double bound, ChannelStatistics& to) {
+  constexpr int factors = 2 * largest_bounded_exponent + 1;
+  Vector bounds(factors);
+  for (int i = 0; i < factors; ++i) {
+    bounds[std::size_t(i)] = bound / factor_of(i - largest_bounded_exponent);
   }
+  to.bounded.resize(std::size_t(tensor.shape()[1]), Vector(factors));
+  for_channels(tensor, [&](std::size_t c, double x) {
+    if (x <= bounds.back()) return;
+    for (std::size_t i = 0; i < bounds.size(); ++i) {
+      const double change = std::min(x, bounds[i]) - std::min(x, bound);
+      to.bounded[c][i] += change * change;
+    }
+  });
 }
 
 /// Empty if cancelled.
@@ -58,6 +80,7 @@ std::vector<ChannelStatistics> observe(const Graph& graph, const std::vector<Joi
                                        const Batches& batches, const EqualizeOptions& options) {
   std::vector<ValueId> values;
   for (const Joint& joint : joints) values.push_back(joint.value);
+  for (const Joint& joint : joints) values.push_back(graph.node(joint.layer).outputs[0]);
   const Exposed exposed = expose(graph, values, true);
   runtime::SessionOptions session_options;
   session_options.threads = options.threads;
@@ -70,109 +93,75 @@ std::vector<ChannelStatistics> observe(const Graph& graph, const std::vector<Joi
     const std::vector<Tensor> outputs = session.run(std::span(&input, 1));
     for (std::size_t i = 0; i < joints.size(); ++i) {
       add(outputs[exposed.places[i]], statistics[i], counts[i]);
+      if (std::isinf(joints[i].bound)) continue;
+      add_bounded(outputs[exposed.places[joints.size() + i]], joints[i].bound, statistics[i]);
     }
   }
   for (std::size_t i = 0; i < joints.size(); ++i) {
     for (std::size_t c = 0; c < counts[i].size(); ++c) {
-      statistics[i].squares[c] /= std::max(counts[i][c], 1.0);
+      const double count = std::max(counts[i][c], 1.0);
+      statistics[i].means[c] /= count;
+      statistics[i].squares[c] /= count;
+      if (std::isinf(joints[i].bound)) continue;
+      for (double& sum : statistics[i].bounded[c]) sum /= count;
     }
   }
   return statistics;
 }
 
-/// The weights by which one layer reads the channels of another.
-struct Reading {
-  std::size_t channels;              ///< of the layer that is read
-  std::vector<std::size_t> channel;  ///< by element of the weight; `channels`: of another layer
-  std::vector<std::size_t> output;   ///< by element of the weight
-  std::vector<double> elements;
-  std::size_t outputs;
-
-  Reading(const Graph& graph, const Joint& joint, const Joint::Reader& reader)
-      : channels(std::size_t(joint.channels)) {
-    const Node& node = graph.node(reader.node);
-    const ir::Linear linear = *ir::read_linear(graph, node);
-    const InputChannels inputs = input_channels(graph, node);
-    const std::vector<float> weight = constant(graph, node.inputs[1]).to_float();
-    outputs = std::size_t(linear.channels);
-    elements.assign(weight.begin(), weight.end());
-    for (std::size_t i = 0; i < elements.size(); ++i) {
-      const auto of = std::int64_t(inputs.of(std::int64_t(i))) - reader.offset;
-      channel.push_back(of >= 0 && of < joint.channels ? std::size_t(of) : channels);
-      output.push_back(linear.channel_of(std::int64_t(i)));
+/// Adds the weights by which one layer reads the channels of another.
+void add_reader(const Graph& graph, const Joint& joint, const Joint::Reader& reader,
+                FactorProblem& problem) {
+  const Node& node = graph.node(reader.node);
+  const ir::Linear linear = *ir::read_linear(graph, node);
+  const InputChannels inputs = input_channels(graph, node);
+  const std::vector<float> weight = constant(graph, node.inputs[1]).to_float();
+  std::vector<std::map<std::size_t, FactorProblem::Weights>> outputs(std::size_t(linear.channels));
+  Vector others(outputs.size());
+  for (std::size_t i = 0; i < weight.size(); ++i) {
+    const std::size_t output = linear.channel_of(std::int64_t(i));
+    const auto magnitude = double(std::abs(weight[i]));
+    const auto channel = std::int64_t(inputs.of(std::int64_t(i))) - reader.offset;
+    if (channel < 0 || channel >= joint.channels) {
+      others[output] = std::max(others[output], magnitude);
+      continue;
     }
+    const auto c = std::size_t(channel);
+    FactorProblem::Weights& weights = outputs[output].try_emplace(c, c, 0.0, 0.0).first->second;
+    weights.largest = std::max(weights.largest, magnitude);
+    ++weights.count;
+    problem.squares[c] += magnitude * magnitude;
   }
-
-  /// Largest weight that reads each channel, in steps of its output's scale.
-  void add_sizes(Vector& sizes) const {
-    const Vector reach = reaches(Vector(channels, 1.0));
-    for (std::size_t i = 0; i < elements.size(); ++i) {
-      if (channel[i] == channels || reach[output[i]] == 0) continue;
-      double& size = sizes[channel[i]];
-      size = std::max(size, std::abs(elements[i]) / reach[output[i]]);
-    }
+  for (std::size_t o = 0; o < outputs.size(); ++o) {
+    FactorProblem::Output output{.others = others[o]};
+    for (const auto& [channel, weights] : outputs[o]) output.weights.push_back(weights);
+    problem.outputs.push_back(std::move(output));
   }
-
-  /// Largest weight of each output if channels are read divided by these factors.
-  Vector reaches(const Vector& factors) const {
-    Vector reach(outputs);
-    for (std::size_t i = 0; i < elements.size(); ++i) {
-      const double factor = channel[i] == channels ? 1 : factors[channel[i]];
-      reach[output[i]] = std::max(reach[output[i]], std::abs(elements[i]) / factor);
-    }
-    return reach;
-  }
-};
-
-/// Squares of errors in what the readers make, with channels scaled: from the grid between, its
-/// step being given, and from the weights, where a step is a part of the largest of an output.
-double noise(const std::vector<Reading>& readings, const Vector& squares, const Vector& factors,
-             double step, double weight_levels) {
-  double sum = 0;
-  for (const Reading& reading : readings) {
-    const Vector reach = reading.reaches(factors);
-    for (std::size_t i = 0; i < reading.elements.size(); ++i) {
-      if (reading.channel[i] == reading.channels) continue;
-      const double factor = factors[reading.channel[i]];
-      const double from_grid = reading.elements[i] / factor * step;
-      const double from_weight = reach[reading.output[i]] / weight_levels * factor;
-      sum += from_grid * from_grid + from_weight * from_weight * squares[reading.channel[i]];
-    }
-  }
-  return sum;
 }
 
 /// Factors of least noise; all 1 where nothing is gained.
-Vector best_factors(const Graph& graph, const Joint& joint, const ChannelStatistics& seen,
+Vector best_factors(const Graph& graph, const Joint& joint, ChannelStatistics seen,
                     const EqualizeOptions& options) {
-  const auto channels = std::size_t(joint.channels);
-  std::vector<Reading> readings;
-  for (const Joint::Reader& reader : joint.readers) readings.emplace_back(graph, joint, reader);
-  Vector sizes(channels);
-  for (const Reading& reading : readings) reading.add_sizes(sizes);
-  const double all = std::ranges::max(seen.largest);
-  const double levels = double((1 << options.activation_bits) - 1);
-  const double weight_levels = double((1 << (options.weight_bits - 1)) - 1);
-  Vector best(channels, 1.0);
-  if (all == 0) return best;
-  double least = noise(readings, seen.squares, best, all / levels, weight_levels);
-  for (const double reach_power : reach_powers) {
-    for (const double weight_power : weight_powers) {
-      Vector factors(channels, 1.0);
-      for (std::size_t c = 0; c < channels; ++c) {
-        const double largest = seen.largest[c] * headroom;
-        if (largest == 0 || sizes[c] == 0 || largest >= joint.bound) continue;
-        const double room = std::min(all / largest, largest_factor);
-        const double wanted = std::pow(room, reach_power) * std::pow(sizes[c], weight_power);
-        factors[c] = std::clamp(wanted, 1 / largest_factor, std::max(room, 1.0));
-      }
-      const double error = noise(readings, seen.squares, factors, all / levels, weight_levels);
-      if (error >= least) continue;
-      least = error;
-      best = std::move(factors);
-    }
+  FactorProblem problem;
+  problem.energy = std::move(seen.squares);
+  for (std::size_t c = 0; c < problem.energy.size(); ++c) {
+    if (options.corrects_biases) problem.energy[c] -= seen.means[c] * seen.means[c];
+    problem.energy[c] = std::max(problem.energy[c], 0.0);
+    problem.largest.push_back(seen.largest[c] * headroom);
   }
-  return best;
+  problem.squares.resize(problem.energy.size());
+  if (!std::isinf(joint.bound)) {
+    problem.bounded = std::move(seen.bounded);
+    problem.bound = joint.bound;
+  }
+  problem.grid_levels = double((1 << options.activation_bits) - 1);
+  problem.weight_levels = double((1 << (options.weight_bits - 1)) - 1);
+  for (const Joint::Reader& reader : joint.readers) add_reader(graph, joint, reader, problem);
+  Vector factors;
+  for (const int exponent : choose_factors(problem, options.cancel)) {
+    factors.push_back(factor_of(exponent));
+  }
+  return factors;
 }
 
 void scale_weight(Graph& graph, ValueId id, auto&& factor_of) {
@@ -210,11 +199,11 @@ void apply(Graph& graph, const Joint& joint, const Vector& factors) {
 std::size_t equalize(Graph& graph, const Batches& batches, const EqualizeOptions& options) {
   const std::vector<Joint> joints = find_joints(graph);
   if (joints.empty()) return 0;
-  const std::vector<ChannelStatistics> seen = observe(graph, joints, batches, options);
+  std::vector<ChannelStatistics> seen = observe(graph, joints, batches, options);
   if (seen.empty()) return 0;
   std::size_t scaled = 0;
   for (std::size_t i = 0; i < joints.size(); ++i) {
-    const Vector factors = best_factors(graph, joints[i], seen[i], options);
+    const Vector factors = best_factors(graph, joints[i], std::move(seen[i]), options);
     if (std::ranges::all_of(factors, [](double factor) { return factor == 1; })) continue;
     apply(graph, joints[i], factors);
     ++scaled;

@@ -112,10 +112,12 @@ PostTraining quantize_post_training(Graph model, const data::Dataset& dataset,
   flatten_products(result.original);
   result.given = result.original;
   if (options.equalize) {
-    const EqualizeOptions equalizing{.weight_bits = options.weight_bits,
-                                     .activation_bits = options.activation_bits,
-                                     .threads = options.calibration.threads,
-                                     .cancel = options.calibration.cancel};
+    const EqualizeOptions equalizing{
+        .weight_bits = options.weight_bits,
+        .activation_bits = options.activation_bits,
+        .corrects_biases = options.reconstruct || options.bias_correction,
+        .threads = options.calibration.threads,
+        .cancel = options.calibration.cancel};
     result.equalized = equalize(result.original, Batches(result.given, dataset, items), equalizing);
   }
   const Graph& graph = result.original;
