@@ -66,6 +66,9 @@ TEST(Histogram, TakesExtremeNumbers) {
                                                                           {least, 0},
                                                                           {least, largest},
                                                                           {1e30f, 1e30f},
+                                                                          {0, 1},
+                                                                          {0, -largest},
+                                                                          {least, -1, largest},
                                                                           {-1, 1e-30f}}) {
     Histogram histogram;
     for (const float& value : values) histogram.add(std::span(&value, 1));
@@ -115,8 +118,12 @@ TEST(Histogram, RefusesAStateThatIsDamaged) {
     damaged.replace(std::size_t(at), std::size_t(size), std::size_t(size), '\xff');
     EXPECT_THROW(read(damaged), Error) << at;
   }
-  // Counts whose sum wraps around.
+  // Bins that begin below what was seen, and would end below what comes next.
   std::string damaged = bytes;
+  --damaged[28];
+  EXPECT_THROW(read(damaged), Error);
+  // Counts whose sum wraps around.
+  damaged = bytes;
   damaged.replace(36, 8, 8, '\xff');
   EXPECT_THROW(read(damaged), Error);
 }

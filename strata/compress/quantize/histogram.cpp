@@ -9,9 +9,11 @@
 namespace strata::compress {
 namespace {
 
-// Widths of bins, as powers of two: places of finite f32 numbers fit in 63 bits.
+// Widths of bins, as powers of two.
 constexpr int least_exponent = std::numeric_limits<float>::min_exponent - 24;
 constexpr int largest_exponent = std::numeric_limits<float>::max_exponent;
+// Of the first bin, exact as a double.
+constexpr double largest_place = 0x1p53;
 
 template <class T>
 void append(std::string& bytes, T value) {
@@ -32,17 +34,15 @@ int first_exponent(Interval interval) {
 
 double Histogram::width() const { return std::ldexp(1.0, exponent_); }
 
-std::int64_t Histogram::place(double value) const {
-  return std::int64_t(std::floor(std::ldexp(value, -exponent_)));
-}
+double Histogram::place(double value) const { return std::floor(std::ldexp(value, -exponent_)); }
 
 void Histogram::reach(Interval interval) {
   if (counts_.empty()) {
     counts_.resize(bins);
     exponent_ = first_exponent(interval);
-    first_ = place(interval.low);
+    first_ = std::int64_t(place(interval.low));
   }
-  while (place(interval.high) - place(interval.low) >= std::int64_t(bins)) {
+  while (place(interval.high) - place(interval.low) >= double(bins)) {
     std::vector<std::uint64_t> merged(bins);
     const std::int64_t half = first_ >> 1;
     for (std::size_t i = 0; i < bins; ++i) {
@@ -53,7 +53,7 @@ void Histogram::reach(Interval interval) {
     ++exponent_;
   }
   // Bins in use stay: they lie between the numbers seen, which the interval spans.
-  const std::int64_t shift = first_ - place(interval.low);
+  const std::int64_t shift = first_ - std::int64_t(place(interval.low));
   if (shift > 0) {
     std::shift_right(counts_.begin(), counts_.end(), shift);
     std::fill_n(counts_.begin(), std::min<std::int64_t>(shift, bins), 0);
@@ -113,8 +113,9 @@ Histogram Histogram::read(ByteReader& reader) {
   sound = sound && sum == histogram.count_ && -largest <= low && low <= high && high <= largest &&
           histogram.exponent_ >= least_exponent && histogram.exponent_ <= largest_exponent;
   if (sound && histogram.count_ > 0) {
-    sound = histogram.first_ <= histogram.place(low) &&
-            histogram.place(high) - histogram.first_ < std::int64_t(bins);
+    const double first = histogram.place(low);
+    sound = std::abs(first) <= largest_place && histogram.first_ == std::int64_t(first) &&
+            histogram.place(high) - first < double(bins);
     histogram.counts_ = std::move(counts);
   }
   if (!sound) fail(ErrorCode::model, "the state of a histogram contradicts itself");

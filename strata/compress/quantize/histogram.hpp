@@ -41,7 +41,8 @@ class Histogram {
 
  private:
   void reach(Interval interval);
-  std::int64_t place(double value) const;
+  /// Which multiple of the width lies below: beyond 64 bits while bins are too narrow.
+  double place(double value) const;
 
   std::uint64_t count_ = 0;
   Interval seen_;
