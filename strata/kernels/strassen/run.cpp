@@ -20,7 +20,6 @@ std::int64_t tile_at(const StrassenPlan& plan, std::int64_t place) {
 /// Places [begin, end) of tiles of both halves, with the sums that their products read.
 struct Block {
   std::int64_t begin, end;
-  std::int64_t next_end;  ///< of the block that is computed next; `end` if none is
   const float* x;
   float* scratch;
 };
@@ -101,20 +100,6 @@ void fetch_next(const StrassenPlan& plan, const StrassenTile& tile, std::int64_t
   }
 }
 
-/// Fetches what the sums of the next block read of X for the tile at the same place.
-void fetch_next_sums(const StrassenPlan& plan, const Block& block, std::int64_t place) {
-  const std::int64_t next = place + block.end - block.begin;
-  if (next >= block.next_end) return;
-  const std::int64_t tile = tile_at(plan, next);
-  const std::int64_t floats = rows_of(plan, tile) * plan.inner;
-  for (const std::ptrdiff_t half : {std::ptrdiff_t(0), plan.second * plan.x_row}) {
-    for (int round = 0; round < 2 * plan.rounds; ++round) {
-      const float* x = block.x + half + tile_row(plan, tile) * plan.x_row + round * plan.x_round;
-      for (std::int64_t i = 0; i < floats; i += 16) __builtin_prefetch(x + i, 0, 2);
-    }
-  }
-}
-
 /// The tiles of a block with one panel of both halves.
 void run_panel(const StrassenPlan& plan, const StrassenKernels& kernels, const Block& block,
                const Output& o, std::int64_t panel) {
@@ -142,7 +127,6 @@ void run_panel(const StrassenPlan& plan, const StrassenKernels& kernels, const B
     set_factors(plan, block, row, to, tile.factors);
     to += rows;
     if (place + 1 < block.end) fetch_next(plan, tile, tile_at(plan, place + 1), row, vectors);
-    if (panel + 1 == plan.panels) fetch_next_sums(plan, block, place);
     kernels.tile(int(rows), vectors)(tile);
   }
 }
@@ -160,10 +144,7 @@ void run_strassen(const StrassenPlan& plan, const StrassenKernels& kernels, cons
     const std::int64_t image = wanted / plan.blocks, part = wanted % plan.blocks;
     if (wanted != made) {
       const float* x = static_cast<const float*>(args.in[0]) + image * plan.x_image;
-      const bool more =
-          unit + plan.column_blocks < end && part + 1 < plan.blocks && plan.x_row == plan.inner;
-      const auto first_tile = [&](std::int64_t i) { return i * plan.tiles / plan.blocks; };
-      block = {first_tile(part), first_tile(part + 1), first_tile(part + 1 + more), x, scratch};
+      block = {part * plan.tiles / plan.blocks, (part + 1) * plan.tiles / plan.blocks, x, scratch};
       add_quarters(plan, kernels, block);
       made = wanted;
     }
