@@ -124,12 +124,36 @@ bool is_archive(const std::string& name) {
   return std::ranges::any_of(suffixes, [&](std::string_view s) { return name.ends_with(s); });
 }
 
+/// What lies in a folder without pictures or clips: some of the names, sorted.
+std::string other_files(const fs::path& folder) {
+  constexpr std::size_t shown = 3;
+  const FileSet files = FileSet::in_folder(folder, [](std::string_view) { return true; });
+  std::string text;
+  for (const std::string& name : files.names()) {
+    if (&name - files.names().data() == shown) return text + ", ...";
+    text += (text.empty() ? "" : ", ") + name;
+  }
+  return text;
+}
+
+/// Pictures or clips below a folder without a sidecar.
+std::unique_ptr<Dataset> open_folder(const fs::path& path, const DatasetOptions& options) {
+  FileSet files = FileSet::in_folder(path, is_picture_or_clip);
+  const std::string others = files.names().empty() ? other_files(path) : "";
+  if (!others.empty()) {
+    fail(ErrorCode::model,
+         "no pictures (.png, .jpg, .jpeg, .bmp) and no clips (.wav) in this folder, but {}; data "
+         "in one file are given by its name, records in several need a dataset.toml",
+         others);
+  }
+  return open_files(std::move(files), FileKind::either, make_context(options, nullptr, true));
+}
+
 std::unique_ptr<Dataset> open_any(const fs::path& path, const DatasetOptions& options) {
   const std::string name = path.filename().string();
   std::error_code error;
   if (fs::is_directory(path, error)) {
-    return open_files(FileSet::in_folder(path, is_picture_or_clip), FileKind::either,
-                      make_context(options, nullptr, true));
+    return open_folder(path, options);
   }
   if (name.ends_with(".toml")) return open_sidecar(path, options);
   if (name.ends_with(".npy")) {
@@ -197,10 +221,10 @@ std::unique_ptr<Dataset> open_dataset(const fs::path& given, const DatasetOption
                       });
 }
 
-std::unique_ptr<Dataset> open_pictures(std::vector<std::string> files,
-                                       const DatasetOptions& options) {
-  return open_picture_files(FileSet::listed(std::move(files)),
-                            make_context(options, nullptr, true));
+std::unique_ptr<Dataset> open_listed(std::vector<std::string> files,
+                                     const DatasetOptions& options) {
+  return open_files(FileSet::listed(std::move(files)), FileKind::either,
+                    make_context(options, nullptr, true));
 }
 
 std::vector<std::string> find_class_names(const DatasetOptions& options) {

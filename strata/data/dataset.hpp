@@ -111,9 +111,9 @@ struct DatasetOptions {
 std::unique_ptr<Dataset> open_dataset(const std::filesystem::path& path,
                                       const DatasetOptions& options = {});
 
-/// These picture files, in this order, without labels.
-std::unique_ptr<Dataset> open_pictures(std::vector<std::string> files,
-                                       const DatasetOptions& options = {});
+/// These files, in this order, without labels: all pictures or all clips.
+std::unique_ptr<Dataset> open_listed(std::vector<std::string> files,
+                                     const DatasetOptions& options = {});
 /// What the classes are called, by the sidecars that serve pictures; empty if they do not say.
 std::vector<std::string> find_class_names(const DatasetOptions& options);
 

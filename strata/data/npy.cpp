@@ -23,7 +23,7 @@ std::string_view as_text(std::span<const std::byte> bytes) {
 }
 
 NpyHeader read_header(ByteReader& reader) {
-  if (as_text(reader.take(magic.size())) != magic) {
+  if (reader.remaining() < magic.size() || as_text(reader.take(magic.size())) != magic) {
     fail(ErrorCode::model, "not an npy file: it does not begin with \\x93NUMPY");
   }
   const int major = reader.read<std::uint8_t>();

@@ -59,6 +59,55 @@ std::string_view as_text(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+/// The first bytes, for people.
+std::string quoted_start(std::string_view content) {
+  constexpr std::size_t shown = 12;
+  std::string text;
+  for (const char c : content.substr(0, shown)) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += byte >= 0x20 && byte < 0x7f ? std::string(1, c) : fmt::format("\\x{:02x}", byte);
+  }
+  return text;
+}
+
+/// Reads a varint of protobuf; whether one was there.
+bool take_varint(std::string_view& content, std::uint64_t& value) {
+  value = 0;
+  for (int shift = 0; shift < 64 && !content.empty(); shift += 7) {
+    const auto byte = static_cast<unsigned char>(content[0]);
+    content.remove_prefix(1);
+    value |= std::uint64_t(byte & 0x7f) << shift;
+    if (byte < 0x80) return true;
+  }
+  return false;
+}
+
+/// What is wrong with bytes that were read as ONNX in vain, as far as their outermost fields tell:
+/// they are something else, or end too early.
+std::string what_is_wrong(std::string_view content) {
+  constexpr std::uint64_t last_field = 25;  // of ModelProto
+  const std::size_t size = content.size();
+  const std::string start = quoted_start(content);
+  const std::string other = fmt::format("; no ONNX model begins with '{}'", start);
+  const auto is_plain = [](char c) { return (c >= 0x20 && c < 0x7f) || (c >= '\t' && c <= '\r'); };
+  if (std::ranges::all_of(content.substr(0, 32), is_plain)) return other;
+  while (!content.empty()) {
+    std::uint64_t tag = 0, value = 0;
+    const bool first = content.size() == size;
+    const bool read = take_varint(content, tag) && take_varint(content, value);
+    const std::uint64_t field = tag >> 3, wire = tag & 7;
+    if (read && (field == 0 || field > last_field || (wire != 0 && wire != 2))) {
+      return first ? other : "";
+    }
+    if (!read || (wire == 2 && value > content.size())) {
+      return fmt::format("; the file seems to be cut short: it ends after {} bytes, within a part",
+                         size);
+    }
+    if (wire == 2) content.remove_prefix(std::size_t(value));
+  }
+  return "";
+}
+
 void refuse_foreign(std::string_view content) {
   if (content.empty()) fail(ErrorCode::model, "the file is empty");
   for (const Signature& s : foreign) {
@@ -96,7 +145,14 @@ std::string printable(std::string_view text) {
 ir::Graph read_model(const MappedFile& file, const LoadOptions& options) {
   if (container::is_container(file.bytes())) return container::import_model(file, options);
   if (tflite::is_model(file.bytes())) return tflite::import_model(file, options);
-  ir::Graph graph = onnx::import_model(file, options);
+  ir::Graph graph = [&] {
+    try {
+      return onnx::import_model(file, options);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::model) throw;
+      throw Error(error.code(), error.what() + what_is_wrong(as_text(file.bytes())));
+    }
+  }();
   if (!options.literal) ir::fold_quantization(graph);
   return graph;
 }

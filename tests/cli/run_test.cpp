@@ -43,6 +43,36 @@ TEST(Run, ShowsValuesAndCodes) {
                  run + " --classes " + folder.file("two.txt"));
 }
 
+/// An npy file of f32 zeros.
+void write_zeros(const std::string& file, const std::string& shape, std::size_t elements) {
+  const std::string head = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + shape + "), }";
+  std::string npy = "\x93NUMPY\x01";
+  npy += std::string("\0\x76\0", 3) + head + std::string(0x76 - head.size() - 1, ' ') + "\n";
+  std::ofstream(file, std::ios::binary) << npy + std::string(4 * elements, '\0');
+}
+
+// As eval does.
+TEST(Run, TakesAxesOfExtentOneWhereverTheyAre) {
+  const Folder folder;
+  for (const char* shape : {"49, 10", "49, 10, 1", "1, 49, 10, 1", "1, 1, 49, 10"}) {
+    write_zeros(folder.file("x.npy"), shape, 490);
+    EXPECT_EQ(strata("run " + model + " " + folder.file("x.npy")).code, 0) << shape;
+  }
+  write_zeros(folder.file("x.npy"), "2, 49, 10", 980);
+  const Outcome two = strata("run " + model + " " + folder.file("x.npy"));
+  EXPECT_NE(two.text.find("f32[2,12]"), std::string::npos) << two.text;
+  write_zeros(folder.file("x.npy"), "10, 49", 490);
+  EXPECT_NE(strata("run " + model + " " + folder.file("x.npy")).code, 0);
+}
+
+TEST(Run, SaysBeforeRunningWhatItCannotDo) {
+  const Folder folder;
+  write_zeros(folder.file("x.npy"), "49, 10", 490);
+  const std::string run = "run " + model + " " + folder.file("x.npy");
+  expect_failure(2, "--output: there is no folder no/such", run + " --output no/such/y.npy");
+  expect_failure(2, "'eval' takes data of other kinds", "run " + model + " data.bin");
+}
+
 TEST(Run, SaysHowPicturesGetTheSizeOfTheModel) {
   const Folder folder;  // without a sidecar
   std::filesystem::copy_file(source + "/demo/squeezenet/squeezenet1.1.onnx",

@@ -302,7 +302,7 @@ TEST(Pictures, UseTheSidecarBesideTheModel) {
   DatasetOptions options;
   options.model = folder / "model/net.onnx";
   const auto path = folder.add("x.png", corpus("picture/rgb.png"));
-  const auto pictures = open_pictures({path.string()}, options);
+  const auto pictures = open_listed({path.string()}, options);
   EXPECT_EQ(pictures->item_shape(), (Shape{3, 2, 2}));
   EXPECT_FALSE(pictures->labelled());
   EXPECT_EQ(find_class_names(options), (std::vector<std::string>{"a", "b"}));
@@ -386,6 +386,21 @@ TEST(Archive, SurvivesDamage) {
     expect_prefixes_refused(whole, read_any, 0);
     expect_no_defect(whole, read_any);
   }
+}
+
+TEST(Dataset, AFolderOfOtherFilesIsToldSo) {
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "only_bins";
+  std::filesystem::create_directories(folder);
+  for (const char* name : {"a.bin", "b.bin"}) write_file(folder / name, "1234");
+  try {
+    open_dataset(folder);
+    FAIL() << "opened";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("in this folder, but a.bin, b.bin; data in one file"),
+              std::string::npos)
+        << error.what();
+  }
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -27,14 +27,14 @@ TEST(Warnings, PicturesWithoutPreprocessing) {
   const std::string folder = STRATA_SOURCE_DIR "/demo/squeezenet";
   data::DatasetOptions options;
   options.item_shape = Shape{3, 224, 224};
-  const auto bare = data::open_pictures({folder + "/cat.png"}, options);
+  const auto bare = data::open_listed({folder + "/cat.png"}, options);
   ASSERT_EQ(data_warnings(*bare).size(), 1u);
   EXPECT_EQ(data_warnings(*bare)[0].kind, "no_preprocessing");
   options.model = folder + "/squeezenet1.1.onnx";  // a preprocess.toml lies beside it
-  EXPECT_TRUE(data_warnings(*data::open_pictures({folder + "/cat.png"}, options)).empty());
+  EXPECT_TRUE(data_warnings(*data::open_listed({folder + "/cat.png"}, options)).empty());
   options.model.clear();
   options.dtype = DType::u8;  // integer inputs take pixels as they are
-  EXPECT_TRUE(data_warnings(*data::open_pictures({folder + "/cat.png"}, options)).empty());
+  EXPECT_TRUE(data_warnings(*data::open_listed({folder + "/cat.png"}, options)).empty());
 }
 
 }  // namespace

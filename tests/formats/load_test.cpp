@@ -135,6 +135,21 @@ TEST(Load, OtherFormatsAreRecognized) {
   EXPECT_EQ(error_of("<not a page"sv).find("HTML"), std::string::npos);
 }
 
+TEST(Load, SaysWhatBytesLookLikeThatAreNoModel) {
+  using namespace std::string_view_literals;
+  EXPECT_NE(error_of("hello, this is text").find("no ONNX model begins with 'hello, this '"),
+            std::string::npos);
+  EXPECT_NE(error_of("\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"sv)
+                .find("no ONNX model begins with '\\x89PNG\\x0d\\x0a\\x1a\\x0a"),
+            std::string::npos);
+  const std::string whole = read_file(corpus / "valid/conv_relu_opset13.onnx", 1 << 16);
+  const std::string cut = error_of(std::string_view(whole).substr(0, whole.size() / 2));
+  EXPECT_NE(cut.find("the file seems to be cut short: it ends after " +
+                     std::to_string(whole.size() / 2) + " bytes"),
+            std::string::npos)
+      << cut;
+}
+
 TEST(Load, MissingFileAndFolder) {
   EXPECT_THROW(load(corpus / "nowhere.onnx"), Error);
   EXPECT_THROW(load(corpus), Error);

@@ -89,6 +89,7 @@ ir::PackedSet pack(formats::Model& model, const Options& options) {
 
 void convert(const Options& options) {
   const Format format = output_format(options);
+  check_folder("OUTPUT", options.output);
   check_output_is_another(options.model.path, options.output);
   ModelOptions model = options.model;
   // ONNX can say quantized groups as the file has them; elsewhere the graph is what runs.

@@ -297,6 +297,7 @@ ExitCode compare_with_reference(const Options& options) {
 }
 
 ExitCode run_command(const Options& options) {
+  if (!options.predictions.empty()) check_folder("--predictions", options.predictions);
   if (options.reference.empty()) return evaluate(options);
   if (!options.metrics.empty() || !options.predictions.empty() || !options.truth.empty()) {
     fail(ErrorCode::usage,

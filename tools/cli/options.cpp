@@ -64,6 +64,17 @@ std::size_t parse_size(std::string_view option, std::string_view text) {
   return std::size_t(*size);
 }
 
+void check_folder(std::string_view option, const std::filesystem::path& file) {
+  std::error_code ignored;
+  const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    fail(ErrorCode::usage, "{}: there is no folder {}", option, folder.string());
+  }
+  if (std::filesystem::is_directory(file, ignored)) {
+    fail(ErrorCode::usage, "{}: {} is a folder, a file expected", option, file.string());
+  }
+}
+
 void add_model_options(CLI::App& app, ModelOptions& options, bool with_dims) {
   app.add_option("MODEL", options.path,
                  "model file: ONNX, TensorFlow Lite, or Strata's container or text form")

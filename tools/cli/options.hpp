@@ -25,6 +25,10 @@ namespace strata::cli {
 /// throws usage naming the option.
 std::size_t parse_size(std::string_view option, std::string_view text);
 
+/// Before anything is computed: throws usage if there is no folder for a file that is to be
+/// written, or a folder in its place.
+void check_folder(std::string_view option, const std::filesystem::path& file);
+
 /// Options of every command that reads a model.
 struct ModelOptions {
   std::string path;

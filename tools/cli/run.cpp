@@ -136,6 +136,7 @@ void show(const Options& options, std::span<const Port> ports, const RunInputs& 
 /// Before anything runs: the file's name says what is written.
 void check_output(const std::string& file, std::size_t runs, std::size_t outputs) {
   if (runs != 1) fail(ErrorCode::usage, "--output: {} runs, one expected", runs);
+  check_folder("--output", file);
   if (file.ends_with(".npz") || (file.ends_with(".npy") && outputs == 1)) return;
   fail(ErrorCode::usage,
        "--output {}: a name that ends in .npz expected{}; the model gives {} output{}", file,
@@ -195,9 +196,10 @@ void run_model(const Options& options) {
 std::function<ExitCode()> declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_model_options(app, options->model, false);
-  app.add_option("INPUT", options->files,
-                 "input files: .npy, .npz, .png, .jpg or .bmp. A model with one input runs once "
-                 "for each; for one with several, give NAME=FILE for each input, or an .npz")
+  app.add_option(
+         "INPUT", options->files,
+         "input files: .npy, .npz, .png, .jpg, .bmp or .wav. A model with one input runs once "
+         "for each; for one with several, give NAME=FILE for each input, or an .npz")
       ->type_name("FILE");
   add_input_options(app, options->input, false);
   add_plan_options(app, options->plan);
@@ -213,9 +215,11 @@ std::function<ExitCode()> declare(CLI::App& app) {
   app.add_option("--output", options->output, "write all outputs to this .npz; one also to an .npy")
       ->type_name("FILE");
   app.footer(
-      "Arrays go in as they are: float types are converted, and a missing batch axis is added. "
+      "Arrays go in as they are: float types are converted, a missing batch axis is added, and "
+      "axes "
+      "of extent 1 go where the model has them. "
       "Integers that stand for other numbers are shown as these, their codes beside them. "
-      "Pictures are prepared as docs/data.md says.");
+      "Pictures and clips are prepared as docs/data.md says.");
   return [options] {
     run_model(*options);
     return success;
@@ -224,6 +228,6 @@ std::function<ExitCode()> declare(CLI::App& app) {
 
 }  // namespace
 
-const Command run_command{"run", "Run a model on arrays or pictures", declare};
+const Command run_command{"run", "Run a model on arrays, pictures or clips", declare};
 
 }  // namespace strata::cli

@@ -2,8 +2,12 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <optional>
+
 #include "strata/base/error.hpp"
 #include "strata/data/npy.hpp"
+#include "strata/data/wav.hpp"
 #include "strata/image/image.hpp"
 
 namespace strata::cli {
@@ -15,14 +19,34 @@ Shape with_batch_axis(const Shape& shape) {
   return Shape(extents);
 }
 
+/// The shape as the model has it, which may place axes of extent 1 elsewhere: what `eval` takes
+/// for an item, one or as many as the model says. Nothing where it is another shape.
+std::optional<Shape> placed(const Shape& shape, const SymbolicShape& type) {
+  if (type.empty()) return std::nullopt;
+  const auto item = as_constant(SymbolicShape(type.begin() + 1, type.end()));
+  if (!item || item->elements() == 0) return std::nullopt;
+  const std::int64_t batch = shape.elements() / item->elements();
+  std::vector<std::int64_t> extents{type[0].as_constant().value_or(batch)};
+  extents.insert(extents.end(), item->begin(), item->end());
+  const auto without_ones = [](const Shape& of) {
+    std::vector<std::int64_t> others;
+    std::ranges::copy_if(of, std::back_inserter(others), [](std::int64_t e) { return e != 1; });
+    return others;
+  };
+  const Shape wanted(extents);
+  if (without_ones(wanted) != without_ones(shape)) return std::nullopt;
+  return wanted;
+}
+
 /// Float types are converted, and all numbers to narrow types, which npy files cannot hold; a
-/// missing axis for the batch is added.
+/// missing axis for the batch is added, and axes of extent 1 go where the model has them.
 Tensor fit(Tensor tensor, const ir::TensorType& type) {
   const bool floats = is_float(tensor.dtype()) && is_float(type.dtype);
   if (tensor.dtype() != type.dtype && (floats || is_narrow(type.dtype))) {
     tensor = tensor.cast(type.dtype);
   }
   const Shape& shape = tensor.shape();
+  if (const auto wanted = placed(shape, type.shape)) return tensor.reshaped(*wanted);
   const bool one_axis_less = std::size_t(shape.rank()) + 1 == type.shape.size();
   return one_axis_less && shape.rank() < max_rank ? tensor.reshaped(with_batch_axis(shape))
                                                   : tensor;
@@ -52,10 +76,13 @@ class InputReader {
     }
     if (path.ends_with(".npy")) {
       set(run, *position, data::read_npy(path));
-    } else if (image::has_image_suffix(path)) {
-      set(run, *position, read_picture(path, *position));
+    } else if (image::has_image_suffix(path) || data::has_clip_suffix(path)) {
+      set(run, *position, read_item(path, *position));
     } else {
-      fail(ErrorCode::usage, "{}: accepted are .npy, .npz, .png, .jpg, .jpeg and .bmp", path);
+      fail(ErrorCode::usage,
+           "{}: accepted are .npy, .npz, .png, .jpg, .jpeg, .bmp and .wav; 'eval' takes data of "
+           "other kinds",
+           path);
     }
   }
 
@@ -102,11 +129,12 @@ class InputReader {
     }
   }
 
-  Tensor read_picture(const std::string& path, std::size_t i) const {
-    const auto picture =
-        data::open_pictures({path}, options_.dataset(graph_, model_path_, input(i).name));
-    Tensor tensor = Tensor::zeros(picture->dtype(), picture->item_shape());
-    picture->read(0, tensor.mutable_raw());
+  /// A picture or a clip, prepared as for 'eval'.
+  Tensor read_item(const std::string& path, std::size_t i) const {
+    const auto item =
+        data::open_listed({path}, options_.dataset(graph_, model_path_, input(i).name));
+    Tensor tensor = Tensor::zeros(item->dtype(), item->item_shape());
+    item->read(0, tensor.mutable_raw());
     return tensor;
   }
 
