@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <sstream>
 
 #include "strata/base/error.hpp"
 #include "strata/report/text.hpp"
@@ -100,6 +101,16 @@ std::vector<std::size_t> Table::fitted_widths(const TableOptions& options) const
   return widths;
 }
 
+std::vector<std::string> Table::lines_of(const Cell& cell, std::size_t column,
+                                         std::size_t width) const {
+  const bool fits = display_width(cell.text) <= width;
+  if (fits || !columns_[column].wrap) return {shortened(cell.text, width)};
+  std::vector<std::string> lines;
+  std::istringstream text(wrapped(cell.text, width, 0));
+  for (std::string line; std::getline(text, line);) lines.push_back(shortened(line, width));
+  return lines;
+}
+
 std::string Table::text(const TableOptions& options) const {
   const std::vector<std::size_t> widths = fitted_widths(options);
   const std::string indent(options.indent, ' ');
@@ -116,13 +127,21 @@ std::string Table::text(const TableOptions& options) const {
   append_line(out, line);
   for (std::size_t r = 0; r < rows_.size(); ++r) {
     if (std::count(rules_.begin(), rules_.end(), r) > 0) append_line(out, line);
-    std::string row = indent;
+    std::vector<std::vector<std::string>> cells;
+    std::size_t height = 0;
     for (std::size_t i = 0; i < columns_.size(); ++i) {
-      const Cell& cell = rows_[r][i];
-      row += (i ? separator : "") + padded(shortened(cell.text, widths[i]), widths[i], is_right(i),
-                                           cell.style, options.colour);
+      cells.push_back(lines_of(rows_[r][i], i, widths[i]));
+      height = std::max(height, cells[i].size());
     }
-    append_line(out, row);
+    for (std::size_t at = 0; at < height; ++at) {
+      std::string row = indent;
+      for (std::size_t i = 0; i < columns_.size(); ++i) {
+        const std::string text = at < cells[i].size() ? cells[i][at] : "";
+        row += (i ? separator : "") +
+               padded(text, widths[i], is_right(i), rows_[r][i].style, options.colour);
+      }
+      append_line(out, row);
+    }
   }
   return out;
 }

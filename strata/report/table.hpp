@@ -15,7 +15,8 @@ struct Column {
   std::string unit;                ///< shown as "time [µs]"; empty: none
   Align align = Align::automatic;  ///< automatic: right when every filled cell is a number
   bool shrink = false;             ///< gives way when the table is wider than the terminal,
-  std::size_t least = 8;           ///< down to so many columns
+  std::size_t least = 8;           ///< down to so many columns,
+  bool wrap = false;               ///< by further lines, not by leaving out the middle
 };
 
 struct Cell {
@@ -50,6 +51,7 @@ class Table {
  private:
   std::vector<std::size_t> fitted_widths(const TableOptions& options) const;
   bool is_right(std::size_t column) const;
+  std::vector<std::string> lines_of(const Cell& cell, std::size_t column, std::size_t width) const;
 
   std::vector<Column> columns_;
   std::vector<std::vector<Cell>> rows_;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "strata/formats/load.hpp"
+#include "strata/formats/onnx/flatten.hpp"
 #include "strata/formats/save.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/passes/execution.hpp"
@@ -52,7 +53,27 @@ class Names {
 
 }  // namespace
 
-ir::Graph sized_for_tflite(const ir::Graph& graph, const DimValues& given) {
+namespace {
+
+/// A copy in which what was fused for running stands node by node.
+ir::Graph taken_apart(const ir::Graph& graph) {
+  ir::Graph apart = graph;
+  std::vector<ir::NodeId> fused;
+  do {
+    fused.clear();
+    for (const ir::NodeId id : apart.order()) {
+      const ir::OpDef& op = *apart.node(id).op;
+      if (op.domain == "strata" && op.name == "Fused") fused.push_back(id);
+    }
+  } while (!fused.empty() && formats::onnx::decompose_all(apart, fused));
+  apart.compact();
+  return apart;
+}
+
+}  // namespace
+
+ir::Graph sized_for_tflite(const ir::Graph& given_graph, const DimValues& given) {
+  const ir::Graph graph = taken_apart(given_graph);
   const DimValues dims = runtime::typical_dims(graph, given);
   std::vector<ir::TensorType> types;
   for (const ir::ValueId id : graph.inputs) {

@@ -43,6 +43,21 @@ TEST(Inspect, HoldsContainersToTheirChecksums) {
   expect_failure(2, "is no container", "inspect --verify " + model);
 }
 
+// Integers of four bits are computed with as eight, but are four in the file.
+TEST(Inspect, CountsNarrowWeightsAsTheFileHasThem) {
+  const Folder folder;
+  const auto bytes = [&](const std::string& bits) {
+    const std::string file = folder.file(("w" + bits + ".onnx").c_str());
+    EXPECT_EQ(strata("quantize --activations i8 --items 8 --weight-bits " + bits + " --calibrate " +
+                     source + "/demo/kws -o " + file + " " + model)
+                  .code,
+              0);
+    return json_of("inspect --json " + file)["parameter_bytes"].get<std::int64_t>();
+  };
+  const std::int64_t weights = 22'016, channels = 588;  // each with a zero point
+  EXPECT_EQ(bytes("8") - bytes("4"), (weights + channels) / 2);
+}
+
 TEST(Inspect, WideShowsNamesInFull) {
   const Folder folder;
   const std::string name(150, 'n');

@@ -21,9 +21,16 @@ TEST(Program, ExplainsItself) {
 }
 
 TEST(Program, TellsWrongUseFromBadInput) {
-  expect_failure(2, "subcommand", "");
+  expect_failure(2, "a command is missing, expected one of inspect", "");
   expect_failure(2, "MODEL", "inspect");
-  expect_failure(2, "--treads", "bench --treads 2 " + model);
+  expect_failure(2, "unknown option '--treads'; did you mean --threads?",
+                 "bench --treads 2 " + model);
+  expect_failure(2, "unknown option '--thread'; did you mean --threads?",
+                 "bench --thread=2 " + model);
+  expect_failure(2, "unknown option '--dta'; did you mean --data?", "eval --dta x " + model);
+  expect_failure(2, "unknown option '--foo', expected one of inspect", "--foo");
+  expect_failure(2, "did you mean --version?", "--vresion");
+  expect_failure(2, "every input is empty", "bench --dim N=0 " + model);
   expect_failure(2, "'64Q' given", "bench --memory-budget 64Q " + model);
   expect_failure(2, "'conv1' given, NODE=ROW", "bench --kernel conv1 " + model);
   expect_failure(2, "M: the inputs have the dimensions N", "bench --dim M=2 " + model);
@@ -31,11 +38,12 @@ TEST(Program, TellsWrongUseFromBadInput) {
   expect_failure(2, "no input given; the model takes input f32[N,1,49,10]", "run " + model);
   expect_failure(1, "reading nofile.onnx: No such file", "inspect nofile.onnx");
   expect_failure(2, "unknown command 'optimise', expected one of inspect", "optimise " + model);
+  expect_failure(2, "; did you mean optimize?", "optimise " + model);
   expect_failure(2, "there is no kernel of that name", "bench --kernel conv1=none " + model);
   expect_failure(2, "memory budget of 10.0 KiB does not hold",
                  "inspect --memory-budget 10K " + model);
   expect_failure(1, "No such file", "inspect missing.onnx");
-  expect_failure(1, "", "inspect " + source + "/LICENSE");
+  expect_failure(1, "no ONNX model begins with '", "inspect " + source + "/LICENSE");
   expect_failure(1, "No such file", "eval " + model + " --data missing.toml");
 }
 

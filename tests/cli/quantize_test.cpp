@@ -89,6 +89,9 @@ TEST(Quantize, ListsWhatEachEncodingCosts) {
     EXPECT_EQ(row["tflite"], known) << name;
   }
   EXPECT_EQ(document[0]["bytes"].get<int>(), 4 * document[0]["elements"].get<int>());
+  const Outcome list = strata("quantize --list " + model);
+  expect_narrow(list.text);
+  EXPECT_EQ(list.text.find("…"), std::string::npos) << list.text;
 }
 
 TEST(Quantize, RefusesWhatCannotBe) {
@@ -99,6 +102,10 @@ TEST(Quantize, RefusesWhatCannotBe) {
                  "quantize --weights int4 -o " + output + ".onnx " + model);
   expect_failure(2, "no layer with weights is named nothing*",
                  "quantize --weights f16 --layers 'nothing*' -o " + output + ".onnx " + model);
+  expect_failure(2, "did you mean block1_dw, block1_pw or block2_dw?",
+                 "quantize --weights f16 --layers 'BLOCK*' -o " + output + ".onnx " + model);
+  expect_failure(2, "-o: there is no folder no/such",
+                 "quantize --weights f16 -o no/such/x.onnx " + model);
   expect_failure(2, "the name tells the format",
                  "quantize --weights f16 -o " + output + ".bin " + model);
   expect_failure(2, "-o FILE is missing", "quantize --weights f16 " + model);

@@ -37,6 +37,16 @@ TEST(table, fits_into_the_width_by_shortening) {
   EXPECT_NE(text.find("a/lo…node  "), std::string::npos) << text;
 }
 
+TEST(table, wraps_what_is_to_be_read_in_full) {
+  Table table({{.header = "name", .align = Align::left, .shrink = true, .least = 8, .wrap = true},
+               {.header = "n"}});
+  table.add_row({"all static_i8, precision bf16", "1"});
+  table.add_row({"short", "2"});
+  EXPECT_EQ(table.text({.width = 18}),
+            "name             n\n───────────────  ─\n"
+            "all static_i8,   1\nprecision bf16\nshort            2\n");
+}
+
 TEST(table, colour_changes_no_column) {
   const std::string plain = layers().text();
   std::string coloured = layers().text({.colour = true});

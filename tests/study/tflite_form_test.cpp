@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "strata/base/random.hpp"
@@ -13,6 +14,8 @@
 #include "strata/formats/save.hpp"
 #include "strata/ir/builder.hpp"
 #include "strata/ir/interpreter.hpp"
+#include "strata/ir/op.hpp"
+#include "strata/ir/passes/pipeline.hpp"
 #include "strata/runtime/session.hpp"
 
 namespace strata::study {
@@ -76,6 +79,20 @@ TEST(TfliteForm, NodesAreNamedAsTheUserNamesThem) {
     EXPECT_EQ(graph.node(*same).sources, node.sources);
   }
   EXPECT_GE(integers, 10u);
+}
+
+// What was fused for running, as in containers with packed weights, has a form all the same.
+TEST(TfliteForm, TakesFusionsApart) {
+  ir::Graph graph =
+      formats::load(std::filesystem::path(STRATA_SOURCE_DIR) / "demo/kws/kws_dscnn_fp32.onnx");
+  ir::optimize(graph);
+  const auto fused = [](const ir::Graph& of) {
+    return std::ranges::any_of(of.order(),
+                               [&](ir::NodeId id) { return of.node(id).op->name == "Fused"; });
+  };
+  ASSERT_TRUE(fused(graph));
+  EXPECT_FALSE(fused(sized_for_tflite(graph)));
+  EXPECT_FALSE(tflite_form(graph).bytes->empty());
 }
 
 TEST(TfliteForm, BindsSizes) {

@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -88,7 +89,42 @@ std::optional<ir::Cost> cost_of(const ir::Graph& graph, const ir::Node& node,
   }
 }
 
-std::vector<NodeFacts> gather_nodes(const ir::Graph& graph, const DimValues& dims) {
+/// Bytes of the parts when packed as files pack them: bits for types of fewer than eight.
+std::int64_t stored_bytes(const EncodedTensor& constant) {
+  std::int64_t bytes = 0;
+  for (const Tensor& part : constant.parts) {
+    bytes += (part.elements() * bits_of(part.dtype()) + 7) / 8;
+  }
+  return bytes;
+}
+
+/// Constants of types of fewer than eight bits, by name, with the bytes that they take in the file.
+/// Reading makes integers of eight bits of those that are computed with.
+using NarrowConstants = std::map<std::string, std::int64_t>;
+
+NarrowConstants narrow_constants(const ModelOptions& options) {
+  ModelOptions literal = options;
+  literal.literal = true;
+  const ir::Graph graph = literal.load();
+  NarrowConstants found;
+  for (std::uint32_t i = 0; i < graph.value_limit(); ++i) {
+    const ir::Value& value = graph.value(ir::ValueId(i));
+    if (!value.constant || !is_narrow(value.constant->dtype)) continue;
+    found.emplace(value.name, stored_bytes(*value.constant));
+  }
+  return found;
+}
+
+/// Whether the graph has quantized ops that stand for groups of the file's nodes.
+bool has_folded_groups(const ir::Graph& graph) {
+  return std::ranges::any_of(graph.order(), [&](ir::NodeId id) {
+    const ir::OpDef& op = *graph.node(id).op;
+    return std::ranges::count(op.attributes, "arithmetic", &ir::AttributeDef::name) != 0;
+  });
+}
+
+std::vector<NodeFacts> gather_nodes(const ir::Graph& graph, const DimValues& dims,
+                                    const NarrowConstants& narrow) {
   std::vector<NodeFacts> nodes;
   std::vector<char> counted(graph.value_limit());
   for (const ir::NodeId id : graph.order()) {
@@ -97,8 +133,11 @@ std::vector<NodeFacts> gather_nodes(const ir::Graph& graph, const DimValues& dim
     facts.cost = cost_of(graph, *facts.node, dims);
     for (const ir::ValueId input : facts.node->inputs) {
       if (!graph.is_constant(input) || counted[ir::index(input)]++) continue;
-      facts.parameters += graph.value(input).constant->shape.elements();
-      facts.parameter_bytes += graph.value(input).constant->size_bytes();
+      const ir::Value& value = graph.value(input);
+      const auto in_file = narrow.find(value.name);
+      facts.parameters += value.constant->shape.elements();
+      facts.parameter_bytes +=
+          in_file != narrow.end() ? in_file->second : stored_bytes(*value.constant);
     }
     nodes.push_back(facts);
   }
@@ -203,9 +242,9 @@ std::string count_or_dash(const std::optional<ir::Cost>& cost) {
 
 report::Table node_table(const ir::Graph& graph, const Facts& facts, const DimValues& dims) {
   using report::Align;
-  report::Table table({{"node", "", Align::left, true, 16},
+  report::Table table({{"node", "", Align::left, true, 12},
                        {"op", "", Align::left, true, 10},
-                       {"output", "", Align::left, true},
+                       {"output", "", Align::left, true, 20},
                        {"parameters", "", Align::right},
                        {"bytes", "", Align::right},
                        {"MACs", "", Align::right}});
@@ -405,7 +444,9 @@ void inspect(const Options& options) {
   const DimValues dims = runtime::typical_dims(graph, options.model.dim_values(graph));
   Facts facts;
   facts.file_bytes = std::int64_t(std::filesystem::file_size(options.model.path));
-  facts.nodes = gather_nodes(graph, dims);
+  const bool folded = !options.model.literal && has_folded_groups(graph);
+  facts.nodes =
+      gather_nodes(graph, dims, folded ? narrow_constants(options.model) : NarrowConstants());
   facts.total = add_up(facts.nodes);
   facts.choices = runtime::saved_choices(model.info.metadata);
   facts.packed.weights = model.packed.weights.size();

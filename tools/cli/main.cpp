@@ -1,12 +1,16 @@
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <new>
+#include <optional>
+#include <span>
 #include <sstream>
 
 #include "strata/base/error.hpp"
+#include "strata/base/similar.hpp"
 #include "strata/report/terminal.hpp"
 #include "strata/report/text.hpp"
 #include "tools/cli/command.hpp"
@@ -69,17 +73,42 @@ int report_error(std::string_view text, int code) {
 }
 
 /// CLI11 would only say that a command is missing.
-void refuse_unknown_command(const char* word) {
-  std::string known;
-  for (const Command* command : commands) {
-    if (command->name == word) return;
-    known += (known.empty() ? "" : ", ") + std::string(command->name);
+void refuse_unknown_command(std::optional<std::string_view> word) {
+  std::vector<std::string> names;
+  for (const Command* command : commands) names.emplace_back(command->name);
+  if (!word) {
+    fail(ErrorCode::usage, "a command is missing, expected one of {}; --help explains them",
+         fmt::join(names, ", "));
   }
-  fail(ErrorCode::usage, "unknown command '{}', expected one of {}", word, known);
+  if (std::ranges::count(names, *word) > 0) return;
+  std::vector<std::string> expected = names;
+  for (const char* option : {"-h", "--help", "--version"}) {
+    if (*word == option) return;
+    expected.emplace_back(option);
+  }
+  fail(ErrorCode::usage, "unknown {} '{}', expected one of {}{}",
+       word->starts_with('-') ? "option" : "command", *word, fmt::join(names, ", "),
+       suggestion(*word, expected));
+}
+
+/// An option that the command does not have, as "'--foo'; did you mean --for?"; CLI11 would name
+/// whatever it could not place. Empty if there is none.
+std::string unknown_option(const CLI::App& command, std::span<char* const> words) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  for (const std::string_view word : words) {
+    if (word == "--") break;
+    const std::string_view name = word.substr(0, word.find('='));
+    if (!name.starts_with("--") || std::ranges::count(names, name) > 0) continue;
+    return fmt::format("'{}'{}", name, suggestion(name, names));
+  }
+  return "";
 }
 
 int parse_and_run(int argc, char** argv) {
-  if (argc > 1 && argv[1][0] != '-') refuse_unknown_command(argv[1]);
+  refuse_unknown_command(argc > 1 ? std::optional<std::string_view>(argv[1]) : std::nullopt);
   CLI::App app(
       "Strata imports a trained network, shows where its time and memory go, runs it,\n"
       "and makes it smaller and faster for this machine.",
@@ -90,8 +119,9 @@ int parse_and_run(int argc, char** argv) {
   formatter->column_width(30);
   app.formatter(formatter);
   app.footer(
-      "Exit codes: 0 success, 1 bad input, 2 wrong usage (or a memory budget that does not "
-      "hold), 70 a defect in Strata, "
+      "Exit codes: 0 success, 1 bad input or one that the command can do nothing with ('compare': "
+      "the sides differ), 2 wrong usage (or a memory budget that does not hold), 70 a defect in "
+      "Strata, "
       "130 interrupted by Ctrl-C or SIGTERM (what was measured until then is printed; "
       "an interrupted 'optimize' that still delivers a model exits with 0). "
       "'strata COMMAND --help' explains a command.");
@@ -107,7 +137,11 @@ int parse_and_run(int argc, char** argv) {
       app.exit(error);
       return success;
     }
-    report_error(error.what(), bad_usage);
+    const std::vector<CLI::App*> parsed = app.get_subcommands();
+    const std::span<char* const> words(argv, std::size_t(argc));
+    const std::string unknown =
+        parsed.empty() ? "" : unknown_option(*parsed.front(), words.subspan(2));
+    report_error(unknown.empty() ? error.what() : "unknown option " + unknown, bad_usage);
     fmt::print(stderr, "Run with --help for usage.\n");
     return bad_usage;
   }

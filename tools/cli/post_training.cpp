@@ -172,6 +172,15 @@ std::vector<compress::LayerBits> PostTrainingFlags::read_layer_bits() const {
   return layers;
 }
 
+bool PostTrainingFlags::has_narrow_weights() const {
+  constexpr int narrow = 4;
+  const auto layers = read_layer_bits();
+  return given() && (weight_bits <= narrow ||
+                     std::ranges::any_of(layers, [](const compress::LayerBits& layer) {
+                       return layer.bits <= narrow;
+                     }));
+}
+
 void PostTrainingFlags::check() const {
   read_layer_bits();
   if (percentile && calibration != "percentile") {

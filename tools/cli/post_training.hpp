@@ -30,6 +30,7 @@ struct PostTrainingFlags {
 
   bool given() const { return !activations.empty(); }
   std::vector<compress::LayerBits> read_layer_bits() const;
+  bool has_narrow_weights() const;  ///< of at most 4 bits, in some layer
   /// Throws usage for what does not go together.
   void check() const;
   void add_to(CommandLine& command) const;

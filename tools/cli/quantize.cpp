@@ -20,6 +20,7 @@
 #include "strata/report/progress.hpp"
 #include "strata/report/table.hpp"
 #include "strata/report/text.hpp"
+#include "strata/study/model_evaluator.hpp"
 #include "strata/study/tflite_form.hpp"
 #include "tools/cli/command.hpp"
 #include "tools/cli/interrupt.hpp"
@@ -66,6 +67,7 @@ void check_output(const Options& options) {
          "what to do is missing: --weights ENCODING stores weights in fewer bits, --activations i8 "
          "--calibrate DATA computes on integers too");
   }
+  check_folder("-o", options.output);
   const auto format = formats::format_named(options.output);
   if (!format || format == Format::text) {
     fail(ErrorCode::usage, "{}: the name tells the format; accepted: *{}, *{}, *{}", options.output,
@@ -226,10 +228,8 @@ std::shared_ptr<const std::string> take_tflite_form(ir::Graph& graph, const Opti
 void save(const ir::Graph& graph, const std::string* tflite, const Options& options) {
   if (tflite) return write_file(options.output, *tflite);
   if (format_of(options) == Format::onnx) {
-    formats::SaveOptions save_options;
-    save_options.sources = true;
-    save_options.narrow_weights =
-        options.post_training.given() && options.post_training.weight_bits <= 4;
+    formats::SaveOptions save_options = study::file_options();
+    save_options.narrow_weights = options.post_training.has_narrow_weights();
     return formats::save_onnx(graph, options.output, save_options);
   }
   formats::ModelInfo info = formats::model_info(options.model.path);
@@ -247,11 +247,11 @@ void list_encodings(const ir::Graph& graph, const Options& options) {
     if (chosen[i]) layers.push_back(all[i]);
   }
   report::Table table({{"encoding", "", report::Align::left},
-                       {"bits a weight", ""},
+                       {"bits", ""},
                        {"SQNR", "dB"},
                        {"ONNX", "", report::Align::left},
                        {"TFLite", "", report::Align::left},
-                       {"what", "", report::Align::left, true}});
+                       {"what", "", report::Align::left, true, 16, true}});
   nlohmann::json document = nlohmann::json::array();
   for (const Encoding* encoding : all_encodings()) {
     std::int64_t bytes = 0, elements = 0;
@@ -302,7 +302,10 @@ std::string summary_text(std::span<const LayerChange> changes, const Options& op
     text += fmt::format("worst     {} as {}: {} dB\n", report::printable(c->layer.name),
                         c->after->name, decibels(c->sqnr_db));
   }
-  return text + written_text(options, file_before);
+  text += written_text(options, file_before);
+  return text +
+         "speed     products are computed on floats as before: the file is what gets smaller.\n"
+         "          'bench' measures it; --activations i8 --calibrate DATA computes on integers\n";
 }
 
 /// Before and after on --data, if given; nothing if interrupted. `calibrated`: prints of the items
@@ -443,7 +446,8 @@ std::function<ExitCode()> declare(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(0, 256));
   app.add_flag("--list", options->list,
-               "write nothing: try every encoding on the layers and print what each costs")
+               "write nothing: try every encoding on the layers and print what each costs, in bits "
+               "for each weight and in error")
       ->excludes("--weights")
       ->excludes("--activations")
       ->excludes("--calibrate")

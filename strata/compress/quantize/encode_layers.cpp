@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "strata/base/error.hpp"
+#include "strata/base/similar.hpp"
 
 namespace strata::compress {
 namespace {
@@ -67,8 +68,10 @@ std::vector<const Encoding*> choose_encodings(std::span<const WeightLayer> layer
       used = true;
     }
     if (!used) {
-      fail(ErrorCode::usage, "no layer with weights is named {}; there are {}", rule.pattern,
-           names_of(layers));
+      std::vector<std::string> names;
+      for (const WeightLayer& layer : layers) names.push_back(layer.name);
+      fail(ErrorCode::usage, "no layer with weights is named {}; there are {}{}", rule.pattern,
+           names_of(layers), suggestion(rule.pattern, names));
     }
   }
   return chosen;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "strata/base/error.hpp"
+#include "strata/base/similar.hpp"
 #include "strata/compress/cleaned.hpp"
 #include "strata/compress/quantize/equalize.hpp"
 #include "strata/compress/quantize/flatten.hpp"
@@ -96,7 +97,12 @@ void check_patterns(const PostTrainingOptions& options, const SharedGrids& share
     if (std::ranges::none_of(shared.units, [&](const Unit& unit) {
           return unit.weighted() && fits(layer.pattern, unit.name);
         })) {
-      fail(ErrorCode::usage, "no layer with weights is named {}", layer.pattern);
+      std::vector<std::string> names;
+      for (const Unit& unit : shared.units) {
+        if (unit.weighted()) names.push_back(unit.name);
+      }
+      fail(ErrorCode::usage, "no layer with weights is named {}{}", layer.pattern,
+           suggestion(layer.pattern, names));
     }
   }
 }
@@ -124,7 +130,8 @@ PostTraining quantize_post_training(Graph model, const data::Dataset& dataset,
   SharedGrids shared = share_grids(graph, find_units(graph, options.keep));
   check_patterns(options, shared);
   if (shared.units.empty()) {
-    fail(ErrorCode::usage, "nothing to quantize: no float Conv, Gemm, MatMul, Add, ... is left");
+    fail(ErrorCode::unsupported,
+         "nothing to quantize: no float Conv, Gemm, MatMul, Add, ... is left");
   }
   const Batches batches(graph, dataset, std::move(items));
   const Calibration calibration =

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "strata/base/error.hpp"
+#include "strata/base/similar.hpp"
 #include "strata/ir/op.hpp"
 #include "strata/ir/passes/channels.hpp"
 #include "strata/ir/passes/rewrite.hpp"
@@ -149,9 +150,13 @@ class Kept {
     return kept;
   }
 
-  void check() const {
+  void check(const Graph& graph) const {
     for (std::size_t i = 0; i < patterns_.size(); ++i) {
-      if (!used_[i]) fail(ErrorCode::usage, "no node is named {}", patterns_[i]);
+      if (used_[i]) continue;
+      std::vector<std::string> names;
+      for (const ir::NodeId id : graph.order()) names.push_back(graph.node(id).name);
+      fail(ErrorCode::usage, "no node is named {}{}", patterns_[i],
+           suggestion(patterns_[i], names));
     }
   }
 
@@ -204,7 +209,7 @@ std::vector<Unit> find_units(const Graph& graph, const std::vector<std::string>&
     }
     units.push_back(std::move(unit));
   }
-  kept.check();
+  kept.check(graph);
   return units;
 }
 
