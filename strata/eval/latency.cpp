@@ -1,8 +1,11 @@
 #include "strata/eval/latency.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <numeric>
 
 namespace strata::eval {
@@ -13,6 +16,9 @@ using Clock = std::chrono::steady_clock;
 double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
+
+/// Of all threads of this program.
+double processor_seconds() { return double(std::clock()) / double(CLOCKS_PER_SEC); }
 
 }  // namespace
 
@@ -29,13 +35,34 @@ Latency measure_latency(const std::function<double()>& timed_run, const LatencyO
   } while (since(start) < options.warm_up_s && !cancelled());
   std::vector<double> runs;
   start = Clock::now();
+  const double before = processor_seconds();
   while (int(runs.size()) < options.max_runs && !cancelled() &&
          (int(runs.size()) < options.min_runs || since(start) < options.seconds)) {
     runs.push_back(timed_run());
   }
+  const double spent = processor_seconds() - before, passed = since(start);
   Latency latency = summarize(std::move(runs));
   latency.cold = cold;
+  if (passed > 0) latency.processors = spent / passed;
   return latency;
+}
+
+std::optional<Warning> busy_warning(const Latency& latency, int threads) {
+  constexpr double waiting = 0.9;           // of one thread, which never waits for another
+  constexpr double spread = 1.5;            // of the 90th percentile over the median
+  constexpr double worth_telling_s = 0.05;  // shorter measurements are those of tests
+  if (latency.mean * double(latency.runs.size()) < worth_telling_s) return std::nullopt;
+  if (threads == 1 && latency.processors > 0 && latency.processors < waiting) {
+    return Warning{"busy_machine",
+                   fmt::format("the runs had a processor for only {:.0f} % of the time: other "
+                               "programs keep this machine busy, and times come out too long",
+                               100 * latency.processors)};
+  }
+  if (latency.p90 <= spread * latency.p50) return std::nullopt;
+  return Warning{"busy_machine",
+                 fmt::format("one run in ten took at least {:.1f} times the median: other programs "
+                             "seem to keep this machine busy, and times say little",
+                             latency.p90 / latency.p50)};
 }
 
 Latency summarize(std::vector<double> runs) {

@@ -2,9 +2,11 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "strata/eval/runner.hpp"
+#include "strata/eval/warnings.hpp"
 
 namespace strata::eval {
 
@@ -15,6 +17,9 @@ struct Latency {
   double fastest = 0;
   double mean = 0;
   double p50 = 0, p90 = 0, p99 = 0;
+  /// Time that processors spent on this program while the counted runs were made, over that which
+  /// passed; 0 where not known.
+  double processors = 0;
 };
 
 struct LatencyOptions {
@@ -31,6 +36,10 @@ Latency measure_latency(Runner& runner, const LatencyOptions& options = {});
 /// The same for anything that runs once and says how many seconds it took.
 Latency measure_latency(const std::function<double()>& timed_run,
                         const LatencyOptions& options = {});
+
+/// "busy_machine": the runs had to wait for a processor, or differ so much that something else was
+/// at work.
+std::optional<Warning> busy_warning(const Latency& latency, int threads);
 
 /// The figures of `runs`, cold aside.
 Latency summarize(std::vector<double> runs);

@@ -91,4 +91,13 @@ std::string format_ratio(double value) {
   return std::isfinite(value) ? three_digits(value) : no_number;
 }
 
+std::string TimeUnit::text(std::optional<double> value) const {
+  return value ? fmt::format("{:.2f}", *value / seconds) : "–";
+}
+
+TimeUnit time_unit(double largest_s) {
+  if (largest_s < 1e-3) return {1e-6, "µs"};
+  return largest_s < 10 ? TimeUnit{1e-3, "ms"} : TimeUnit{1, "s"};
+}
+
 }  // namespace strata::report

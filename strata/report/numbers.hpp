@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace strata::report {
@@ -22,5 +23,16 @@ std::string format_percent(double fraction, int decimals = 2);
 std::string format_points(double fraction, int decimals = 2);
 /// Three significant digits: "0.357", "12.4".
 std::string format_ratio(double value);
+
+/// One unit for a whole column, so that its figures can be compared at a glance.
+struct TimeUnit {
+  double seconds;
+  const char* name;
+
+  /// Two decimals, without the unit; "–" for nothing.
+  std::string text(std::optional<double> value) const;
+};
+/// Which suits a column whose largest time this is.
+TimeUnit time_unit(double largest_s);
 
 }  // namespace strata::report

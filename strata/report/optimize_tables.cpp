@@ -24,22 +24,7 @@ std::string count_cell(std::optional<double> value) {
   return value ? format_count(std::llround(*value)) : "–";
 }
 
-/// One unit for a whole column, so that its figures can be compared at a glance.
-struct TimeUnit {
-  double seconds;
-  const char* name;
-
-  std::string text(std::optional<double> value) const {
-    return value ? fmt::format("{:.2f}", *value / seconds) : "–";
-  }
-};
-
-TimeUnit unit_for(double largest_s) {
-  if (largest_s < 1e-3) return {1e-6, "µs"};
-  return largest_s < 10 ? TimeUnit{1e-3, "ms"} : TimeUnit{1, "s"};
-}
-
-/// The same for sizes; as optimize.js has it.
+/// One unit for a whole column of sizes; as optimize.js has it.
 struct ByteUnit {
   double bytes;
   const char* name;
@@ -61,7 +46,7 @@ ByteUnit memory_unit(const OptimizeDocument& document) {
 }
 
 TimeUnit latency_unit(const OptimizeDocument& document) {
-  return unit_for(document.baseline->latency_s.value);
+  return time_unit(document.baseline->latency_s.value);
 }
 
 std::string changes_cell(const Candidate& candidate) {
@@ -142,7 +127,7 @@ std::string source_line(const JsonView& layer) {
 struct LayerTotals {
   double seconds = 0, longest_s = 0, macs = 0, bytes = 0;
 
-  TimeUnit unit() const { return unit_for(longest_s); }
+  TimeUnit unit() const { return time_unit(longest_s); }
   ByteUnit byte_unit() const { return unit_for_bytes(bytes); }
 };
 

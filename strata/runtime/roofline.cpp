@@ -169,12 +169,14 @@ std::optional<Roofline> parse_roofline(std::string_view text, std::string_view k
   return in >> line && line == "end" ? std::optional(roofline) : std::nullopt;
 }
 
-Roofline cached_roofline(Isa isa, ThreadPool& pool, const std::filesystem::path& folder) {
+Roofline cached_roofline(Isa isa, ThreadPool& pool, const std::filesystem::path& folder,
+                         bool anew) {
   const std::string key = roofline_key(isa, pool.size());
   const std::filesystem::path file = folder / file_name(key);
   constexpr std::size_t limit = 4096;
   try {
-    if (const auto known = parse_roofline(read_file(file, limit), key)) return *known;
+    const auto known = anew ? std::nullopt : parse_roofline(read_file(file, limit), key);
+    if (known) return *known;
   } catch (const Error&) {
     // Not there yet, or not readable: measured anew.
   }

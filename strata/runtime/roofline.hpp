@@ -37,9 +37,10 @@ std::string roofline_key(Isa isa, int threads);
 std::string to_text(const Roofline& roofline, std::string_view key);
 std::optional<Roofline> parse_roofline(std::string_view text, std::string_view key);
 
-/// From a file in this folder, or else measured and written there (aside, then renamed). A folder
-/// that cannot be written is a warning in the log.
-Roofline cached_roofline(Isa isa, ThreadPool& pool, const std::filesystem::path& folder);
+/// From a file in this folder, or else (or `anew`) measured and written there (aside, then
+/// renamed). A folder that cannot be written is a warning in the log.
+Roofline cached_roofline(Isa isa, ThreadPool& pool, const std::filesystem::path& folder,
+                         bool anew = false);
 
 /// $XDG_CACHE_HOME/strata or ~/.cache/strata (XDG base directory specification); empty if neither
 /// is known.

@@ -137,6 +137,7 @@ class Job {
     if (outcome_.delivered()) {
       judge(evaluator);
       outcome_.interrupted = is_interrupted();
+      tell_stage("timing the layers of the chosen version");
       outcome_.layers = describe_layers(evaluator, outcome_.search, layer_seconds());
       tell_slow_integers();
       tell_unsaid();
@@ -149,6 +150,9 @@ class Job {
 
  private:
   bool is_interrupted() const { return interrupted_ && interrupted_(); }
+  void tell_stage(std::string_view what) const {
+    if (observer_.search.stage) observer_.search.stage(what);
+  }
   bool is_late() const {
     return is_interrupted() || (options_.time_s && watch_.seconds() > *options_.time_s);
   }
@@ -182,6 +186,7 @@ class Job {
   void take_records(ModelEvaluator& evaluator) {
     if (options_.time_s) {
       const double limit = *options_.time_s;
+      tell_stage("finding out how many records fit the time");
       const double per_record = evaluator.seconds_per_record(interrupted_);
       evaluator.keep_records(
           affordable_records(candidate_share * limit, per_record, least_search_records));

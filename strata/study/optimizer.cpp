@@ -93,8 +93,13 @@ class Search {
     return chosen ? *chosen : default_candidate();
   }
 
+  void tell_stage(std::string_view what) const {
+    if (observer_.stage) observer_.stage(what);
+  }
+
   /// False if interrupted.
   bool measure_default() {
+    tell_stage("measuring the model as given");
     const auto measured = evaluator_.measure({}, 1, options_.interrupted);
     if (!measured) return false;
     if (measured->failed()) fail(ErrorCode::unsupported, "{}", measured->failure);
@@ -234,6 +239,7 @@ class Search {
                search_until});
     base = best().configuration;
     if (stopped(search_until)) return;
+    tell_stage("timing layers on integers against floats");
     const std::vector<std::string> slow = evaluator_.slow_integers(base, until(search_until));
     run_stage({"floats", "exhaustive_per_parameter", float_knobs(space_, slow), base, latency_index,
                search_until});
@@ -242,6 +248,7 @@ class Search {
   /// What measurements within the plan let expect something of: all of it together, then each
   /// alone.
   std::vector<Knob> timed_kernel_knobs(const Configuration& configuration) {
+    tell_stage("timing the kernels that could run each node");
     const auto nodes = evaluator_.timed_kernels(configuration, until(search_until));
     std::vector<Knob> knobs = joint_kernel_knob(nodes);
     std::ranges::move(kernel_knobs(nodes), std::back_inserter(knobs));

@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "strata/study/choice.hpp"
@@ -42,6 +43,8 @@ struct SearchEstimate {
 
 /// What a caller may want to show.
 struct SearchObserver {
+  /// Before something that takes a while, in words: "timing kernels".
+  std::function<void(std::string_view)> stage;
   std::function<void(const SearchEstimate&)> planned;
   /// After each measurement; `on_front`: nothing measured so far dominates it.
   std::function<void(const Candidate&, bool on_front)> measured;

@@ -21,6 +21,7 @@ TEST(Bench, ReportsFiguresAndChoices) {
     EXPECT_FALSE(apart["reason"].get<std::string>().empty());
   }
   EXPECT_EQ(document["clock"], "wall");
+  EXPECT_TRUE(document["warnings"].is_array());
   EXPECT_EQ(document["interrupted"], false);
   EXPECT_FALSE(document["device"]["fingerprint"].get<std::string>().empty());
   EXPECT_EQ(document["command"], "strata bench " + model + " --seconds 0 --explain --json");

@@ -214,6 +214,23 @@ TEST(Latency, QuantilesInterpolate) {
   EXPECT_EQ(latency.mean, 50);
 }
 
+TEST(Latency, TellsOfABusyMachine) {
+  Latency even = summarize(std::vector<double>(100, 0.01));
+  EXPECT_FALSE(busy_warning(even, 1));  // nothing known of processors
+  even.processors = 0.99;
+  EXPECT_FALSE(busy_warning(even, 1));
+  even.processors = 0.45;
+  ASSERT_TRUE(busy_warning(even, 1));
+  EXPECT_NE(busy_warning(even, 1)->text.find("for only 45 % of the time"), std::string::npos);
+  EXPECT_FALSE(busy_warning(even, 2));  // threads that wait for each other
+  std::vector<double> uneven(100, 0.01);
+  std::fill(uneven.begin(), uneven.begin() + 20, 0.03);
+  ASSERT_TRUE(busy_warning(summarize(uneven), 2));
+  EXPECT_NE(busy_warning(summarize(uneven), 2)->text.find("3.0 times the median"),
+            std::string::npos);
+  EXPECT_FALSE(busy_warning(Latency(), 1));
+}
+
 TEST(Latency, CountsRunsAndStops) {
   const auto program = make_program({Dim(1), Dim(features)});
   Runner runner(runtime::Binding::bind(program, {}), std::make_shared<ThreadPool>(1));

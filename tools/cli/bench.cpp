@@ -90,6 +90,7 @@ struct Measured {
   std::vector<eval::Counted> counted;
   int counted_runs = 0;
   bool interrupted = false;
+  std::vector<eval::Warning> warnings;
   runtime::SavedChoices choices;      // of the file, unless ignored
   std::optional<std::size_t> mapped;  // packed weights used where they lie in the file
 };
@@ -217,6 +218,7 @@ void print_json(const Options& options, const Measured& measured) {
                    {"segments", measured.segments ? json(measured.segments) : json()},
                    {"dims", json::object()}};
   for (const auto& [symbol, value] : measured.dims.items()) document["dims"][symbol] = value;
+  document["warnings"] = describe(measured.warnings);
   if (options.counters) document["counters"] = counters_json(measured);
   if (options.explain) {
     document["steps"] = steps_json(measured);
@@ -277,20 +279,30 @@ std::string integers_text(const runtime::Program& program) {
                      twins.size(), losing, text);
 }
 
+/// The longest time that a table of steps shows.
+double longest_step(const Measured& measured) {
+  double longest = 0;
+  for (const double seconds : measured.step_seconds) longest = std::max(longest, seconds);
+  for (const runtime::Program* program : measured.programs) {
+    for (const runtime::Step& step : program->steps()) longest = std::max(longest, step.estimate);
+  }
+  return longest;
+}
+
 void print_steps(const Measured& measured, bool each) {
+  const report::TimeUnit unit = report::time_unit(longest_step(measured));
   report::Table table({{"step", "", report::Align::left, true, 20},
                        {"op", "", report::Align::left, true, 10},
                        {"kernel", "", report::Align::left, true, 12},
                        {"weights"},
-                       {"time"},
+                       {"time", unit.name},
                        {"modelled"}});
   std::size_t at = 0;
   for (const runtime::Program* program : measured.programs) {
     for (const runtime::Step& step : program->steps()) {
       const bool timed = at < measured.step_seconds.size();
       table.add_row({step.name, step.op, std::string(step.row->name), step.weights,
-                     timed ? report::format_seconds(measured.step_seconds[at]) : "–",
-                     report::format_seconds(step.estimate)});
+                     timed ? unit.text(measured.step_seconds[at]) : "–", unit.text(step.estimate)});
       ++at;
     }
   }
@@ -368,6 +380,15 @@ void print_text(const Options& options, const Measured& measured) {
   if (options.explain) print_steps(measured, options.explain_each);
 }
 
+/// Times of doing nothing would pass for good ones.
+void expect_work(const ir::Graph& graph, const DimValues& dims) {
+  const bool idle = std::ranges::all_of(graph.inputs, [&](ir::ValueId id) {
+    return evaluate(graph.value(id).type.shape, dims).elements() == 0;
+  });
+  if (!idle || graph.inputs.empty()) return;
+  fail(ErrorCode::usage, "with these sizes every input is empty, and nothing is left to measure");
+}
+
 /// Runs the model on one set of inputs again and again.
 class Bench {
  public:
@@ -382,6 +403,7 @@ class Bench {
     const ir::Graph& graph = model.graph;
     measured_.set_up.load = watch.lap();
     measured_.dims = runtime::typical_dims(graph, options_.model.dim_values(graph));
+    expect_work(graph, measured_.dims);
     const runtime::SessionOptions session_options =
         options_.plan.session_for(model, measured_.dims);
     measured_.isa = session_options.target.isa;
@@ -472,6 +494,9 @@ class Bench {
     latency_options.seconds = options_.seconds;
     latency_options.cancel = stop_ = &watch_interrupts();
     measured_.latency = eval::measure_latency(timed_run, latency_options);
+    if (const auto busy = eval::busy_warning(measured_.latency, measured_.threads)) {
+      measured_.warnings.push_back(*busy);
+    }
     if (!counters_ || measured_.latency.runs.empty()) return;
     // As many runs as fit half the time that was asked for.
     const double most = options_.seconds / 2 / std::max(measured_.latency.mean, 1e-9);
@@ -489,6 +514,7 @@ class Bench {
 ExitCode bench(const Options& options) {
   Bench measurement(options);
   const Measured measured = measurement.measure();
+  warn(measured.warnings);
   if (options.json) {
     print_json(options, measured);
   } else {

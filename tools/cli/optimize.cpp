@@ -112,16 +112,9 @@ std::string command_of(const Options& options) {
 void check_outputs(const study::OptimizeOptions& job) {
   const std::pair<const char*, std::filesystem::path> files[] = {
       {"MODEL", job.model}, {"-o", job.output}, {"--report", job.report}, {"--front", job.front}};
-  std::error_code ignored;
   for (std::size_t i = 1; i < std::size(files); ++i) {
     const auto& [option, path] = files[i];
-    const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-    if (!std::filesystem::is_directory(folder, ignored)) {
-      fail(ErrorCode::usage, "{}: there is no folder {}", option, folder.string());
-    }
-    if (std::filesystem::is_directory(path, ignored)) {
-      fail(ErrorCode::usage, "{}: {} is a folder, a file expected", option, path.string());
-    }
+    check_folder(option, path);
     for (std::size_t j = 0; j < i; ++j) {
       if (same_file(path, files[j].second)) {
         fail(ErrorCode::usage, "{} and {} are the same file, {}", files[j].first, option,
@@ -208,6 +201,7 @@ class Watcher {
     study::OptimizeObserver observer;
     observer.started = [this](const study::OptimizeStart& start) { tell_start(start); };
     observer.warned = [](const eval::Warning& warning) { warn(warning.text); };
+    observer.search.stage = [this](std::string_view what) { say(std::string(what)); };
     observer.search.planned = [this](const study::SearchEstimate& estimate) { begin(estimate); };
     observer.search.measured = [this](const study::Candidate& candidate, bool on_front) {
       if (bar_) bar_->advance();
@@ -278,7 +272,7 @@ class Watcher {
 };
 
 void print_front(const study::OptimizeOutcome& outcome) {
-  report::Table table({{"candidate", "", report::Align::left, true},
+  report::Table table({{"candidate", "", report::Align::left, true, 16, true},
                        {"accuracy"},
                        {"× given"},
                        {"latency"},

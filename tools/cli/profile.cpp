@@ -38,6 +38,7 @@ struct Options {
   double seconds = 1.0;
   std::string json_file, trace_file, html_file;
   bool memory = false;
+  bool roofline = false;
 };
 
 std::string command_of(const Options& options) {
@@ -48,7 +49,7 @@ std::string command_of(const Options& options) {
   options.input.add_to(command);
   command.option("--seconds", fmt::format("{}", options.seconds)).flag("--memory", options.memory);
   command.option("--json", options.json_file).option("--trace", options.trace_file);
-  command.option("--html", options.html_file);
+  command.option("--html", options.html_file).flag("--roofline", options.roofline);
   return command.text();
 }
 
@@ -76,10 +77,12 @@ std::string bound_of(const json& step) {
 
 void print_steps(const json& document) {
   using report::Align;
+  const double run = document["run_s"];
+  const report::TimeUnit unit = report::time_unit(run);
   report::Table table({{"#", "", Align::right},
                        {"step", "", Align::left, true, 20},
                        {"kernel", "", Align::left, true, 10},
-                       {"time"},
+                       {"time", unit.name},
                        {"share", "", Align::right},
                        {"GFLOP/s"},
                        {"GB/s"},
@@ -93,13 +96,11 @@ void print_steps(const json& document) {
     if (!step["beyond_bound"].is_null())
       notes[bound.substr(bound.size() - 1)] = step["beyond_bound"];
     table.add_row({std::to_string(number), step["name"].get<std::string>(),
-                   kernel_of(document, step), format_seconds(step["time_s"]),
-                   percent(step["share"]), giga(step["flops_per_s"]), giga(step["bytes_per_s"]),
-                   bound});
+                   kernel_of(document, step), unit.text(step["time_s"]), percent(step["share"]),
+                   giga(step["flops_per_s"]), giga(step["bytes_per_s"]), bound});
   }
-  const double run = document["run_s"];
   const auto rest = [&](const char* name, double seconds) {
-    table.add_row({"", name, "", format_seconds(seconds), percent(run > 0 ? seconds / run : 0)});
+    table.add_row({"", name, "", unit.text(seconds), percent(run > 0 ? seconds / run : 0)});
   };
   table.add_rule();
   rest("copies of results", document["finish_s"]);
@@ -288,7 +289,8 @@ ExitCode profile(const Options& options) {
   }
   const auto pool = std::make_shared<ThreadPool>(session->threads());
   const Isa isa = binding->program().target().isa;
-  const runtime::Roofline roofline = runtime::cached_roofline(isa, *pool, runtime::cache_folder());
+  const runtime::Roofline roofline =
+      runtime::cached_roofline(isa, *pool, runtime::cache_folder(), options.roofline);
 
   eval::Runner runner(binding, pool, inputs);
   runtime::ProfileOptions profile_options;
@@ -325,6 +327,8 @@ std::function<ExitCode()> declare(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 3600.0));
   app.add_flag("--memory", options->memory, "also list which value lies where in the arena");
+  app.add_flag("--roofline", options->roofline,
+               "measure again what the machine can do at best, as after a time when it was busy");
   app.add_option("--json", options->json_file,
                  "write all figures; '-': to the output, instead of "
                  "the table")
@@ -339,7 +343,8 @@ std::function<ExitCode()> declare(CLI::App& app) {
       "Runs are timed in pairs, as they are and step by step; what reading the clock takes "
       "is taken off, so that steps, gaps and copies add up to the run. 'bound' is the share "
       "of a step's time that this machine needs at least for its arithmetic in f32 and its "
-      "bytes (roofline; measured once, kept in ~/.cache/strata); '–': it has no such bound.\n"
+      "bytes (roofline; measured once, kept in ~/.cache/strata, --roofline measures again); '–': "
+      "it has no such bound.\n"
       "All times are wall time. docs/profile.md explains the figures. Ctrl-C ends early with\n"
       "what was measured.");
   return [options] { return profile(*options); };
