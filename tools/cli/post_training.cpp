@@ -245,7 +245,8 @@ void add_post_training_options(CLI::App& app, PostTrainingFlags& flags) {
             ->expected(1)
             ->take_all());
   needs(app.add_flag("--equalize", flags.equalize,
-                     "first scale up channels of small numbers, as layers that read them allow"));
+                     "first scale the channels between layers so that rounding loses least, in "
+                     "activations and in the weights that read them"));
   needs(app.add_flag("--bias-correction", flags.bias_correction,
                      "let biases take over what quantizing shifts the means by"));
   needs(app.add_flag("--reconstruct", flags.reconstruct,
