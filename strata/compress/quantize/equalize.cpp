@@ -127,7 +127,7 @@ void add_reader(const Graph& graph, const Joint& joint, const Joint::Reader& rea
       continue;
     }
     const auto c = std::size_t(channel);
-    FactorProblem::Weights& weights = outputs[output].try_emplace(c, c, 0.0, 0.0).first->second;
+    FactorProblem::Weights& weights = outputs[output].insert({c, {c, 0.0, 0.0}}).first->second;
     weights.largest = std::max(weights.largest, magnitude);
     ++weights.count;
     problem.squares[c] += magnitude * magnitude;

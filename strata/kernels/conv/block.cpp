@@ -220,7 +220,7 @@ struct Block {
   }
 };
 
-constexpr std::array rows{
+constexpr std::array block_rows{
     row_of<Block>("conv_f32_block_avx512", ProblemKind::conv, Isa::avx512),
     row_of<Block>("conv_f32_block_avx2", ProblemKind::conv, Isa::avx2),
     row_of<Block>("conv_f32_block_baseline", ProblemKind::conv, Isa::baseline),
@@ -281,10 +281,10 @@ const char* rejects_as_stage(const Row& row, const ConvProblem& p) {
 }
 
 const Row& conv_block_row(Isa isa) {
-  for (const Row& row : rows) {
+  for (const Row& row : block_rows) {
     if (has_isa(isa, row.isa)) return row;
   }
-  return rows.back();
+  return block_rows.back();
 }
 
 }  // namespace strata::kernels
