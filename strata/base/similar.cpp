@@ -38,20 +38,23 @@ std::vector<std::string> similar_names(std::string_view word, std::span<const st
   constexpr std::size_t longest = 64;  // more is no slip of the fingers
   const std::string wanted = folded(word);
   if (wanted.empty() || wanted.size() > longest) return {};
-  std::vector<std::pair<std::size_t, std::string>> found;  // how far, name
-  for (const std::string& name : names) {
-    const std::string text = folded(name);
+  struct Found {
+    std::size_t far, at;
+  };
+  std::vector<Found> found;
+  for (std::size_t at = 0; at < names.size(); ++at) {
+    const std::string text = folded(names[at]);
     if (text.find(wanted) != std::string::npos) {
-      found.emplace_back(0, name);
+      found.push_back({0, at});
     } else if (text.size() <= longest) {
       const std::size_t far = distance(wanted, text);
-      if (3 * far <= std::max(wanted.size(), text.size())) found.emplace_back(far, name);
+      if (3 * far <= std::max(wanted.size(), text.size())) found.push_back({far, at});
     }
   }
-  std::ranges::stable_sort(found, {}, &std::pair<std::size_t, std::string>::first);
+  std::ranges::sort(found, {}, [](const Found& of) { return std::pair(of.far, of.at); });
   if (found.size() > most) found.resize(most);
   std::vector<std::string> result;
-  for (auto& [far, name] : found) result.push_back(std::move(name));
+  for (const Found& of : found) result.push_back(names[of.at]);
   return result;
 }
 

@@ -39,10 +39,10 @@ class SideBisection {
 
   Blame find() {
     const Comparison whole = against_plain(side_, "as it is");
-    if (whole.agree) return {};
+    if (whole.agree()) return {};
     Side passes_only = plain_;
     passes_only.passes = passes_that_run();
-    if (!against_plain(passes_only, "its passes, reference kernels").agree) return find_pass();
+    if (!against_plain(passes_only, "its passes, reference kernels").agree()) return find_pass();
     return find_kernel(whole);
   }
 
@@ -68,7 +68,7 @@ class SideBisection {
       prefix.passes.assign(passes.begin(), passes.begin() + std::ptrdiff_t(count));
       const auto trial = fmt::format("passes up to {}", passes[count - 1]->name);
       Comparison comparison = against_plain(prefix, trial);
-      const bool differ = !comparison.agree;
+      const bool differ = !comparison.agree();
       if (differ) shown = std::move(comparison);
       return differ;
     };
@@ -108,7 +108,7 @@ class SideBisection {
   Blame find_kernel(const Comparison& whole) const {
     const std::vector<const kernels::Row*> rows = rows_in_use();
     const auto agrees = [&](std::span<const kernels::Row* const> out, const std::string& trial) {
-      return against_plain(without(out), trial).agree;
+      return against_plain(without(out), trial).agree();
     };
     const std::string node = node_of(whole);
     const std::string shown = whole.first() ? whole.first()->kernel_b : std::string();
@@ -154,7 +154,7 @@ class ModelBlame {
 
   Blame find() const {
     const Comparison comparison = differing(a_, b_, "both models, plain");
-    if (comparison.agree) return undecided(comparison);
+    if (comparison.agreement != Agreement::differ) return undecided(comparison);
     const std::string node = node_of(comparison);
     std::string constant = guilty_constant(a_, b_, node);
     if (constant.empty()) constant = guilty_constant(folded(a_), folded(b_), node);
@@ -169,13 +169,16 @@ class ModelBlame {
   }
 
  private:
-  /// Each side is true to its model, and the models agree where they can be held together.
+  /// Each side is true to its model, and no result that is matched differs by more than rounding.
   static Blame undecided(const Comparison& comparison) {
     const std::size_t matched = comparison.layers.size();
     Blame blame;
     blame.reason = fmt::format(
-        "each side computes what its own model says, and the models, plain, agree within rounding; "
-        "{} of {} results could be matched by name, {}",
+        "each side computes what its own model says, and {}; {} of {} results could be matched by "
+        "name, {}",
+        comparison.agree() ? "the models, plain, agree within rounding"
+                           : "so many steps lie between results that are matched that rounding "
+                             "could explain any difference of the models",
         matched, matched + comparison.unmatched,
         matched == 0 ? "so that no more can be said than of the outputs"
                      : "and of what lies between them no more can be said");

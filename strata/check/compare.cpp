@@ -171,14 +171,16 @@ class Comparer {
     const auto judge = [&](std::size_t match, const Tensor& value, double error,
                            runtime::StepResult& result, std::size_t k) {
       const Difference difference = measure(values_[match], value);
-      if (!result_.layers[match].judge(difference, error + errors_[match])) result_.agree = false;
+      if (!result_.layers[match].judge(difference, error + errors_[match])) {
+        result_.note(Agreement::differ);
+      }
       result.write(k, values_[match]);
     };
     const std::vector<Tensor> outputs = follow(b_, inputs, rounding, of_b_, judge);
     // Outputs that are no matched results: what no layer could answer for.
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const double tolerance = rounding.error(b_.graph().outputs[i]) + output_errors_[i];
-      if (measure(outputs_a[i], outputs[i]).max_abs > tolerance) result_.agree = false;
+      result_.judge_output(measure(outputs_a[i], outputs[i]), tolerance);
     }
   }
 
@@ -244,6 +246,16 @@ std::vector<Tensor> reordered_inputs(const ir::Graph& from, const ir::Graph& to,
     list.push_back(inputs[at]);
   }
   return list;
+}
+
+void Comparison::judge_output(const Difference& difference, double allowed) {
+  // Smaller ones agree whatever rounding could have done.
+  constexpr double worth_asking = 0.01;
+  if (!(difference.max_abs <= allowed)) {
+    note(Agreement::differ);
+  } else if (allowed >= difference.max_measure && difference.relative() > worth_asking) {
+    note(Agreement::undecided);
+  }
 }
 
 const Layer* Comparison::first() const {

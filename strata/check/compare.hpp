@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,14 +31,27 @@ struct OutputDifference {
   TopAgreement top;
 };
 
+/// Ordered: the last that holds of any result is that of all.
+enum class Agreement {
+  agree,
+  undecided,  ///< rounding could explain all of an output, so that it explains nothing
+  differ
+};
+
 /// How B differs from A, over all runs.
 struct Comparison {
   std::vector<OutputDifference> outputs;
   std::vector<Layer> layers;  ///< matched by provenance, in the order in which B runs them
   std::size_t unmatched = 0;  ///< results of B that stand for nothing in A
   std::size_t runs = 0;
-  /// Of no layer and no output is the difference beyond rounding.
-  bool agree = true;
+  /// Whether no layer and no output differs by more than rounding explains.
+  Agreement agreement = Agreement::agree;
+
+  bool agree() const { return agreement == Agreement::agree; }
+  void note(Agreement of) { agreement = std::max(agreement, of); }
+  /// Takes an output of a run into account, of whose difference so much is explained by what no
+  /// matched result answers for.
+  void judge_output(const Difference& difference, double allowed);
 
   /// The first layer that is beyond rounding; null if there is none.
   const Layer* first() const;

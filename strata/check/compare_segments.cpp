@@ -248,16 +248,17 @@ class SegmentComparer {
       if (!kept) return false;
       const Difference difference = measure(kept->value, event.value);
       if (!layer_of(event, *kept).judge(difference, event.error + kept->error)) {
-        result_.agree = false;
+        result_.note(Agreement::differ);
       }
       event.result.write(event.k, kept->value);
       return true;
     });
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const double tolerance = follow_b_.error(outputs[i]) + output_errors_[i];
-      if (outputs[i].shape() != expected[i].shape() ||
-          measure(expected[i], outputs[i]).max_abs > tolerance) {
-        result_.agree = false;
+      if (outputs[i].shape() == expected[i].shape()) {
+        result_.judge_output(measure(expected[i], outputs[i]), tolerance);
+      } else {
+        result_.note(Agreement::differ);
       }
     }
   }

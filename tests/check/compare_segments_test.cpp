@@ -68,7 +68,7 @@ const Layer* layer_of(const Comparison& comparison, std::string_view node) {
 
 TEST(CompareSegments, AModelAgreesWithItsPlainMeaning) {
   const Comparison comparison = compare(plain(healthy()), healthy(), some_inputs());
-  EXPECT_TRUE(comparison.agree);
+  EXPECT_TRUE(comparison.agree());
   EXPECT_EQ(comparison.first(), nullptr);
   EXPECT_EQ(comparison.runs, 2u);
   EXPECT_EQ(comparison.outputs.size(), 2u);
@@ -86,7 +86,7 @@ TEST(CompareSegments, AFaultInABodyIsFoundByItsName) {
   body->value(u).constant = EncodedTensor(weights);
   loop.attributes.set("body", ir::Subgraph(body));
   const Comparison comparison = compare(healthy(), faulty, some_inputs());
-  EXPECT_FALSE(comparison.agree);
+  EXPECT_FALSE(comparison.agree());
   ASSERT_NE(comparison.first(), nullptr);
   const ir::Sources& sources = comparison.first()->sources;
   EXPECT_TRUE(comparison.first()->node == "of_state" ||
@@ -120,7 +120,7 @@ TEST(CompareSegments, OneSideMayHaveOnePlan) {
   b.graph = open;
   const std::vector<std::vector<Tensor>> inputs = {{random_tensor({4}, 5)}};
   const Comparison comparison = compare(a, b, inputs);
-  EXPECT_TRUE(comparison.agree);
+  EXPECT_TRUE(comparison.agree());
   EXPECT_NE(layer_of(comparison, "grow"), nullptr);
 }
 

@@ -61,7 +61,7 @@ const char* faulty_run(const kernels::Args& args, int phase, std::int64_t begin,
 TEST(Compare, AModelAgreesWithItsPlainMeaning) {
   const Side side = healthy();
   const Comparison comparison = compare(plain(side), side, some_inputs());
-  EXPECT_TRUE(comparison.agree);
+  EXPECT_TRUE(comparison.agree());
   EXPECT_EQ(comparison.first(), nullptr);
   EXPECT_EQ(comparison.runs, 2u);
   EXPECT_GE(comparison.layers.size(), 8u);
@@ -75,12 +75,32 @@ TEST(Compare, AModelAgreesWithItsPlainMeaning) {
 TEST(Compare, InstructionSetsAgree) {
   Side other = healthy();
   other.target.isa = Isa::baseline;
-  EXPECT_TRUE(compare(healthy(), other, some_inputs()).agree);
+  EXPECT_TRUE(compare(healthy(), other, some_inputs()).agree());
+}
+
+TEST(Compare, RoundingThatExplainsEverythingDecidesNothing) {
+  const Difference half{.max_abs = 0.5, .max_measure = 1},
+      little{.max_abs = 0.005, .max_measure = 1};
+  const auto judged = [](const Difference& difference, double allowed) {
+    Comparison comparison;
+    comparison.judge_output(difference, allowed);
+    return comparison.agreement;
+  };
+  EXPECT_EQ(judged(half, 0.4), Agreement::differ);
+  EXPECT_EQ(judged(half, 0.9), Agreement::agree);
+  EXPECT_EQ(judged(half, 1), Agreement::undecided);
+  EXPECT_EQ(judged(little, 1), Agreement::agree);
+  EXPECT_EQ(judged({.max_abs = std::numeric_limits<double>::quiet_NaN()}, 1), Agreement::differ);
+  Comparison all;
+  all.judge_output(half, 1);
+  all.judge_output(half, 0.4);
+  all.judge_output(little, 1);
+  EXPECT_EQ(all.agreement, Agreement::differ);
 }
 
 TEST(Compare, ASideEqualsItself) {
   const Comparison comparison = compare(healthy(), healthy(), some_inputs());
-  EXPECT_TRUE(comparison.agree);
+  EXPECT_TRUE(comparison.agree());
   EXPECT_EQ(comparison.outputs[0].difference.max_abs, 0);
   EXPECT_EQ(comparison.outputs[0].difference.sqnr_db(), std::numeric_limits<double>::infinity());
   for (const Layer& layer : comparison.layers) EXPECT_EQ(layer.local.max_abs, 0) << layer.node;
@@ -93,7 +113,7 @@ TEST(Compare, OneWeightIsFoundByTheNameOfItsNode) {
   const std::string weight = other.graph.value(other.graph.node(node).inputs[1]).name;
   plant_in_weight(other.graph, node, 11);
   const Comparison comparison = compare(healthy(), other, some_inputs());
-  EXPECT_FALSE(comparison.agree);
+  EXPECT_FALSE(comparison.agree());
   // The only fault: what comes after it gets A's values and is right.
   const auto wrong = std::ranges::count(comparison.layers, true, &Layer::diverges);
   EXPECT_EQ(wrong, 1);
@@ -110,7 +130,7 @@ TEST(Compare, APassIsFoundByName) {
   const ir::Graph graph = healthy().graph;
   const std::string name = graph.node(nth(graph, "Conv", 3)).name;
   const Comparison comparison = compare(healthy(), other, some_inputs());
-  EXPECT_FALSE(comparison.agree);
+  EXPECT_FALSE(comparison.agree());
   std::vector<std::string> trials;
   const Blame blame = bisect(healthy(), other, some_inputs(),
                              [&](const std::string& trial) { trials.push_back(trial); });
@@ -140,7 +160,7 @@ TEST(Compare, AKernelIsFoundByName) {
   Side other = healthy();
   other.target.rows.insert(other.target.rows.begin(), &faulty);
   const Comparison comparison = compare(sound, other, some_inputs());
-  ASSERT_FALSE(comparison.agree);
+  ASSERT_FALSE(comparison.agree());
   ASSERT_NE(comparison.first(), nullptr);
   EXPECT_EQ(comparison.first()->kernel_b, "conv2d_f32_faulty");
   const Blame blame = bisect(sound, other, some_inputs());
@@ -168,7 +188,7 @@ TEST(Compare, FoldingIsNotBlamed) {
   ir::infer_types(b.graph);
   ir::run_passes(b.graph, ir::all_passes(), {.off = {"fuse"}});
   const std::vector<std::vector<Tensor>> inputs{{random_tensor({1, 3, 9, 9}, 5)}};
-  EXPECT_TRUE(compare(a, b, inputs).agree);
+  EXPECT_TRUE(compare(a, b, inputs).agree());
 
   // All weights differ by the folding; the fault is in the bias.
   const ir::NodeId folded = nth(b.graph, "Conv", 0);

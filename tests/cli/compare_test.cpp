@@ -64,6 +64,7 @@ TEST(Compare, SaysWhyNothingIsToBlame) {
   const bool found = text.find("to blame: nothing") == std::string::npos;
   EXPECT_NE(text.find(found ? "to blame: " : "results could be matched by name"), std::string::npos)
       << outcome.text;
+  EXPECT_EQ(text.find("agree within rounding"), std::string::npos) << outcome.text;
 }
 
 }  // namespace

@@ -10,24 +10,28 @@
 namespace strata::compress {
 namespace {
 
-constexpr double finest = 1e9;  // levels: no noise from that side
+constexpr double finest = 1e12;  // levels: no noise from that side
 
 /// One output that reads two channels of equal numbers by these weights.
 FactorProblem two_channels(double first, double second) {
   FactorProblem problem;
-  problem.largest = {1, 1};
+  problem.lowest = {0, 0};
+  problem.highest = {1, 1};
   problem.energy = {1, 1};
   problem.squares = {first * first, second * second};
-  problem.outputs = {{.weights = {{0, first, 1}, {1, second, 1}}}};
+  problem.readers = {
+      {.channels = 2, .outputs = 1, .largest = {float(first), float(second)}, .others = {0}}};
   return problem;
 }
 
+/// Readers of all channels, and of some only, with weights that read others.
 FactorProblem random_problem(std::uint64_t seed, bool bounded) {
-  constexpr std::size_t channels = 9, outputs = 7;
+  constexpr std::size_t channels = 9;
   Random random(seed);
   FactorProblem problem;
   for (std::size_t c = 0; c < channels; ++c) {
-    problem.largest.push_back(std::exp2(random.normal()));
+    problem.lowest.push_back(bounded ? 0 : -std::exp2(random.normal()));
+    problem.highest.push_back(std::exp2(random.normal()));
     problem.energy.push_back(std::exp2(random.normal()));
     problem.squares.push_back(0);
     if (!bounded) continue;
@@ -38,22 +42,28 @@ FactorProblem random_problem(std::uint64_t seed, bool bounded) {
     }
   }
   problem.bound = 1;
-  for (std::size_t o = 0; o < outputs; ++o) {
-    FactorProblem::Output output{.others = std::abs(random.normal())};
-    for (std::size_t c = o % 3; c < channels; c += 1 + o % 2) {
-      const double weight = std::abs(random.normal()) * std::exp2(random.normal());
-      output.weights.push_back({c, weight, 1});
-      problem.squares[c] += weight * weight;
+  for (const std::size_t first : {0, 3}) {
+    FactorProblem::Readers readers{
+        .first = first, .channels = channels - 2 * first, .outputs = 5 + first, .taps = 3};
+    readers.levels = first == 0 ? 7 : 31;
+    for (std::size_t o = 0; o < readers.outputs; ++o) {
+      readers.others.push_back(float(std::abs(random.normal())));
     }
-    problem.outputs.push_back(output);
+    for (std::size_t c = 0; c < readers.channels; ++c) {
+      for (std::size_t o = 0; o < readers.outputs; ++o) {
+        const double weight = std::abs(random.normal()) * std::exp2(random.normal());
+        readers.largest.push_back(float(weight));
+        problem.squares[first + c] += weight * weight;
+      }
+    }
+    problem.readers.push_back(readers);
   }
-  problem.weight_levels = 7;
   return problem;
 }
 
 TEST(Factors, WeightsOfOneSizeUseAllCodes) {
   FactorProblem problem = two_channels(8, 1);
-  problem.grid_levels = finest;
+  problem.grid_steps = finest;
   // max(8 / f, 1)^2 (f^2 + 1) is least where both are read by weights of one size: f = 8 =
   // 2^(24/8).
   const std::vector<int> exponents = choose_factors(problem);
@@ -62,11 +72,21 @@ TEST(Factors, WeightsOfOneSizeUseAllCodes) {
 
 TEST(Factors, ChannelsOfOneReachUseTheGrid) {
   FactorProblem problem = two_channels(1, 1);
-  problem.weight_levels = finest;
-  problem.largest = {1, 0.25};
+  problem.readers[0].levels = finest;
+  problem.highest = {1, 0.25};
   // max(f, 0.25)^2 (1 / f^2 + 1) for the first, the other being 1, is least at f = 0.25.
   const std::vector<int> exponents = choose_factors(problem);
   EXPECT_EQ(exponents[0] - exponents[1], -16);
+}
+
+TEST(Factors, TheGridSpansBothSigns) {
+  FactorProblem problem = two_channels(1, 1);
+  problem.readers[0].levels = finest;
+  const std::vector<int> none(2);
+  const double above = factor_noise(problem, none);
+  problem.lowest = {-1, 0};
+  // Twice the span, four times the noise; sums of two terms.
+  EXPECT_NEAR(factor_noise(problem, none), 4 * above, 4 * above * 8 * 0x1p-52);
 }
 
 TEST(Factors, NoMoveOfOneChannelLeavesLessNoise) {
@@ -91,8 +111,10 @@ TEST(Factors, NoMoveOfOneChannelLeavesLessNoise) {
 
 TEST(Factors, AFactorForAllChannelsChangesNothing) {
   FactorProblem problem = random_problem(3, false);
-  for (FactorProblem::Output& output : problem.outputs) output.others = 0;
-  const std::vector<int> none(problem.largest.size()), all(problem.largest.size(), 8);
+  for (FactorProblem::Readers& readers : problem.readers) {
+    readers.others.assign(readers.outputs, 0);
+  }
+  const std::vector<int> none(problem.energy.size()), all(problem.energy.size(), 8);
   const double noise = factor_noise(problem, none);
   EXPECT_NEAR(factor_noise(problem, all), noise, noise * 1e3 * 0x1p-52);
 }
@@ -107,7 +129,8 @@ TEST(Factors, ABoundThatMattersKeepsAChannel) {
 
 TEST(Factors, ChannelsThatNothingReadsStay) {
   FactorProblem problem = two_channels(8, 1);
-  problem.largest.push_back(3);
+  problem.lowest.push_back(0);
+  problem.highest.push_back(3);
   problem.energy.push_back(1);
   problem.squares.push_back(0);
   EXPECT_EQ(choose_factors(problem)[2], 0);

@@ -175,10 +175,15 @@ void print_layers(const check::Comparison& comparison, bool all) {
 
 /// Whether the user's tolerance, or else rounding, has them agree.
 bool agree(const Options& options, const check::Comparison& comparison) {
-  if (options.tolerance < 0) return comparison.agree;
+  if (options.tolerance < 0) return comparison.agree();
   return std::ranges::all_of(comparison.outputs, [&](const check::OutputDifference& output) {
     return output.difference.relative() <= options.tolerance;
   });
+}
+
+/// Whether rounding, where it is to decide, says anything.
+bool decided(const Options& options, const check::Comparison& comparison) {
+  return options.tolerance >= 0 || comparison.agreement != check::Agreement::undecided;
 }
 
 /// The node, and what is computed together with it.
@@ -198,20 +203,28 @@ std::string verdict(const Options& options, const check::Comparison& comparison)
         report::printable(names_of(*first)), first->op, first->kernel_a, first->kernel_b,
         number(first->local.max_abs), number(first->tolerance));
   }
-  if (!agree(options, comparison)) return text + "differ\n";
-  if (options.tolerance >= 0) return text + "agree: outputs are within the tolerance\n";
   double largest = 0;
   for (const check::OutputDifference& output : comparison.outputs) {
     largest = std::max(largest, output.difference.relative());
   }
+  const std::string_view other_ways =
+      "--tolerance sets a limit of your own, 'eval --reference' counts answers that change.\n";
+  if (!decided(options, comparison)) {
+    return text + fmt::format(
+                      "undecided: outputs differ by up to {:.2g} % of the largest, and so many "
+                      "steps lie between results that are matched that rounding could explain all "
+                      "of it. {}",
+                      100 * largest, other_ways);
+  }
+  if (!agree(options, comparison)) return text + "differ\n";
+  if (options.tolerance >= 0) return text + "agree: outputs are within the tolerance\n";
   text += "agree: what differs is rounding\n";
   // What rounding to codes of few bits explains may be more than anybody wants.
   constexpr double worth_saying = 0.01;
   if (largest > worth_saying) {
     text += fmt::format(
-        "It is up to {:.2g} % of the largest output, as rounding to codes of few bits brings; "
-        "--tolerance sets a limit of your own, 'eval --reference' counts answers that change.\n",
-        100 * largest);
+        "It is up to {:.2g} % of the largest output, as rounding to codes of few bits brings; {}",
+        100 * largest, other_ways);
   }
   return text;
 }
@@ -252,6 +265,7 @@ void print_json(const Options& options, const check::Comparison& comparison,
                    {"a", options.model.path},
                    {"b", options.other.empty() ? options.model.path : options.other},
                    {"agree", agree(options, comparison)},
+                   {"decided", decided(options, comparison)},
                    {"runs", comparison.runs},
                    {"unmatched", comparison.unmatched},
                    {"first", nullptr},
@@ -303,7 +317,7 @@ ExitCode compare(Options options) {
   const check::Comparison comparison =
       at_sizes(assumed, [&] { return check::compare(a, b, inputs, compare_options); });
   std::optional<check::Blame> blame;
-  if (options.bisect && !comparison.agree) {
+  if (options.bisect && !comparison.agree()) {
     blame = check::bisect(a, b, inputs, [](const std::string& trial) {
       fmt::print(stderr, "trying {}\n", report::printable(trial));
     });
@@ -371,7 +385,8 @@ std::function<ExitCode()> declare(CLI::App& app) {
                "where they differ, find the pass, the kernel or the weight to blame");
   app.add_flag("--json", options->json, "print one JSON object");
   app.footer(
-      "Exit codes: 0 the sides agree, 1 they differ (or an error is told: bad input). A model "
+      "Exit codes: 0 the sides agree, 1 they differ or it cannot be told (or an error is told: bad "
+      "input). A model "
       "alone "
       "is compared with its own plain meaning. 'own error' is what a node adds when both sides "
       "get "

@@ -283,10 +283,11 @@ void print(const PostTrainingOutcome& outcome, const PostTrainingFlags& flags) {
                        {"SQNR", "dB"}});
   for (const compress::LayerNoise& layer : outcome.layers) {
     const compress::Unit& unit = outcome.plan.units[layer.unit];
-    table.add_row(
-        {layer.layer, std::string(outcome.network.original.node(unit.main).op->name),
-         unit.weighted() ? fmt::format("i{}", weight_bits(unit, flags.weight_bits, layers)) : "",
-         flags.activations, decibels(layer.decibels)});
+    table.add_row({layer.layer, std::string(outcome.network.original.node(unit.main).op->name),
+                   unit.weighted()
+                       ? fmt::format("i{}", weight_bits(unit.name, flags.weight_bits, layers))
+                       : "",
+                   flags.activations, decibels(layer.decibels)});
   }
   print(table, usual_width);
   std::string text;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <vector>
 
 #include "strata/compress/quantize/expose.hpp"
@@ -28,8 +27,8 @@ Tensor constant(const Graph& graph, ValueId id) {
 
 /// What the channels of a value held.
 struct ChannelStatistics {
-  Vector largest;         ///< magnitude
-  Vector means, squares;  ///< of numbers and of their squares
+  Vector lowest, highest;  ///< at most and at least 0
+  Vector means, squares;   ///< of numbers and of their squares
   /// Of each channel and factor: as FactorProblem has it.
   std::vector<Vector> bounded;
 };
@@ -46,12 +45,12 @@ void for_channels(const Tensor& tensor, auto&& f) {
 /// Adds sums to means.
 void add(const Tensor& tensor, ChannelStatistics& to, Vector& counts) {
   const auto channels = std::size_t(tensor.shape()[1]);
-  to.largest.resize(channels);
-  to.means.resize(channels);
-  to.squares.resize(channels);
-  counts.resize(channels);
+  for (Vector* of : {&to.lowest, &to.highest, &to.means, &to.squares, &counts}) {
+    of->resize(channels);
+  }
   for_channels(tensor, [&](std::size_t c, double x) {
-    to.largest[c] = std::max(to.largest[c], std::abs(x));
+    to.lowest[c] = std::min(to.lowest[c], x);
+    to.highest[c] = std::max(to.highest[c], x);
     to.means[c] += x;
     to.squares[c] += x * x;
     ++counts[c];
@@ -80,7 +79,9 @@ std::vector<ChannelStatistics> observe(const Graph& graph, const std::vector<Joi
                                        const Batches& batches, const EqualizeOptions& options) {
   std::vector<ValueId> values;
   for (const Joint& joint : joints) values.push_back(joint.value);
-  for (const Joint& joint : joints) values.push_back(graph.node(joint.layer).outputs[0]);
+  for (const Joint& joint : joints) {
+    if (!std::isinf(joint.bound)) values.push_back(graph.node(joint.layer).outputs[0]);
+  }
   const Exposed exposed = expose(graph, values, true);
   runtime::SessionOptions session_options;
   session_options.threads = options.threads;
@@ -91,10 +92,11 @@ std::vector<ChannelStatistics> observe(const Graph& graph, const std::vector<Joi
     if (options.cancel && *options.cancel) return {};
     const Tensor input = batches.read(batch);
     const std::vector<Tensor> outputs = session.run(std::span(&input, 1));
+    std::size_t unbounded = joints.size();  // the place of the next
     for (std::size_t i = 0; i < joints.size(); ++i) {
       add(outputs[exposed.places[i]], statistics[i], counts[i]);
       if (std::isinf(joints[i].bound)) continue;
-      add_bounded(outputs[exposed.places[joints.size() + i]], joints[i].bound, statistics[i]);
+      add_bounded(outputs[exposed.places[unbounded++]], joints[i].bound, statistics[i]);
     }
   }
   for (std::size_t i = 0; i < joints.size(); ++i) {
@@ -110,32 +112,38 @@ std::vector<ChannelStatistics> observe(const Graph& graph, const std::vector<Joi
 }
 
 /// Adds the weights by which one layer reads the channels of another.
-void add_reader(const Graph& graph, const Joint& joint, const Joint::Reader& reader,
+void add_reader(const Graph& graph, const Joint& joint, const Joint::Reader& reader, int bits,
                 FactorProblem& problem) {
   const Node& node = graph.node(reader.node);
   const ir::Linear linear = *ir::read_linear(graph, node);
   const InputChannels inputs = input_channels(graph, node);
   const std::vector<float> weight = constant(graph, node.inputs[1]).to_float();
-  std::vector<std::map<std::size_t, FactorProblem::Weights>> outputs(std::size_t(linear.channels));
-  Vector others(outputs.size());
-  for (std::size_t i = 0; i < weight.size(); ++i) {
-    const std::size_t output = linear.channel_of(std::int64_t(i));
-    const auto magnitude = double(std::abs(weight[i]));
-    const auto channel = std::int64_t(inputs.of(std::int64_t(i))) - reader.offset;
-    if (channel < 0 || channel >= joint.channels) {
-      others[output] = std::max(others[output], magnitude);
-      continue;
-    }
-    const auto c = std::size_t(channel);
-    FactorProblem::Weights& weights = outputs[output].insert({c, {c, 0.0, 0.0}}).first->second;
-    weights.largest = std::max(weights.largest, magnitude);
-    ++weights.count;
-    problem.squares[c] += magnitude * magnitude;
+  const auto outputs = std::size_t(inputs.group_outputs);
+  const std::size_t first_reader = problem.readers.size();
+  for (std::int64_t read = 0; read < inputs.channels; read += inputs.group_inputs) {
+    const std::int64_t begin = std::max<std::int64_t>(read - reader.offset, 0);
+    const std::int64_t end = std::min(read + inputs.group_inputs - reader.offset, joint.channels);
+    FactorProblem::Readers readers;
+    readers.first = std::size_t(std::max<std::int64_t>(std::min(begin, joint.channels), 0));
+    readers.channels = std::size_t(std::max<std::int64_t>(end - begin, 0));
+    readers.outputs = outputs;
+    readers.largest.resize(readers.channels * outputs);
+    readers.others.resize(outputs);
+    readers.taps = double(inputs.inner);
+    readers.levels = double((1 << (bits - 1)) - 1);
+    problem.readers.push_back(std::move(readers));
   }
-  for (std::size_t o = 0; o < outputs.size(); ++o) {
-    FactorProblem::Output output{.others = others[o]};
-    for (const auto& [channel, weights] : outputs[o]) output.weights.push_back(weights);
-    problem.outputs.push_back(std::move(output));
+  for (std::size_t i = 0; i < weight.size(); ++i) {
+    const auto read = std::int64_t(inputs.of(std::int64_t(i)));
+    const std::size_t group = std::size_t(read / inputs.group_inputs);
+    FactorProblem::Readers& readers = problem.readers[first_reader + group];
+    const std::size_t output = linear.channel_of(std::int64_t(i)) - group * outputs;
+    const std::int64_t c = read - reader.offset;
+    const bool ours = c >= 0 && c < joint.channels;
+    float& largest = ours ? readers.largest[(std::size_t(c) - readers.first) * outputs + output]
+                          : readers.others[output];
+    largest = std::max(largest, std::abs(weight[i]));
+    if (ours) problem.squares[std::size_t(c)] += double(weight[i]) * double(weight[i]);
   }
 }
 
@@ -147,16 +155,19 @@ Vector best_factors(const Graph& graph, const Joint& joint, ChannelStatistics se
   for (std::size_t c = 0; c < problem.energy.size(); ++c) {
     if (options.corrects_biases) problem.energy[c] -= seen.means[c] * seen.means[c];
     problem.energy[c] = std::max(problem.energy[c], 0.0);
-    problem.largest.push_back(seen.largest[c] * headroom);
+    problem.lowest.push_back(seen.lowest[c] * headroom);
+    problem.highest.push_back(seen.highest[c] * headroom);
   }
   problem.squares.resize(problem.energy.size());
   if (!std::isinf(joint.bound)) {
     problem.bounded = std::move(seen.bounded);
     problem.bound = joint.bound;
   }
-  problem.grid_levels = double((1 << options.activation_bits) - 1);
-  problem.weight_levels = double((1 << (options.weight_bits - 1)) - 1);
-  for (const Joint::Reader& reader : joint.readers) add_reader(graph, joint, reader, problem);
+  problem.grid_steps = double((1 << options.activation_bits) - 1);
+  for (const Joint::Reader& reader : joint.readers) {
+    const int bits = weight_bits(reader.name, options.weight_bits, options.layer_bits);
+    add_reader(graph, joint, reader, bits, problem);
+  }
   Vector factors;
   for (const int exponent : choose_factors(problem, options.cancel)) {
     factors.push_back(factor_of(exponent));
@@ -202,7 +213,7 @@ std::size_t equalize(Graph& graph, const Batches& batches, const EqualizeOptions
   std::vector<ChannelStatistics> seen = observe(graph, joints, batches, options);
   if (seen.empty()) return 0;
   std::size_t scaled = 0;
-  for (std::size_t i = 0; i < joints.size(); ++i) {
+  for (std::size_t i = 0; i < joints.size() && !(options.cancel && *options.cancel); ++i) {
     const Vector factors = best_factors(graph, joints[i], std::move(seen[i]), options);
     if (std::ranges::all_of(factors, [](double factor) { return factor == 1; })) continue;
     apply(graph, joints[i], factors);

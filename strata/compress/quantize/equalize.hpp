@@ -2,14 +2,17 @@
 
 #include <atomic>
 #include <cstddef>
+#include <vector>
 
 #include "strata/compress/quantize/batches.hpp"
+#include "strata/compress/quantize/layerwise.hpp"
 #include "strata/ir/graph.hpp"
 
 namespace strata::compress {
 
 struct EqualizeOptions {
   int weight_bits = 8, activation_bits = 8;
+  std::vector<LayerBits> layer_bits;  ///< of some layers' weights instead
   /// Biases take over afterwards what the noise of weights shifts.
   bool corrects_biases = false;
   int threads = 1;  ///< 0: all this process may use

@@ -85,11 +85,11 @@ class Finder {
 
   bool follow_into(NodeId id, ValueId value, std::int64_t offset, Joint& joint) const {
     const Node& node = graph_.node(id);
-    if (layers_.contains(id)) {
+    if (const auto layer = layers_.find(id); layer != layers_.end()) {
       if (node.inputs[0] != value) return false;
       const std::int64_t read = input_channels(graph_, node).channels;
       if (offset + joint.channels > read) return false;
-      joint.readers.push_back({id, offset});
+      joint.readers.push_back({id, offset, layer->second.name});
       return true;
     }
     if (commutes(node) || drops_ones(graph_, node)) return follow(node.outputs[0], offset, joint);

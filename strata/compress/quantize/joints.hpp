@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "strata/ir/graph.hpp"
@@ -28,6 +29,7 @@ struct Joint {
   struct Reader {
     ir::NodeId node;
     std::int64_t offset;  ///< of the layer's first channel among those that are read
+    std::string name;     ///< of the user's node
   };
   ir::NodeId layer;
   ir::ValueId value;  ///< after the activation; channels along axis 1

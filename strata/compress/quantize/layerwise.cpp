@@ -85,7 +85,7 @@ class LayerChoice {
   }
 
  private:
-  int bits() const { return weight_bits(unit_, options_.weight_bits, options_.layer_bits); }
+  int bits() const { return weight_bits(unit_.name, options_.weight_bits, options_.layer_bits); }
   QuantizedRange range() const { return weight_range(bits()); }
   int threads() const { return options_.threads ? options_.threads : usable_threads(); }
   RoundedWeights nearest(const RoundingProblem& problem) const {
@@ -282,9 +282,9 @@ class Walk {
 
 }  // namespace
 
-int weight_bits(const Unit& unit, int usual, const std::vector<LayerBits>& layers) {
+int weight_bits(const std::string& name, int usual, const std::vector<LayerBits>& layers) {
   for (const auto& [pattern, bits] : layers) {
-    if (fits(pattern, unit.name)) usual = bits;
+    if (fits(pattern, name)) usual = bits;
   }
   return usual;
 }

@@ -38,7 +38,7 @@ struct LayerwiseOptions {
 };
 
 /// What the unit's weights have by these options.
-int weight_bits(const Unit& unit, int usual, const std::vector<LayerBits>& layers);
+int weight_bits(const std::string& name, int usual, const std::vector<LayerBits>& layers);
 
 /// Chooses the codes of every weighted unit of a plan whose grids are set, in the order of the
 /// graph: each layer is made to compute, from inputs as the layers before it compute them on

@@ -121,6 +121,7 @@ PostTraining quantize_post_training(Graph model, const data::Dataset& dataset,
     const EqualizeOptions equalizing{
         .weight_bits = options.weight_bits,
         .activation_bits = options.activation_bits,
+        .layer_bits = options.layer_bits,
         .corrects_biases = options.reconstruct || options.bias_correction,
         .threads = options.calibration.threads,
         .cancel = options.calibration.cancel};
