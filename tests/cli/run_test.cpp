@@ -61,8 +61,27 @@ TEST(Run, TakesAxesOfExtentOneWhereverTheyAre) {
   write_zeros(folder.file("x.npy"), "2, 49, 10", 980);
   const Outcome two = strata("run " + model + " " + folder.file("x.npy"));
   EXPECT_NE(two.text.find("f32[2,12]"), std::string::npos) << two.text;
+  write_zeros(folder.file("x.npy"), "1, 2, 49, 10", 980);
+  EXPECT_NE(strata("run " + model + " " + folder.file("x.npy")).code, 0);
   write_zeros(folder.file("x.npy"), "10, 49", 490);
   EXPECT_NE(strata("run " + model + " " + folder.file("x.npy")).code, 0);
+}
+
+TEST(Run, TakesOneItemOfManyNumbersForNoBatch) {
+  const Folder folder;
+  const std::string net = folder.file("net.strata.txt");
+  std::ofstream(net) << "graph \"net\" {\n  input %x: f32[N,1]\n"
+                        "  %y: f32[N,1] = Relu \"relu\" (%x)\n  output %y\n}\n";
+  const std::string run = "run " + net + " " + folder.file("x.npy");
+  write_zeros(folder.file("x.npy"), "1, 7", 7);
+  const Outcome one = strata(run);
+  EXPECT_NE(one.code, 0) << one.text;
+  EXPECT_NE(one.text.find("[1,7]"), std::string::npos) << one.text;
+  for (const char* shape : {"7,", "7, 1", "7, 1, 1"}) {
+    write_zeros(folder.file("x.npy"), shape, 7);
+    const Outcome seven = strata(run);
+    EXPECT_NE(seven.text.find("f32[7,1]"), std::string::npos) << shape << seven.text;
+  }
 }
 
 TEST(Run, SaysBeforeRunningWhatItCannotDo) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 
 #include "strata/base/error.hpp"
 #include "strata/data/npy.hpp"
@@ -19,23 +20,28 @@ Shape with_batch_axis(const Shape& shape) {
   return Shape(extents);
 }
 
-/// The shape as the model has it, which may place axes of extent 1 elsewhere: what `eval` takes
-/// for an item, one or as many as the model says. Nothing where it is another shape.
+std::vector<std::int64_t> without_ones(std::span<const std::int64_t> extents) {
+  std::vector<std::int64_t> others;
+  std::ranges::copy_if(extents, std::back_inserter(others), [](std::int64_t e) { return e != 1; });
+  return others;
+}
+
+/// The shape as the model has it: an item, or items along the first axis, in which axes of extent
+/// 1 may be elsewhere, as `eval` takes them. Nothing where it is another shape.
 std::optional<Shape> placed(const Shape& shape, const SymbolicShape& type) {
   if (type.empty()) return std::nullopt;
   const auto item = as_constant(SymbolicShape(type.begin() + 1, type.end()));
-  if (!item || item->elements() == 0) return std::nullopt;
-  const std::int64_t batch = shape.elements() / item->elements();
-  std::vector<std::int64_t> extents{type[0].as_constant().value_or(batch)};
+  if (!item) return std::nullopt;
+  const auto wanted = without_ones(item->dims());
+  std::int64_t batch = 1;
+  if (without_ones(shape.dims()) != wanted) {
+    if (shape.rank() == 0 || without_ones(shape.dims().subspan(1)) != wanted) return std::nullopt;
+    batch = shape[0];
+  }
+  if (type[0].as_constant().value_or(batch) != batch) return std::nullopt;
+  std::vector<std::int64_t> extents{batch};
   extents.insert(extents.end(), item->begin(), item->end());
-  const auto without_ones = [](const Shape& of) {
-    std::vector<std::int64_t> others;
-    std::ranges::copy_if(of, std::back_inserter(others), [](std::int64_t e) { return e != 1; });
-    return others;
-  };
-  const Shape wanted(extents);
-  if (without_ones(wanted) != without_ones(shape)) return std::nullopt;
-  return wanted;
+  return Shape(extents);
 }
 
 /// Float types are converted, and all numbers to narrow types, which npy files cannot hold; a
