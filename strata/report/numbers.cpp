@@ -22,7 +22,12 @@ std::string three_digits(double value) {
   if (magnitude >= 99.95) return fmt::format("{:.0f}", value);
   if (magnitude >= 9.995) return fmt::format("{:.1f}", value);
   if (magnitude >= 0.9995 || magnitude == 0) return fmt::format("{:.2f}", value);
-  return fmt::format("{:.3f}", value);
+  constexpr int most_decimals = 9;
+  int decimals = 3;  // and one for each zero behind the point
+  for (double below = 0.09995; magnitude < below && decimals < most_decimals; below /= 10) {
+    ++decimals;
+  }
+  return fmt::format("{:.{}f}", value, decimals);
 }
 
 /// The largest unit that leaves at least one whole; the units come largest first.
@@ -92,7 +97,8 @@ std::string format_ratio(double value) {
 }
 
 std::string TimeUnit::text(std::optional<double> value) const {
-  return value ? fmt::format("{:.2f}", *value / seconds) : "–";
+  if (!value || !std::isfinite(*value)) return no_number;
+  return *value == 0 ? "0" : three_digits(*value / seconds);
 }
 
 TimeUnit time_unit(double largest_s) {

@@ -29,7 +29,7 @@ struct TimeUnit {
   double seconds;
   const char* name;
 
-  /// Two decimals, without the unit; "–" for nothing.
+  /// Three significant digits, without the unit; "–" for nothing.
   std::string text(std::optional<double> value) const;
 };
 /// Which suits a column whose largest time this is.

@@ -47,6 +47,19 @@ TEST(numbers, others) {
   EXPECT_EQ(format_points(-0.00001), "0.00");
   EXPECT_EQ(format_ratio(0.3567), "0.357");
   EXPECT_EQ(format_ratio(12.35), "12.3");
+  EXPECT_EQ(format_ratio(0.03567), "0.0357");
+}
+
+TEST(numbers, times_in_one_unit) {
+  const TimeUnit unit = time_unit(0.0123);
+  EXPECT_STREQ(unit.name, "ms");
+  EXPECT_EQ(unit.text(0.0123), "12.3");
+  EXPECT_EQ(unit.text(1.234), "1234");
+  EXPECT_EQ(unit.text(0.000518), "0.518");
+  EXPECT_EQ(unit.text(1.7e-6), "0.00170");
+  EXPECT_EQ(unit.text(99.97e-6), "0.100") << "rounding carries";
+  EXPECT_EQ(unit.text(0), "0");
+  EXPECT_EQ(unit.text(std::nullopt), "–");
 }
 
 }  // namespace
