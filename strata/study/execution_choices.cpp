@@ -6,6 +6,7 @@
 
 #include "strata/base/error.hpp"
 #include "strata/ir/passes/execution.hpp"
+#include "strata/report/shell.hpp"
 
 namespace strata::study {
 namespace {
@@ -77,35 +78,42 @@ SavedChoices saved_choices(const Configuration& configuration) {
   return saved;
 }
 
-std::string describe(const SavedChoices& choices, std::size_t most_kernels) {
+std::string describe(const SavedChoices& choices) {
   std::vector<std::string> parts;
   if (choices.threads != 1) parts.push_back(fmt::format("{} threads", choices.threads));
   if (choices.precision != kernels::Precision::f32) {
     parts.push_back(fmt::format("precision {}", to_string(choices.precision)));
   }
   for (const std::string& pass : choices.off) parts.push_back("without pass " + pass);
-  if (choices.pins.size() > most_kernels) {
-    parts.push_back(fmt::format("{} kernels pinned", choices.pins.size()));
-  } else {
-    for (const runtime::Pin& pin : choices.pins) {
-      parts.push_back(fmt::format("{} by {}", pin.node, pin.row));
-    }
+  for (const runtime::Pin& pin : choices.pins) {
+    parts.push_back(fmt::format("{} by {}", pin.node, pin.row));
   }
   return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string as_options(const SavedChoices& choices) {
+  std::vector<std::string> words;
+  const auto option = [&](const char* name, std::string_view value) {
+    words.push_back(fmt::format("{} {}", name, report::shell_quoted(value)));
+  };
+  if (choices.threads != 1) option("--threads", std::to_string(choices.threads));
+  if (choices.precision != kernels::Precision::f32) {
+    option("--precision", to_string(choices.precision));
+  }
+  for (const std::string& pass : choices.off) option("--off", pass);
+  for (const runtime::Pin& pin : choices.pins) option("--kernel", pin.node + "=" + pin.row);
+  return fmt::format("{}", fmt::join(words, " "));
 }
 
 std::optional<eval::Warning> unsaid_warning(const SavedChoices& choices, formats::Format format) {
   if (format == formats::Format::onnx || format == formats::Format::container || !choices.any()) {
     return std::nullopt;
   }
-  constexpr std::size_t worth_naming = 2;
   return eval::Warning{
       "unsaid_choices",
-      fmt::format("the model is best run with {}, which such a file cannot say, and its latency "
-                  "is that of these: give them when it runs (--threads, --precision, --off, "
-                  "--kernel), or write *{} or *{}, which say it",
-                  describe(choices, worth_naming), formats::onnx_suffix,
-                  formats::container_suffix)};
+      fmt::format("the model is best run with choices that such a file cannot say: give it {} when "
+                  "it runs, or write *{} or *{}, which say them",
+                  as_options(choices), formats::onnx_suffix, formats::container_suffix)};
 }
 
 }  // namespace strata::study

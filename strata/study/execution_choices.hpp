@@ -32,10 +32,11 @@ std::vector<ExecutionChoice> execution_choices(const ExecutionLimits& limits);
 /// list.
 runtime::SavedChoices saved_choices(const Configuration& configuration);
 
-/// "2 threads, precision bf16, conv1 by ROW", with so many kernels by name at most; empty for the
-/// default.
-std::string describe(const runtime::SavedChoices& choices, std::size_t most_kernels);
-/// "unsaid_choices": a file of the format cannot say how it is best run.
+/// "2 threads, precision bf16, conv1 by ROW"; empty for the default.
+std::string describe(const runtime::SavedChoices& choices);
+/// The same as commands take it, quoted for a shell: "--threads 2 --kernel conv1=ROW".
+std::string as_options(const runtime::SavedChoices& choices);
+/// "unsaid_choices": a file of the format cannot say how it is best run; what to give it instead.
 std::optional<eval::Warning> unsaid_warning(const runtime::SavedChoices& choices,
                                             formats::Format format);
 

@@ -242,7 +242,10 @@ class Job {
 
   void tell_unsaid() {
     const runtime::SavedChoices choices = saved_choices(outcome_.chosen().configuration);
-    if (const auto warning = unsaid_warning(choices, format_of(options_.output))) warn(*warning);
+    if (auto warning = unsaid_warning(choices, format_of(options_.output))) {
+      warning->text += "; the latency stated is with them";
+      warn(*warning);
+    }
   }
 
   void judge(ModelEvaluator& evaluator) {

@@ -107,7 +107,10 @@ TEST(Convert, KeepsHowAModelIsBestRun) {
   ASSERT_EQ(strata("convert " + box + " " + copy).code, 0);
   const Outcome unsaid = strata("convert " + said + " " + folder.file("unsaid.tflite"));
   EXPECT_EQ(unsaid.code, 0) << unsaid.text;
-  EXPECT_NE(unsaid.text.find("which such a file cannot say"), std::string::npos) << unsaid.text;
+  const std::string options = "--threads 2 --off fuse --kernel block1_pw=" + row;
+  EXPECT_NE(unsaid.text.find("give it " + options + " when it runs"), std::string::npos)
+      << unsaid.text;
+  EXPECT_EQ(unsaid.text.find("latency"), std::string::npos) << "nothing was measured";
   for (const std::string& file : {said, box, copy}) {
     const auto choices = json_of("inspect --json " + file)["choices"];
     EXPECT_EQ(choices["threads"], 2);

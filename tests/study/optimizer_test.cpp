@@ -299,12 +299,13 @@ TEST(Optimizer, SaysWhatAFileCannotSay) {
   EXPECT_FALSE(unsaid_warning(choices, formats::Format::tflite));
   choices.threads = 2;
   choices.off = {"fuse"};
-  choices.pins = {{"a", "direct"}, {"b", "direct"}, {"c", "direct"}};
+  choices.pins = {{"a", "direct"}, {"b c", "direct"}, {"d", "direct"}};
   EXPECT_FALSE(unsaid_warning(choices, formats::Format::onnx));
   EXPECT_FALSE(unsaid_warning(choices, formats::Format::container));
   const auto warning = unsaid_warning(choices, formats::Format::tflite);
   ASSERT_TRUE(warning);
-  EXPECT_NE(warning->text.find("best run with 2 threads, without pass fuse, 3 kernels pinned"),
+  EXPECT_NE(warning->text.find("give it --threads 2 --off fuse --kernel a=direct --kernel "
+                               "'b c=direct' --kernel d=direct when it runs"),
             std::string::npos)
       << warning->text;
 }

@@ -1,25 +1,13 @@
 #include "tools/cli/command_line.hpp"
 
+#include "strata/report/shell.hpp"
+
 namespace strata::cli {
-namespace {
-
-std::string quoted(std::string_view word) {
-  constexpr std::string_view plain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,/%:@";
-  if (!word.empty() && word.find_first_not_of(plain) == std::string_view::npos) {
-    return std::string(word);
-  }
-  std::string text = "'";
-  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
-}
-
-}  // namespace
 
 CommandLine::CommandLine(std::string_view command) : text_("strata ") { text_ += command; }
 
 CommandLine& CommandLine::word(std::string_view text) {
-  text_ += ' ' + quoted(text);
+  text_ += ' ' + report::shell_quoted(text);
   return *this;
 }
 

@@ -308,7 +308,7 @@ std::string packed_text(const PackedFacts& packed) {
 /// How the file says that it is best run.
 std::string choices_text(const runtime::SavedChoices& choices) {
   if (!choices.any()) return "";
-  std::string text = study::describe(choices, choices.pins.size());
+  std::string text = study::describe(choices);
   if (!choices.machine.empty()) text += fmt::format(" (found on {})", choices.machine);
   return report::printable("best    " + text) + '\n';
 }
