@@ -51,17 +51,19 @@ std::optional<Warning> busy_warning(const Latency& latency, int threads) {
   constexpr double waiting = 0.9;           // of one thread, which never waits for another
   constexpr double spread = 1.5;            // of the 90th percentile over the median
   constexpr double worth_telling_s = 0.05;  // shorter measurements are those of tests
+  constexpr std::size_t enough = 10;        // one of fewer runs alone moves the 90th percentile
+  if (latency.runs.size() < enough) return std::nullopt;
   if (latency.mean * double(latency.runs.size()) < worth_telling_s) return std::nullopt;
   if (threads == 1 && latency.processors > 0 && latency.processors < waiting) {
     return Warning{"busy_machine",
-                   fmt::format("the runs had a processor for only {:.0f} % of the time: other "
-                               "programs keep this machine busy, and times come out too long",
+                   fmt::format("the runs had a processor for only {:.0f} % of the time, so times "
+                               "come out too long; another program may be the cause",
                                100 * latency.processors)};
   }
   if (latency.p90 <= spread * latency.p50) return std::nullopt;
   return Warning{"busy_machine",
-                 fmt::format("one run in ten took at least {:.1f} times the median: other programs "
-                             "seem to keep this machine busy, and times say little",
+                 fmt::format("runs differ: one in ten took at least {:.1f} times the median; "
+                             "another program, or the machine's frequency, may be the cause",
                              latency.p90 / latency.p50)};
 }
 

@@ -37,8 +37,8 @@ Latency measure_latency(Runner& runner, const LatencyOptions& options = {});
 Latency measure_latency(const std::function<double()>& timed_run,
                         const LatencyOptions& options = {});
 
-/// "busy_machine": the runs had to wait for a processor, or differ so much that something else was
-/// at work.
+/// "busy_machine": the runs had to wait for a processor, or differ so much that something else may
+/// have been at work. Nothing for fewer than ten runs, which say too little.
 std::optional<Warning> busy_warning(const Latency& latency, int threads);
 
 /// The figures of `runs`, cold aside.

@@ -229,6 +229,8 @@ TEST(Latency, TellsOfABusyMachine) {
   EXPECT_NE(busy_warning(summarize(uneven), 2)->text.find("3.0 times the median"),
             std::string::npos);
   EXPECT_FALSE(busy_warning(Latency(), 1));
+  const std::vector<double> few = {0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.4, 0.4};
+  EXPECT_FALSE(busy_warning(summarize(few), 1));
 }
 
 TEST(Latency, CountsRunsAndStops) {
