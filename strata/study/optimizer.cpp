@@ -444,12 +444,14 @@ class Search {
           describe_ratio(chosen.measured.ratio, limits_));
       if (!chosen.confirmed) text += " It was measured only once: its latency is not confirmed.";
     } else if (&wanted == &chosen) {
-      text = fmt::format("None of {} candidates is smaller or faster and within the limits ({}).",
-                         result_.candidates.size() - 1, limits_text());
+      text = fmt::format(
+          "None of {} candidates is found smaller or faster and within the limits ({}).",
+          result_.candidates.size() - 1, limits_text());
     }
     if (&wanted != &chosen) {
       text += fmt::format(
-          "{}A smaller one ({}, {:.3f} of the original's bytes) is not taken: {} before it could "
+          "{}A better one by the rule ({}, {:.3f} of the original's bytes) is not taken: {} before "
+          "it could "
           "be measured a second time.",
           text.empty() ? "" : " ", wanted.name, double(wanted.measured.file_bytes) / original_bytes,
           interrupted() ? "the search was interrupted" : "the time was over");
