@@ -61,6 +61,15 @@ std::optional<Warning> overlap_warning(std::span<const std::size_t> calibrated,
                   both, tested.size())};
 }
 
+std::optional<Warning> calibration_warning(std::int64_t items) {
+  constexpr std::int64_t enough = 32;
+  if (items >= enough) return std::nullopt;
+  return Warning{"few_items",
+                 fmt::format("calibrated on {} item{}, which may not show how large activations "
+                             "become on others; give {} or more",
+                             items, items == 1 ? "" : "s", enough)};
+}
+
 std::optional<Warning> count_warning(std::int64_t records, double max_drop) {
   if (records < 1 || max_drop <= 0 || most_hidden_drop(records) <= max_drop) return std::nullopt;
   std::int64_t enough = records;

@@ -30,6 +30,9 @@ std::vector<std::size_t> item_prints(const data::Dataset& dataset,
 std::optional<Warning> overlap_warning(std::span<const std::size_t> calibrated,
                                        std::span<const std::size_t> tested);
 
+/// "few_items": ranges of activations come from so few items that others may well go beyond.
+std::optional<Warning> calibration_warning(std::int64_t items);
+
 /// "few_records": even versions that agree on each of these records would leave it open whether the
 /// accuracy falls by more than `max_drop`.
 std::optional<Warning> count_warning(std::int64_t records, double max_drop);

@@ -65,6 +65,31 @@ TEST(Quantize, ComputesOnIntegersWhatItWrites) {
                  "quantize --activations i8 --select much" + some + " " + model);
 }
 
+TEST(Quantize, SaysWhatSelectionTookAndOnHowManyItems) {
+  const Folder folder;
+  const std::string start = "quantize --activations i8 --weight-bits 3 --select 0 --calibrate " +
+                            source + "/demo/kws -o " + folder.file("x.tflite") + " ";
+  const Outcome outcome = strata(start + "--items 100 " + model);
+  ASSERT_EQ(outcome.code, 0) << outcome.text;
+  for (const char* part : {"dB on 64 of the 100 items of calibration", "\nchosen    ",
+                           " float: ", "a .tflite keeps a byte for each weight"}) {
+    EXPECT_NE(outcome.text.find(part), std::string::npos) << part << outcome.text;
+  }
+  EXPECT_EQ(outcome.text.find("calibrated on"), std::string::npos) << outcome.text;
+
+  const nlohmann::json document = json_of(start + "--items 8 --json " + model);
+  EXPECT_EQ(document["sqnr_items"], 8);
+  ASSERT_EQ(document["warnings"].size(), 1u);
+  EXPECT_EQ(document["warnings"][0]["kind"], "few_items");
+  std::size_t chosen = 0;
+  for (const auto& point : document["selection"]) {
+    if (!point["chosen"]) continue;
+    ++chosen;
+    EXPECT_EQ(point["kept"], document["kept"].size());
+  }
+  EXPECT_EQ(chosen, 1u);
+}
+
 TEST(Quantize, WritesTensorFlowLite) {
   const Folder folder;
   const std::string output = folder.file("f16.tflite");

@@ -1,5 +1,6 @@
 #include "tools/cli/post_training.hpp"
 
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -22,7 +23,7 @@ namespace {
 
 constexpr std::size_t usual_width = 80;
 // Items that noise and selection are measured on: each layer asks for a run over all of them.
-constexpr std::size_t noise_items = 64;
+constexpr std::size_t most_noise_items = 64;
 constexpr double usual_percentile = compress::IntervalOptions().percentile;
 
 int activation_bits(const std::string& name) { return name[1] - '0'; }
@@ -70,7 +71,9 @@ class Quantizer {
     if (!outcome.complete) return outcome;
     const ir::Graph& original = outcome.network.original;
     outcome.graph = quantized(original, outcome.plan);
-    const compress::Batches batches(original, dataset, some(items));
+    const std::vector<std::int64_t> judged = some(items);
+    outcome.noise_items = std::int64_t(judged.size());
+    const compress::Batches batches(original, dataset, judged);
     outcome.layers =
         layer_noise(original, outcome.graph, outcome.plan, batches, noise_, &outcome.decibels);
     outcome.complete = !*noise_.cancel;
@@ -99,7 +102,7 @@ class Quantizer {
   }
 
   std::vector<std::int64_t> some(const std::vector<std::int64_t>& items) const {
-    return data::spread(items, noise_items);
+    return data::spread(items, most_noise_items);
   }
 
   void select(PostTrainingOutcome& outcome, const data::Dataset& dataset,
@@ -118,6 +121,7 @@ class Quantizer {
     outcome.complete = outcome.selection->complete && !*noise_.cancel;
     if (!outcome.complete) return;
     const auto& chosen = compress::select(*outcome.selection, drop);
+    outcome.chosen = std::size_t(&chosen - outcome.selection->points.data());
     for (const std::size_t unit : chosen.kept) {
       outcome.kept.push_back(outcome.plan.units[unit].name);
     }
@@ -152,6 +156,22 @@ void print_selection(const PostTrainingOutcome& outcome) {
   print(table, usual_width);
 }
 
+std::string chosen_text(const PostTrainingOutcome& outcome) {
+  const std::string label = "chosen    ";
+  const std::size_t count = outcome.kept.size();
+  if (count == 0) return label + "no layer float\n";
+  const std::string layers = report::printable(fmt::format(
+      "{} layer{} float: {}", count, count == 1 ? "" : "s", fmt::join(outcome.kept, ", ")));
+  return label + report::wrapped(layers, report::terminal_width(stdout), label.size()) + '\n';
+}
+
+/// "64 of the 213", or "the 32".
+std::string items_text(const PostTrainingOutcome& outcome) {
+  const std::string all = "the " + report::format_count(outcome.items);
+  if (outcome.noise_items == outcome.items) return all;
+  return fmt::format("{} of {}", report::format_count(outcome.noise_items), all);
+}
+
 }  // namespace
 
 std::string decibels(double value) {
@@ -172,13 +192,10 @@ std::vector<compress::LayerBits> PostTrainingFlags::read_layer_bits() const {
   return layers;
 }
 
-bool PostTrainingFlags::has_narrow_weights() const {
-  constexpr int narrow = 4;
+bool PostTrainingFlags::has_weights_below(int bits) const {
   const auto layers = read_layer_bits();
-  return given() && (weight_bits <= narrow ||
-                     std::ranges::any_of(layers, [](const compress::LayerBits& layer) {
-                       return layer.bits <= narrow;
-                     }));
+  const auto below = [&](const compress::LayerBits& layer) { return layer.bits < bits; };
+  return given() && (weight_bits < bits || std::ranges::any_of(layers, below));
 }
 
 void PostTrainingFlags::check() const {
@@ -295,11 +312,9 @@ void print(const PostTrainingOutcome& outcome, const PostTrainingFlags& flags) {
     text += fmt::format("worst     {}: {} dB\n", report::printable(layer->layer),
                         decibels(layer->decibels));
   }
-  text += fmt::format("outputs   {} dB on items of calibration, of which there are {}\n",
-                      decibels(outcome.decibels), report::format_count(outcome.items));
-  for (const std::string& name : outcome.kept) {
-    text += fmt::format("float     {}\n", report::printable(name));
-  }
+  text += fmt::format("outputs   {} dB on {} items of calibration\n", decibels(outcome.decibels),
+                      items_text(outcome));
+  if (outcome.selection) text += chosen_text(outcome);
   print(text);
 }
 
@@ -307,6 +322,7 @@ void describe(const PostTrainingOutcome& outcome, nlohmann::json& document) {
   document["items"] = outcome.items;
   document["equalized_layers"] = outcome.network.equalized;
   document["sqnr_db"] = decibels_document(outcome.decibels);
+  document["sqnr_items"] = outcome.noise_items;
   document["kept"] = outcome.kept;
   document["layers"] = nlohmann::json::array();
   for (const compress::LayerNoise& layer : outcome.layers) {
@@ -319,7 +335,9 @@ void describe(const PostTrainingOutcome& outcome, nlohmann::json& document) {
   if (!outcome.selection) return;
   document["selection"] = nlohmann::json::array();
   for (const compress::SelectionPoint& point : outcome.selection->points) {
+    const bool chosen = &point == &outcome.selection->points[outcome.chosen];
     document["selection"].push_back({{"kept", point.kept.size()},
+                                     {"chosen", chosen},
                                      {"integer_macs", point.integer_macs},
                                      {"weight_bytes", point.weight_bytes},
                                      {"sqnr_db", decibels_document(point.decibels)},

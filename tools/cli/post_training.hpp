@@ -30,7 +30,7 @@ struct PostTrainingFlags {
 
   bool given() const { return !activations.empty(); }
   std::vector<compress::LayerBits> read_layer_bits() const;
-  bool has_narrow_weights() const;  ///< of at most 4 bits, in some layer
+  bool has_weights_below(int bits) const;  ///< in some layer
   /// Throws usage for what does not go together.
   void check() const;
   void add_to(CommandLine& command) const;
@@ -47,7 +47,9 @@ struct PostTrainingOutcome {
   std::vector<eval::Warning> warnings;       ///< of the data
   std::vector<compress::LayerNoise> layers;  ///< in the order of the graph
   double decibels = 0;                       ///< of the outputs
+  std::int64_t noise_items = 0;              ///< that layers and decibels are measured on
   std::optional<compress::Selection> selection;
+  std::size_t chosen = 0;         ///< of the selection's points
   std::vector<std::string> kept;  ///< layers that selection left float
   bool complete = true;           ///< false: interrupted, and nothing else is set
 };

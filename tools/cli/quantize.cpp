@@ -229,7 +229,8 @@ void save(const ir::Graph& graph, const std::string* tflite, const Options& opti
   if (tflite) return write_file(options.output, *tflite);
   if (format_of(options) == Format::onnx) {
     formats::SaveOptions save_options = study::file_options();
-    save_options.narrow_weights = options.post_training.has_narrow_weights();
+    constexpr int most_packed_bits = 4;
+    save_options.narrow_weights = options.post_training.has_weights_below(most_packed_bits + 1);
     return formats::save_onnx(graph, options.output, save_options);
   }
   formats::ModelInfo info = formats::model_info(options.model.path);
@@ -349,6 +350,10 @@ ExitCode quantize_all(const Options& options) {
   }
   if (!dataset) {
     for (const eval::Warning& warning : outcome.warnings) found->warn_of(warning);
+  }
+  found->warn_of(eval::calibration_warning(outcome.items));
+  if (tflite && options.post_training.has_weights_below(8)) {
+    note("a .tflite keeps a byte for each weight, whatever bits its codes have");
   }
   save(outcome.graph, tflite.get(), options);
   if (options.json) {
