@@ -296,7 +296,7 @@ void print_steps(const Measured& measured, bool each) {
                        {"kernel", "", report::Align::left, true, 12},
                        {"weights"},
                        {"time", unit.name},
-                       {"modelled", unit.name}});
+                       {"model", unit.name}});
   std::size_t at = 0;
   for (const runtime::Program* program : measured.programs) {
     for (const runtime::Step& step : program->steps()) {
