@@ -257,7 +257,8 @@ class ProgramBuilder {
       step.rejections.push_back(
           {row,
            fmt::format("possible: modelled {:.2f} us without reorders, the one taken {:.2f} us",
-                       seconds * 1e6, taken.seconds * 1e6)});
+                       seconds * 1e6, taken.seconds * 1e6),
+           true});
     }
   }
 

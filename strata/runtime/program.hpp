@@ -19,6 +19,7 @@ class Binding;
 struct Rejection {
   std::string_view row;
   std::string reason;
+  bool slower = false;  ///< it could run the node, and costs more by the model
 };
 
 /// A buffer as the program sees it: a value in one layout. Sizes come with a binding.

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "tests/kernels/activation_reference.hpp"
+#include "tests/kernels/gemm_problem.hpp"
 #include "tests/kernels/harness.hpp"
 #include "tests/kernels/tolerance.hpp"
 #include "tests/kernels/weights_reference.hpp"
@@ -77,14 +78,6 @@ int check(GemmProblem p, std::uint64_t seed) {
                                : 0;
     expect_close(y, expected, [&](std::size_t) { return tolerance(row) + rounded; });
   });
-}
-
-GemmProblem product(std::int64_t m, std::int64_t n, std::int64_t k) {
-  GemmProblem p;
-  p.m = m;
-  p.n = n;
-  p.k = k;
-  return p;
 }
 
 const std::int64_t sizes[][3] = {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/kernels/gemm_problem.hpp"
+
 namespace strata::kernels {
 namespace {
 
@@ -10,14 +12,6 @@ ConvProblem pointwise(std::int64_t channels, std::int64_t side, std::int64_t out
   p.channels = channels;
   p.out_channels = out;
   p.height = p.width = p.out_height = p.out_width = side;
-  return p;
-}
-
-GemmProblem product(std::int64_t m, std::int64_t n, std::int64_t k) {
-  GemmProblem p;
-  p.m = m;
-  p.n = n;
-  p.k = k;
   return p;
 }
 

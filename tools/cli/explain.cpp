@@ -15,9 +15,6 @@ namespace {
 using runtime::Rejection;
 using runtime::Step;
 
-/// What the runtime says of rows that lost by their time; the figures follow.
-constexpr std::string_view possible = "possible: ";
-
 std::string step_text(const Step& step) {
   std::string text =
       fmt::format("  {}\n    {}: taken\n", report::printable(step.name), step.row->name);
@@ -79,8 +76,7 @@ std::string decision_text(const Step& step) {
   Lists by_reason;
   std::vector<std::string_view> slower;
   for (const Rejection& rejection : step.rejections) {
-    const std::string_view reason = rejection.reason;
-    (reason.starts_with(possible) ? slower : by_reason.of(reason)).push_back(rejection.row);
+    (rejection.slower ? slower : by_reason.of(rejection.reason)).push_back(rejection.row);
   }
   std::string text = fmt::format("    {}: taken\n", step.row->name);
   if (!slower.empty()) text += fmt::format("    could run too: {}\n", rows_text(slower));
