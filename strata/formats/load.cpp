@@ -30,6 +30,8 @@ constexpr Signature foreign[] = {
     {0, "GGUF", "a GGUF file"},
     {0, "PK\x03\x04", "a zip archive (PyTorch, npz or Keras)"},
     {0, "\x89HDF", "an HDF5 file"},
+    {0, "\x89PNG", "a picture (PNG)"},
+    {0, "\xff\xd8\xff", "a picture (JPEG)"},
     {0, "\x1f\x8b", "compressed by gzip"},
     {0, "\x28\xb5\x2f\xfd", "compressed by zstd"},
     {0, "version https://git-lfs", "a Git LFS pointer, not the file it stands for"},
@@ -89,6 +91,8 @@ std::string what_is_wrong(std::string_view content) {
   const std::size_t size = content.size();
   const std::string start = quoted_start(content);
   const std::string other = fmt::format("; no ONNX model begins with '{}'", start);
+  // A model may begin so too, if with fields in another order than usual.
+  if (content.starts_with("BM")) return "; it seems to be a picture (BMP)";
   const auto is_plain = [](char c) { return (c >= 0x20 && c < 0x7f) || (c >= '\t' && c <= '\r'); };
   if (std::ranges::all_of(content.substr(0, 32), is_plain)) return other;
   while (!content.empty()) {

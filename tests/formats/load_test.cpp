@@ -137,11 +137,14 @@ TEST(Load, OtherFormatsAreRecognized) {
 
 TEST(Load, SaysWhatBytesLookLikeThatAreNoModel) {
   using namespace std::string_view_literals;
+  EXPECT_NE(error_of("\xff\xd8\xff\xe0").find("this is a picture (JPEG)"), std::string::npos);
+  EXPECT_NE(error_of(std::string("BM\x36\x0c\0\0\0\0\0\0", 10)).find("seems to be a picture (BMP)"),
+            std::string::npos);
   EXPECT_NE(error_of("hello, this is text").find("no ONNX model begins with 'hello, this '"),
             std::string::npos);
-  EXPECT_NE(error_of("\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"sv)
-                .find("no ONNX model begins with '\\x89PNG\\x0d\\x0a\\x1a\\x0a"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of("\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR"sv).find("this is a picture (PNG); accepted: ONNX"),
+      std::string::npos);
   const std::string whole = read_file(corpus / "valid/conv_relu_opset13.onnx", 1 << 16);
   const std::string cut = error_of(std::string_view(whole).substr(0, whole.size() / 2));
   EXPECT_NE(cut.find("the file seems to be cut short: it ends after " +
